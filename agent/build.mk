@@ -1,0 +1,1 @@
+# sources of agent/, see the Makefile

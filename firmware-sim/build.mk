@@ -1,0 +1,1 @@
+# sources of firmware-sim/, see the Makefile

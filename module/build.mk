@@ -1,0 +1,1 @@
+# sources of module/, see the Makefile
