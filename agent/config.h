@@ -1,0 +1,59 @@
+/* The agent's configuration: one JSON file, read strictly (an unknown key or a wrong type is an error). */
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/log.h"
+
+#define AGENT_CONFIG_MAX_PORTS 8
+
+/* One option for the PKCS#11 module (its vendor interface's SetOption, same names as openukey.conf). */
+struct agent_module_option {
+    char *name;
+    char *value;
+};
+
+/* One order service that pages and jobs may reach. */
+struct agent_service {
+    char *profile;  /* its name in /v1/service/{profile}/ and in jobs: [a-z0-9-] */
+    char *upstream; /* "https://host[:port][/base]", no '/' at the end */
+    char *ca;       /* PEM file that verifies the upstream's TLS; NULL: the system's store */
+    char *
+        root; /* PEM file of the CA root that new certificates must chain to; NULL: jobs are refused */
+    json_t *
+        task_keys; /* a string (URL path below upstream, "/v1/keys") or a pinned JWK list; NULL: jobs are refused */
+    json_t *issuers; /* list of issuer names whose keys this service serves; NULL: any */
+};
+
+struct agent_config {
+    char *state_dir;
+    uint16_t ports[AGENT_CONFIG_MAX_PORTS]; /* tried in turn; 0 means any free one */
+    size_t port_count;
+    char *module; /* PKCS#11 module; NULL: openukey-pkcs11.so beside ../lib of the program */
+    struct agent_module_option *module_options;
+    size_t module_option_count;
+    char *pinentry; /* program; default "pinentry" from PATH */
+    char *consent;  /* program; default ukey-consent beside the agent */
+    struct agent_service *services;
+    size_t service_count;
+    char **allow; /* origins that are paired by policy; canonical */
+    size_t allow_count;
+    char **deny; /* origins that are refused; canonical */
+    size_t deny_count;
+    enum log_level log_level;
+};
+
+/* Read `path`; relative paths in it are taken from its folder. On success *config is to be freed with agent_config_free().
+ * On failure returns -1 and writes one line for a person into `error`. */
+int agent_config_read(const char *path, struct agent_config **config, char *error,
+                      size_t error_size);
+void agent_config_free(struct agent_config *config);
+
+/* The service of that profile name, or NULL. */
+const struct agent_service *agent_config_service(const struct agent_config *config,
+                                                 const char *profile);
+
+#endif
