@@ -1,0 +1,209 @@
+// Types of the OpenUKey SDK.
+
+export const VERSION: string;
+
+/** Codes that the SDK itself gives; the agent and the services add theirs (docs/api/agent.yaml). */
+export type LocalCode =
+    | 'NOT_RUNNING' | 'UNTRUSTED_TLS' | 'LNA_PROMPT' | 'LNA_DENIED' | 'INSECURE_CONTEXT' | 'ORIGIN_REFUSED'
+    | 'VERSION_MISMATCH' | 'NO_TOKEN' | 'SEVERAL_TOKENS' | 'TIMEOUT' | 'ABORTED' | 'BAD_ANSWER'
+    | 'JOB_INTERRUPTED' | 'JOB_CANCELLED' | 'JOB_FAILED';
+
+export interface Problem {
+    type?: string;
+    title: string;
+    status: number;
+    code: string;
+    detail?: string;
+    retryable?: boolean;
+    triesLeft?: number;
+    [member: string]: unknown;
+}
+
+export class AgentError extends Error {
+    readonly code: LocalCode | string;
+    /** HTTP status, 0 if there was no answer. */
+    readonly status: number;
+    /** One line for a person, in the language asked for. */
+    readonly title: string;
+    /** What happened or what to do, for a person. */
+    readonly detail: string;
+    readonly retryable: boolean;
+    /** PIN tries left, where the error is about a PIN. */
+    readonly triesLeft?: number;
+    readonly problem?: Problem;
+    readonly cause?: unknown;
+}
+
+export interface Cancellable {
+    signal?: AbortSignal;
+}
+
+export interface ConnectOptions extends Cancellable {
+    /** 'zh-CN' or 'en'; else the page's language. */
+    lang?: string;
+    ports?: number[];
+    fetch?: typeof fetch;
+    /** null: poll instead. */
+    WebSocket?: typeof WebSocket | null;
+}
+
+export interface Token {
+    id: string;
+    label: string;
+    serial: string;
+    manufacturer: string;
+    model: string;
+    reader: string;
+    initialized: boolean;
+    pin: { state: 'ok' | 'low' | 'last' | 'locked' | 'unset'; triesLeft: number | null; verified: boolean };
+}
+
+export interface Name {
+    commonName?: string;
+    organization?: string;
+    organizationalUnit?: string;
+    organizationIdentifier?: string;
+    country?: string;
+    [attribute: string]: string | undefined;
+}
+
+export interface Certificate {
+    /** SHA-256 of the DER, hex. */
+    id: string;
+    usage: 'sign' | 'encrypt' | 'both';
+    keyId: string;
+    algorithm: 'SM2' | 'RSA' | 'EC';
+    subject: Name;
+    subjectText: string;
+    issuer: Name;
+    issuerText: string;
+    serial: string;
+    notBefore: string;
+    notAfter: string;
+    daysLeft: number;
+    /** The other certificate of the same pair. */
+    pair: string | null;
+    hasPrivateKey: boolean;
+    /** Part of the newest valid pair. */
+    current: boolean;
+    pem: string;
+}
+
+export interface Seal {
+    id: string;
+    name: string;
+    type: 'organization' | 'personal';
+    size: { widthMm: number; heightMm: number; text: string };
+    created: string;
+    validStart: string;
+    validEnd: string;
+    version: number;
+    maker: string;
+    picture: { type: string; data: string };
+    certificates: string[];
+    verification: { result: 'valid' | 'invalid' | 'expired' | 'not-yet-valid' | 'untrusted'; reason: string };
+    der: string;
+}
+
+export interface Statement {
+    title: string;
+    fields: { label: string; value: string }[];
+    order?: string;
+    digest?: string;
+}
+
+export interface SignAnswer {
+    format: 'gm-signed-data';
+    /** base64 */
+    signature: string;
+    /** The canonical text that was shown and signed. */
+    statement: string;
+}
+
+export interface JobState {
+    id: string;
+    kind: string;
+    order: string;
+    token: string;
+    state: 'running' | 'done' | 'failed' | 'interrupted' | 'cancelled';
+    progress: number;
+    step: string;
+    steps: { name: string; title: string; state: 'pending' | 'running' | 'done' }[];
+    problem?: Problem;
+    result?: { signCertificate: string; encryptCertificate: string; notBefore: string; notAfter: string; seal?: string };
+}
+
+export interface Job {
+    readonly id: string;
+    readonly last: JobState;
+    on(type: 'progress', listener: (job: JobState) => void): () => void;
+    cancel(options?: Cancellable): Promise<JobState>;
+    finished(options?: Cancellable): Promise<JobState>;
+}
+
+export interface KeySession {
+    token: string;
+    expires: string;
+    certificate: { id: string; subject: string; notBefore: string; notAfter: string; serial: string; state: string };
+    tokenSerial: string;
+}
+
+export interface Service {
+    /** The service's bearer token; set by login(). */
+    authorization: string;
+    fetch(path: string, init?: RequestInit): Promise<Response>;
+    request<T = unknown>(
+        method: string,
+        path: string,
+        options?: Cancellable & { json?: unknown; idempotencyKey?: string; ifMatch?: string | number },
+    ): Promise<T>;
+    login(options?: Cancellable & { token?: string | Token; certificate?: string; order?: string }): Promise<KeySession>;
+}
+
+export interface Events {
+    token: { action: 'inserted' | 'removed'; token: Token };
+    job: JobState;
+    session: { state: 'ended' };
+}
+
+type OnToken = Cancellable & { token?: string | Token };
+
+export interface Agent {
+    readonly url: string;
+    readonly version: string;
+    lang: string;
+    readonly jobs: {
+        renew(request: Cancellable & { service: string; order: string; authorization: string; token?: string }): Promise<Job>;
+        get(id: string, options?: Cancellable): Promise<JobState>;
+        watch(id: string): Job;
+        cancel(id: string, options?: Cancellable): Promise<JobState>;
+    };
+    pair(options?: Cancellable): Promise<{ session: string; origin: string; decision: 'once' | 'always' }>;
+    tokens(options?: Cancellable): Promise<Token[]>;
+    token(options?: Cancellable): Promise<Token>;
+    certificates(options?: OnToken): Promise<Certificate[]>;
+    seals(options?: OnToken): Promise<Seal[]>;
+    verifyPin(options?: OnToken): Promise<{ verified: true }>;
+    sign(request: OnToken & { certificate: string; statement: Statement; nonce: string }): Promise<SignAnswer>;
+    loginAssertion(
+        request: OnToken & { service: string; nonce: string; order?: string; certificate?: string },
+    ): Promise<{ assertion: string; certificate: string }>;
+    service(profile?: string): Service;
+    on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void;
+    off<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void;
+    close(): void;
+    request<T = unknown>(method: string, path: string, options?: Cancellable & { json?: unknown }): Promise<T>;
+    fetch(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export interface Diagnosis {
+    ok: boolean;
+    code: 'OK' | LocalCode | string;
+    title: string;
+    detail: string;
+    agent?: { name: string; api: string; version: string; port: number; base: string };
+    checks: { name: string; ok: boolean; value: string }[];
+}
+
+export function connect(options?: ConnectOptions): Promise<Agent>;
+export function diagnose(options?: ConnectOptions): Promise<Diagnosis>;
