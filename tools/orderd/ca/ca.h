@@ -1,0 +1,159 @@
+/* The CA behind the order service, for tests and demonstrations: a directory that holds an SM2 root
+ * CA, an SM2 issuing CA, a seal maker and a key management centre (KMC) with its escrow.
+ *
+ * Store before sign. Issuing takes two calls: ca_plan checks the request and draws the serial
+ * numbers, and signs nothing; the caller stores them; ca_issue signs exactly that plan. ca_issue
+ * may be repeated with the same plan, after a crash too: the first call's result was kept in the
+ * directory and comes back byte for byte. Nothing is ever signed twice under one serial number.
+ *
+ * Files in the directory are made with mode 0600, written beside and renamed. One process at a time
+ * (a lock file): CA_BUSY. */
+#ifndef OPENUKEY_ORDERD_CA_H
+#define OPENUKEY_ORDERD_CA_H
+
+#include "module/formats/octets.h"
+
+#include <openssl/x509.h>
+
+enum ca_error {
+    CA_OK = 0,
+    CA_ARGUMENT, /* the caller's input breaks the contract (dates in the wrong order, no subject) */
+    CA_MEMORY,
+    CA_CRYPTO,      /* the crypto library failed */
+    CA_STORE,       /* a file could not be read or written; ca_last_path says which */
+    CA_BUSY,        /* another process holds the directory */
+    CA_ABSENT,      /* ca_open without `create` on a directory with no CA */
+    CA_CORRUPT,     /* a file of the directory is not what it should be */
+    CA_BAD_REQUEST, /* the PKCS#10 is malformed or its signature does not verify */
+    CA_BAD_KEY, /* the request's key is not SM2 or RSA of at least 2048 bits, or an encryption pair
+                   is asked for an RSA key */
+    CA_PLAN_MISMATCH, /* this plan was issued before, for another request */
+    CA_UNKNOWN        /* no certificate was issued under this serial */
+};
+
+const char *ca_error_text(enum ca_error error);
+
+enum ca_size {
+    CA_SERIAL_TEXT = 2 * 20 + 1, /* upper-case hex of 20 bytes, first byte 01..7F, and NUL */
+    CA_YEARS_ROOT = 30,
+    CA_YEARS_ISSUING = 20
+};
+
+struct ca;
+
+struct ca_options {
+    bool create;         /* make whatever of the CA is absent; else CA_ABSENT */
+    int64_t now;         /* notBefore of what is made (Unix seconds) */
+    const char *name;    /* stem of the CA's own names; NULL: "OpenUKey Demo" */
+    const char *country; /* NULL: "CN" */
+};
+
+/* Opens the directory (made with mode 0700 when absent and `create`). `options` NULL: do not
+ * create. *out: ca_close. */
+enum ca_error ca_open(OSSL_LIB_CTX *libctx, const char *directory, const struct ca_options *options,
+                      struct ca **out);
+void ca_close(struct ca *ca);
+
+/* The file that the last CA_STORE or CA_CORRUPT was about; "" when none. */
+const char *ca_last_path(const struct ca *ca);
+
+/* Public certificates, DER; they live as long as `ca`. */
+const struct octets *ca_root(const struct ca *ca);
+const struct octets *ca_issuing(const struct ca *ca);
+const struct octets *ca_seal_maker(const struct ca *ca);
+
+/* --- certificates
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+struct ca_request {
+    const unsigned char *csr; /* DER PKCS#10: gives the signing public key and proves its
+                                 possession; its subject is ignored */
+    size_t csr_len;
+    const unsigned char *subject; /* DER Name of both certificates */
+    size_t subject_len;
+    int64_t not_before, not_after; /* exact, Unix seconds */
+    bool encryption_pair;          /* also an encryption certificate and its key (SM2 only) */
+    bool dual_use;       /* one certificate for signing and encryption (RSA containers); not with
+                            encryption_pair */
+    const char *crl_url; /* CRL distribution point, NULL: none */
+};
+
+/* The serial numbers, to be stored before anything is signed. */
+struct ca_plan {
+    char sign_serial[CA_SERIAL_TEXT];
+    char encrypt_serial[CA_SERIAL_TEXT]; /* "" without an encryption pair */
+};
+
+struct ca_issued {
+    struct octets sign_certificate;
+    struct octets encrypt_certificate; /* empty without an encryption pair */
+    struct octets enveloped_key; /* DER SM2EnvelopedKey to the request's key; empty likewise */
+};
+void ca_issued_free(struct ca_issued *issued);
+
+/* Checks the request and draws fresh random serials. Signs and stores nothing. */
+enum ca_error ca_plan(struct ca *ca, const struct ca_request *request, struct ca_plan *out);
+
+/* Makes what was planned: KMC makes the encryption pair and escrows it (sealed under the KMC key),
+ * both certificates are signed, the result is kept, then given out. The same plan and request
+ * again: the same bytes. */
+enum ca_error ca_issue(struct ca *ca, const struct ca_request *request, const struct ca_plan *plan,
+                       struct ca_issued *out);
+
+/* What ca_issue made under this signing serial, or CA_UNKNOWN. */
+enum ca_error ca_issued_find(struct ca *ca, const char *sign_serial, struct ca_issued *out);
+
+/* KMC: wraps the escrowed encryption key of `encrypt_serial` to another SM2 public key (key
+ * recovery). CA_UNKNOWN without one. */
+enum ca_error ca_escrow_envelope(struct ca *ca, const char *encrypt_serial, EVP_PKEY *recipient,
+                                 struct octets *out);
+
+/* --- revocation
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+enum ca_reason {
+    CA_REASON_UNSPECIFIED = 0,
+    CA_REASON_KEY_COMPROMISE = 1,
+    CA_REASON_AFFILIATION_CHANGED = 3,
+    CA_REASON_SUPERSEDED = 4,
+    CA_REASON_CESSATION = 5,
+    CA_REASON_HOLD = 6
+};
+
+struct ca_revoked {
+    const char *serial; /* hex as above */
+    int64_t time;
+    enum ca_reason reason;
+};
+
+/* A full CRL of the issuing CA with these entries; number grows from one CRL to the next (the
+ * caller keeps it). *out = DER. */
+enum ca_error ca_crl(struct ca *ca, const struct ca_revoked *revoked, size_t count, int64_t number,
+                     int64_t this_update, int64_t next_update, struct octets *out);
+
+/* --- seals
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+struct ca_seal_request {
+    const char *id; /* esID, 1..SEAL_ID_MAX IA5 characters; ca_seal_id draws one */
+    int type;       /* enum seal_type */
+    const char *name;
+    int width_mm, height_mm;
+    const unsigned char *picture; /* PNG */
+    size_t picture_len;
+    const struct octets *certificates; /* DER; the signer certificates */
+    size_t certificate_count;
+    int64_t created, valid_start, valid_end;
+};
+
+/* A fresh random seal id: 28 upper-case hex digits. */
+enum ca_error ca_seal_id(struct ca *ca, char out[29]);
+
+/* Signs a SESeal V4 with the seal maker's key. Not kept in the directory: the caller stores it.
+ * *out = DER SESeal. */
+enum ca_error ca_seal(struct ca *ca, const struct ca_seal_request *request, struct octets *out);
+
+#endif
