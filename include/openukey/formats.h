@@ -1,9 +1,9 @@
-/* Formats and names that several parts of OpenUKey agree on: object identifiers, signed-statement prefixes, seal files.
- * Own notes in docs/formats.md. */
+/* Formats and names that several parts of OpenUKey agree on: object identifiers, signed-statement
+ * prefixes, seal files. */
 #ifndef OPENUKEY_FORMATS_H
 #define OPENUKEY_FORMATS_H
 
-/* --- object identifiers (GM/T 0006, GM/T 0010) ----------------------------------------------------------------------- */
+/* --- object identifiers (GM/T 0006, GM/T 0010) --- */
 #define OID_SM2_CURVE               "1.2.156.10197.1.301" /* namedCurve of id-ecPublicKey */
 #define OID_SM2_SIGN                "1.2.156.10197.1.301.1" /* digestEncryptionAlgorithm of GM SignedData */
 #define OID_SM2_ENCRYPT             "1.2.156.10197.1.301.3"
@@ -18,12 +18,12 @@
 #define OID_SIGNING_TIME            "1.2.840.113549.1.9.5"
 #define OID_ORGANIZATION_IDENTIFIER "2.5.4.97"
 
-/* --- seals on a key ------------------------------------------------------------------------------------------------------ */
+/* --- seals on a key --- */
 /* A seal is a GM file (a CKO_DATA object) named esID + SEAL_FILE_SUFFIX holding the DER SESeal. A file name has 32 bytes at most. */
 #define SEAL_FILE_SUFFIX ".esl"
 #define SEAL_ID_MAX      28 /* IA5 characters of esID in seals that we make */
 
-/* --- what the renewal job signs beside the PKCS#10 ------------------------------------------------------------------------ */
+/* --- what the renewal job signs beside the PKCS#10 --- */
 /* Proof of continuity, by the old signing key: prefix || nonce || ":" || lower-case hex SHA-256 of the DER request. */
 #define CONTINUITY_PREFIX "openukey-continuity:"
 /* Proof of installation, by the new signing key: prefix || nonce. */

@@ -25,9 +25,7 @@ struct sm2_point {
     unsigned char y[SM2_SCALAR];
 };
 
-/* --- keys
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- keys --- */
 
 /* New key pair. *out is the caller's (EVP_PKEY_free). */
 enum formats_error sm2_key_generate(OSSL_LIB_CTX *libctx, EVP_PKEY **out);
@@ -62,9 +60,7 @@ enum formats_error sm2_point_to_spki(const struct sm2_point *point, struct octet
 enum formats_error sm2_point_from_spki(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
                                        struct sm2_point *out);
 
-/* --- digests
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- digests --- */
 
 enum formats_error sm3_digest(OSSL_LIB_CTX *libctx, const void *data, size_t len,
                               unsigned char out[SM3_SIZE]);
@@ -75,9 +71,7 @@ enum formats_error sm2_message_digest(OSSL_LIB_CTX *libctx, const struct sm2_poi
                                       const void *id, size_t id_len, const void *message,
                                       size_t len, unsigned char e[SM3_SIZE]);
 
-/* --- signatures
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- signatures --- */
 
 /* Signs a message with a software key pair; *out = DER SM2Signature. */
 enum formats_error sm2_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const void *message, size_t len,
@@ -99,9 +93,7 @@ enum formats_error sm2_signature_to_der(const unsigned char raw[SM2_RAW_SIGNATUR
 enum formats_error sm2_signature_from_der(const unsigned char *der, size_t len,
                                           unsigned char raw[SM2_RAW_SIGNATURE]);
 
-/* --- encryption
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- encryption --- */
 
 /* Encrypts 1..SM2_PLAIN_MAX bytes to a public key; *out = DER SM2Cipher {x, y, C3, C2}. */
 enum formats_error sm2_encrypt(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const void *plain, size_t len,

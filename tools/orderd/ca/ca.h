@@ -62,9 +62,7 @@ const struct octets *ca_root(const struct ca *ca);
 const struct octets *ca_issuing(const struct ca *ca);
 const struct octets *ca_seal_maker(const struct ca *ca);
 
-/* --- certificates
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- certificates --- */
 
 struct ca_request {
     const unsigned char *csr; /* DER PKCS#10: gives the signing public key and proves its
@@ -109,9 +107,7 @@ enum ca_error ca_issued_find(struct ca *ca, const char *sign_serial, struct ca_i
 enum ca_error ca_escrow_envelope(struct ca *ca, const char *encrypt_serial, EVP_PKEY *recipient,
                                  struct octets *out);
 
-/* --- revocation
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- revocation --- */
 
 enum ca_reason {
     CA_REASON_UNSPECIFIED = 0,
@@ -133,9 +129,7 @@ struct ca_revoked {
 enum ca_error ca_crl(struct ca *ca, const struct ca_revoked *revoked, size_t count, int64_t number,
                      int64_t this_update, int64_t next_update, struct octets *out);
 
-/* --- seals
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- seals --- */
 
 struct ca_seal_request {
     const char *id; /* esID, 1..SEAL_ID_MAX IA5 characters; ca_seal_id draws one */
