@@ -1,0 +1,29 @@
+/* The words of ukey-consent itself, in Chinese and English. */
+#ifndef AGENT_CONSENT_DIALOG_TEXTS_H
+#define AGENT_CONSENT_DIALOG_TEXTS_H
+
+#include <stdbool.h>
+
+enum dialog_text {
+    TEXT_WINDOW,      /* the window's title */
+    TEXT_ORIGIN,      /* label: the website that asks */
+    TEXT_CERTIFICATE, /* label: the certificate that will sign */
+    TEXT_ISSUER,
+    TEXT_NOT_AFTER,
+    TEXT_TOKEN,
+    TEXT_CONTENT,      /* accessible name of the scrolling area */
+    TEXT_CONTENT_HELP, /* its accessible description */
+    TEXT_SCROLL,       /* hint while the end has not been seen */
+    TEXT_SEEN,         /* hint afterwards */
+    TEXT_ESCAPED,      /* warning: something is shown as escapes */
+    TEXT_REMEMBER,     /* check box: always allow this website */
+    TEXT_AGREE,
+    TEXT_REFUSE,
+    TEXT_NO_DISPLAY, /* on stderr */
+    TEXT_USAGE,
+    TEXT_COUNT
+};
+
+const char *dialog_text(enum dialog_text text, bool chinese);
+
+#endif
