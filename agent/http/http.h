@@ -139,6 +139,9 @@ uint16_t http_request_local_port(const struct http_request *request);
 const struct http_route *http_request_route(const struct http_request *request);
 /* True when the row is a WebSocket's: the request asks for an upgrade. */
 bool http_request_is_websocket(const struct http_request *request);
+/* A number of the owner's that stays with the connection (0 at first): what was found out about the peer. */
+void http_request_set_connection_mark(struct http_request *request, unsigned mark);
+unsigned http_request_connection_mark(const struct http_request *request);
 /* The server's context, and one pointer per request for the owner (what `before` found out, for the handler). */
 void *http_request_context(const struct http_request *request);
 void http_request_set_data(struct http_request *request, void *data);
