@@ -61,14 +61,4 @@ void key_close(struct agent *agent);
 /* Log the token out (access_options.token_logout). Called from any thread, without locks held. */
 void key_token_logout(struct agent *agent, const char *token_id);
 
-/* Ask the person whether `origin` may be paired, with the consent program (kind "pairing"). Watches agent_action_is_over().
- * Supplied by the key rooms (agent/consent). */
-enum pairing_decision {
-    PAIRING_ONCE,
-    PAIRING_ALWAYS,
-    PAIRING_REFUSED,
-    PAIRING_UNAVAILABLE, /* the dialog cannot be shown */
-};
-enum pairing_decision key_ask_pairing(struct http_request *request, const char *origin);
-
 #endif
