@@ -1,0 +1,373 @@
+/* Reading the configuration: every key is known, every value is checked, every path is absolute afterwards. */
+#include "agent/config.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/access/origin.h"
+#include "agent/http/json.h"
+
+#define CONFIG_MAX ((size_t)1 << 20)
+
+/* What reading needs at hand: where relative paths start, and where to put the complaint. */
+struct reader {
+    char folder[PATH_MAX];
+    char *error;
+    size_t error_size;
+};
+
+__attribute__((format(printf, 2, 3))) static int complain(struct reader *reader, const char *format,
+                                                          ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reader->error, reader->error_size, format, args);
+    va_end(args);
+    return -1;
+}
+
+/* A copy of a string member; 0 also when it is absent (*out NULL). */
+static int take_string(struct reader *reader, const json_t *object, const char *where,
+                       const char *name, char **out) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL) {
+        return 0;
+    }
+    const char *text = json_member_string(object, name, PATH_MAX - 1);
+    if (text == NULL) {
+        return complain(reader, "%s%s must be a text that is not empty", where, name);
+    }
+    *out = strdup(text);
+    return *out != NULL ? 0 : complain(reader, "out of memory");
+}
+
+/* The same for a path: relative ones start at the configuration's folder. With `or_name`, a text without '/' stays as it is (a
+ * program to be found in PATH). */
+static int take_path(struct reader *reader, const json_t *object, const char *where,
+                     const char *name, bool or_name, char **out) {
+    char *text = NULL, joined[2 * PATH_MAX];
+    if (take_string(reader, object, where, name, &text) != 0) {
+        return -1;
+    }
+    if (text == NULL || text[0] == '/' || (or_name && strchr(text, '/') == NULL)) {
+        *out = text;
+        return 0;
+    }
+    snprintf(joined, sizeof(joined), "%s/%s", reader->folder, text);
+    free(text);
+    if (strlen(joined) >= PATH_MAX) {
+        return complain(reader, "%s%s is too long", where, name);
+    }
+    *out = strdup(joined);
+    return *out != NULL ? 0 : complain(reader, "out of memory");
+}
+
+static int check_names(struct reader *reader, const json_t *object, const char *where,
+                       const char *const *names) {
+    const char *unknown = NULL;
+    if (!json_is_object(object)) {
+        return complain(reader, "%s must be an object",
+                        where[0] != 0 ? where : "the configuration");
+    }
+    if (!json_members_are(object, names, &unknown)) {
+        return complain(reader, "unknown key %s%s", where, unknown);
+    }
+    return 0;
+}
+
+static int take_ports(struct reader *reader, const json_t *root, struct agent_config *config) {
+    static const uint16_t standard[] = {24317, 24318, 24319, 24320};
+    const json_t *ports = json_object_get(root, "ports"), *port;
+    size_t i;
+    if (ports == NULL) {
+        memcpy(config->ports, standard, sizeof(standard));
+        config->port_count = sizeof(standard) / sizeof(standard[0]);
+        return 0;
+    }
+    if (!json_is_array(ports) || json_array_size(ports) == 0 ||
+        json_array_size(ports) > AGENT_CONFIG_MAX_PORTS) {
+        return complain(reader, "ports must be a list of 1 to %d ports", AGENT_CONFIG_MAX_PORTS);
+    }
+    json_array_foreach(ports, i, port) {
+        if (!json_is_integer(port) || json_integer_value(port) < 0 ||
+            json_integer_value(port) > 65535) {
+            return complain(reader, "ports: each must be a number from 0 to 65535");
+        }
+        config->ports[config->port_count++] = (uint16_t)json_integer_value(port);
+    }
+    return 0;
+}
+
+static int take_module_options(struct reader *reader, const json_t *root,
+                               struct agent_config *config) {
+    const json_t *options = json_object_get(root, "moduleOptions");
+    const char *name;
+    json_t *value;
+    if (options == NULL) {
+        return 0;
+    }
+    if (!json_is_object(options)) {
+        return complain(reader, "moduleOptions must be an object");
+    }
+    config->module_options = calloc(json_object_size(options) + 1, sizeof(*config->module_options));
+    if (config->module_options == NULL) {
+        return complain(reader, "out of memory");
+    }
+    json_object_foreach((json_t *)options, name, value) {
+        struct agent_module_option *option = &config->module_options[config->module_option_count++];
+        option->name = strdup(name);
+        /* the one option that names a folder, unless it is switched off */
+        bool is_path = strcmp(name, "socket-dir") == 0 &&
+                       strcmp(json_string_value(value) ? json_string_value(value) : "", "off") != 0;
+        int taken = is_path
+                        ? take_path(reader, options, "moduleOptions.", name, false, &option->value)
+                        : take_string(reader, options, "moduleOptions.", name, &option->value);
+        if (taken != 0 || option->name == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* "https://host[:port][/base]": nothing else, no user, no query, no trailing '/'. */
+static bool upstream_is_good(const char *url) {
+    static const char https[] = "https://";
+    if (strncmp(url, https, sizeof(https) - 1) != 0 || strlen(url) > 1000) {
+        return false;
+    }
+    size_t authority = strcspn(url + sizeof(https) - 1, "/");
+    char origin[ORIGIN_TEXT_SIZE];
+    size_t origin_len = sizeof(https) - 1 + authority;
+    if (origin_len >= sizeof(origin)) {
+        return false;
+    }
+    memcpy(origin, url, origin_len);
+    origin[origin_len] = 0;
+    const char *base = url + origin_len;
+    return origin_is_eligible(origin) &&
+           (*base == 0 || (base[strlen(base) - 1] != '/' && strpbrk(base, "?#@% \\") == NULL &&
+                           strstr(base, "..") == NULL && strstr(base, "//") == NULL));
+}
+
+static int take_service(struct reader *reader, const char *profile, const json_t *object,
+                        struct agent_service *service) {
+    static const char *const names[] = {"upstream", "ca", "taskKeys", "issuers", "root", NULL};
+    char where[80];
+    snprintf(where, sizeof(where), "services.%.40s.", profile);
+    size_t len = strlen(profile);
+    if (len == 0 || len > 40 || strspn(profile, "abcdefghijklmnopqrstuvwxyz0123456789-") != len) {
+        return complain(reader, "services: a name is made of 1 to 40 letters a-z, digits and '-'");
+    }
+    if (check_names(reader, object, where, names) != 0) {
+        return -1;
+    }
+    service->profile = strdup(profile);
+    if (take_string(reader, object, where, "upstream", &service->upstream) != 0 ||
+        take_path(reader, object, where, "ca", false, &service->ca) != 0 ||
+        take_path(reader, object, where, "root", false, &service->root) != 0) {
+        return -1;
+    }
+    if (service->upstream == NULL || !upstream_is_good(service->upstream)) {
+        return complain(reader, "%supstream must be https://HOST[:PORT][/BASE]", where);
+    }
+    json_t *keys = json_object_get(object, "taskKeys"),
+           *issuers = json_object_get(object, "issuers"), *issuer;
+    if (keys != NULL && !json_is_array(keys) &&
+        (!json_is_string(keys) || json_string_value(keys)[0] != '/')) {
+        return complain(reader, "%staskKeys must be a path that starts with '/' or a list of JWKs",
+                        where);
+    }
+    if (issuers != NULL && !json_is_array(issuers)) {
+        return complain(reader, "%sissuers must be a list of texts", where);
+    }
+    size_t i;
+    json_array_foreach(issuers, i, issuer) {
+        if (!json_is_string(issuer)) {
+            return complain(reader, "%sissuers must be a list of texts", where);
+        }
+    }
+    service->task_keys = json_incref(keys);
+    service->issuers = json_incref(issuers);
+    return service->profile != NULL ? 0 : complain(reader, "out of memory");
+}
+
+static int take_services(struct reader *reader, const json_t *root, struct agent_config *config) {
+    const json_t *services = json_object_get(root, "services");
+    const char *profile;
+    json_t *value;
+    if (services == NULL) {
+        return 0;
+    }
+    if (!json_is_object(services)) {
+        return complain(reader, "services must be an object");
+    }
+    config->services = calloc(json_object_size(services) + 1, sizeof(*config->services));
+    if (config->services == NULL) {
+        return complain(reader, "out of memory");
+    }
+    json_object_foreach((json_t *)services, profile, value) {
+        if (take_service(reader, profile, value, &config->services[config->service_count++]) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int take_origin_list(struct reader *reader, const json_t *origins, const char *name,
+                            char ***list, size_t *count) {
+    const json_t *array = json_object_get(origins, name), *value;
+    size_t i;
+    if (array == NULL) {
+        return 0;
+    }
+    if (!json_is_array(array)) {
+        return complain(reader, "origins.%s must be a list of origins", name);
+    }
+    *list = calloc(json_array_size(array) + 1, sizeof(**list));
+    if (*list == NULL) {
+        return complain(reader, "out of memory");
+    }
+    json_array_foreach(array, i, value) {
+        if (!json_is_string(value) || !origin_is_eligible(json_string_value(value))) {
+            return complain(reader,
+                            "origins.%s: each must be an origin as browsers write it, like "
+                            "https://portal.example",
+                            name);
+        }
+        (*list)[*count] = strdup(json_string_value(value));
+        if ((*list)[(*count)++] == NULL) {
+            return complain(reader, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static int take_origins(struct reader *reader, const json_t *root, struct agent_config *config) {
+    static const char *const names[] = {"allow", "deny", NULL};
+    const json_t *origins = json_object_get(root, "origins");
+    if (origins == NULL) {
+        return 0;
+    }
+    return check_names(reader, origins, "origins.", names) != 0 ||
+                   take_origin_list(reader, origins, "allow", &config->allow,
+                                    &config->allow_count) != 0 ||
+                   take_origin_list(reader, origins, "deny", &config->deny, &config->deny_count) !=
+                       0
+               ? -1
+               : 0;
+}
+
+static int take_log(struct reader *reader, const json_t *root, struct agent_config *config) {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    const json_t *member = json_object_get(root, "log");
+    config->log_level = LOG_LEVEL_INFO;
+    if (member == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; json_is_string(member) && i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (strcmp(json_string_value(member), levels[i]) == 0) {
+            config->log_level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return complain(reader, "log must be one of error, warn, info, debug");
+}
+
+static int take_all(struct reader *reader, const json_t *root, struct agent_config *config) {
+    static const char *const names[] = {"state",    "ports",   "module",   "moduleOptions",
+                                        "pinentry", "consent", "services", "origins",
+                                        "log",      NULL};
+    if (check_names(reader, root, "", names) != 0 ||
+        take_path(reader, root, "", "state", false, &config->state_dir) != 0 ||
+        take_ports(reader, root, config) != 0 ||
+        take_path(reader, root, "", "module", false, &config->module) != 0 ||
+        take_module_options(reader, root, config) != 0 ||
+        take_path(reader, root, "", "pinentry", true, &config->pinentry) != 0 ||
+        take_path(reader, root, "", "consent", true, &config->consent) != 0 ||
+        take_services(reader, root, config) != 0 || take_origins(reader, root, config) != 0 ||
+        take_log(reader, root, config) != 0) {
+        return -1;
+    }
+    if (config->state_dir == NULL) {
+        return complain(reader, "state is missing: the folder that the agent keeps its state in");
+    }
+    if (config->pinentry == NULL) {
+        config->pinentry = strdup("pinentry");
+    }
+    return 0;
+}
+
+int agent_config_read(const char *path, struct agent_config **out, char *error, size_t error_size) {
+    struct reader reader = {.error = error, .error_size = error_size};
+    char absolute[PATH_MAX], reason[200];
+    *out = NULL;
+    if (realpath(path, absolute) == NULL) {
+        return complain(&reader, "%s: cannot be found", path);
+    }
+    snprintf(reader.folder, sizeof(reader.folder), "%s", absolute);
+    char *slash = strrchr(reader.folder, '/');
+    *slash = 0;
+    json_t *root = json_read_file_strict(absolute, CONFIG_MAX, reason, sizeof(reason));
+    if (root == NULL) {
+        return complain(&reader, "%s: %s", path, reason);
+    }
+    struct agent_config *config = calloc(1, sizeof(*config));
+    char complaint[300] = "out of memory";
+    reader.error = complaint;
+    reader.error_size = sizeof(complaint);
+    int taken = config != NULL ? take_all(&reader, root, config) : -1;
+    json_decref(root);
+    if (taken != 0) {
+        snprintf(error, error_size, "%s: %s", path, complaint);
+        agent_config_free(config);
+        return -1;
+    }
+    *out = config;
+    return 0;
+}
+
+void agent_config_free(struct agent_config *config) {
+    if (config == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < config->module_option_count; i++) {
+        free(config->module_options[i].name);
+        free(config->module_options[i].value);
+    }
+    for (size_t i = 0; i < config->service_count; i++) {
+        struct agent_service *service = &config->services[i];
+        free(service->profile);
+        free(service->upstream);
+        free(service->ca);
+        free(service->root);
+        json_decref(service->task_keys);
+        json_decref(service->issuers);
+    }
+    for (size_t i = 0; i < config->allow_count; i++) {
+        free(config->allow[i]);
+    }
+    for (size_t i = 0; i < config->deny_count; i++) {
+        free(config->deny[i]);
+    }
+    free(config->module_options);
+    free(config->services);
+    free(config->allow);
+    free(config->deny);
+    free(config->state_dir);
+    free(config->module);
+    free(config->pinentry);
+    free(config->consent);
+    free(config);
+}
+
+const struct agent_service *agent_config_service(const struct agent_config *config,
+                                                 const char *profile) {
+    for (size_t i = 0; i < config->service_count; i++) {
+        if (strcmp(config->services[i].profile, profile) == 0) {
+            return &config->services[i];
+        }
+    }
+    return NULL;
+}
