@@ -71,7 +71,8 @@ enum formats_error certificate_verify_dates(const struct certificate *certificat
 
 /* Verifies a message under the certificate's key: SM2 with SM3 and Z (DER signature), RSA PKCS#1
  * v1.5 or ECDSA with SHA-256. */
-enum formats_error certificate_verify_message(const struct certificate *certificate,
+enum formats_error certificate_verify_message(OSSL_LIB_CTX *libctx,
+                                              const struct certificate *certificate,
                                               const void *message, size_t len,
                                               const unsigned char *signature, size_t signature_len);
 

@@ -19,12 +19,12 @@ enum gm_cms_size {
 enum formats_error gm_cms_attributes(OSSL_LIB_CTX *libctx, const void *content, size_t content_len,
                                      int64_t signing_time, struct octets *to_be_signed);
 
-/* Step 2. `signature` is DER SM2Signature over step 1's bytes; `content` NULL makes it detached.
- * Verifies what it made with the certificate before it gives it out: FORMATS_SIGNATURE when the
- * signature is not this certificate's. *out = DER ContentInfo. */
+/* Step 2. `signature` is DER SM2Signature over step 1's bytes; `detached` leaves the content out of
+ * the message. Verifies what it made with the certificate before it gives it out: FORMATS_SIGNATURE
+ * when the signature is not this certificate's. *out = DER ContentInfo. */
 enum formats_error gm_cms_assemble(OSSL_LIB_CTX *libctx, const unsigned char *certificate,
                                    size_t certificate_len, const void *content, size_t content_len,
-                                   const struct octets *to_be_signed,
+                                   bool detached, const struct octets *to_be_signed,
                                    const unsigned char *signature, size_t signature_len,
                                    struct octets *out);
 
@@ -38,9 +38,10 @@ enum formats_error gm_cms_parse(OSSL_LIB_CTX *libctx, const unsigned char *der, 
 void gm_cms_free(struct gm_cms *cms);
 
 /* FORMATS_OK when messageDigest is the content's and the signature over the attributes is the
- * signer's. `detached`: the content when the message carries none (NULL otherwise; giving both is
- * FORMATS_ARGUMENT unless they are equal, then FORMATS_MISMATCH). `expected`: the certificate that
- * must be the signer's, NULL for the embedded one. Says nothing of trust. */
+ * signer's. `detached`: the content, when the message carries none; when it carries one, NULL or the
+ * same bytes (else FORMATS_MISMATCH). `expected`: the certificate that must be the signer's, NULL for
+ * the embedded one. FORMATS_ARGUMENT when there is no content or no certificate. Says nothing of
+ * trust. */
 enum formats_error gm_cms_verify(const struct gm_cms *cms, const void *detached,
                                  size_t detached_len, X509 *expected);
 
