@@ -7,3 +7,9 @@ agent_consent_PKGS := jansson libcrypto
 PROGRAMS += ukey-consent
 ukey-consent_SRCS := $(addprefix agent/consent/dialog/,main.c request.c texts.c window.c) agent/consent/visible.c agent/http/json.c
 ukey-consent_PKGS := gtk+-3.0 jansson
+
+ARCHIVES += agent_token
+agent_token_SRCS := $(addprefix agent/token/,cryptoki.c facts.c login.c read.c watch.c write.c)
+agent_token_DEPS := formats
+agent_token_PKGS := libcrypto
+agent_token_LDLIBS := -ldl -lpthread

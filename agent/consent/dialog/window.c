@@ -310,8 +310,10 @@ struct dialog_decision dialog_window_run(const struct dialog_request *request) {
     gtk_window_set_urgency_hint(GTK_WINDOW(window.top), TRUE);
     gtk_window_set_icon_name(GTK_WINDOW(window.top), "dialog-password");
     gtk_container_set_border_width(GTK_CONTAINER(window.top), 14);
-    gtk_window_set_default_size(GTK_WINDOW(window.top), WINDOW_WIDTH,
-                                has_text(request) ? WINDOW_HEIGHT : -1);
+    if (has_text(request))
+        gtk_window_set_default_size(GTK_WINDOW(window.top), WINDOW_WIDTH, WINDOW_HEIGHT);
+    else
+        gtk_window_set_resizable(GTK_WINDOW(window.top), FALSE);
     GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, WINDOW_SPACING);
     gtk_container_add(GTK_CONTAINER(window.top), box);
     add_head(&window, GTK_BOX(box));

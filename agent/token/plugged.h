@@ -1,0 +1,47 @@
+/* One plugged key and the set of them, as the rooms of agent/token share them. */
+#ifndef AGENT_TOKEN_PLUGGED_H
+#define AGENT_TOKEN_PLUGGED_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/token/cryptoki.h"
+
+struct token {
+    struct tokens *owner;
+    atomic_uint references;
+    atomic_bool present;
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE
+        presence; /* open from insertion to removal: keeps the login, and dies with the key */
+    pthread_mutex_t lock; /* one call at a time; guards what follows */
+    bool is_logged_in;
+    bool is_held;        /* by a job */
+    bool logout_waiting; /* for that job's end */
+    pthread_mutex_t facts_lock;
+    struct token_facts facts; /* last read */
+};
+
+struct tokens {
+    struct cryptoki cryptoki;
+    void (*changed)(void *context, struct token *token, bool is_inserted);
+    void *context;
+    pthread_t watcher;
+    atomic_bool stopping;
+    pthread_mutex_t scan_lock; /* one look at the slots at a time */
+    atomic_bool scan_again;
+    pthread_mutex_t list_lock; /* guards what follows */
+    size_t count;
+    struct token *list[TOKEN_MAX];
+};
+
+/* Lock the token and open a session; every success needs token_end(). */
+enum token_error token_begin(struct token *token, bool is_writing, CK_SESSION_HANDLE *session);
+/* Close the session and unlock. Looks at the slots again when `error` says that the key has gone. Returns `error`. */
+enum token_error token_end(struct token *token, CK_SESSION_HANDLE session, enum token_error error);
+
+/* Ask the module about the key in `slot`. */
+enum token_error facts_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot,
+                            struct token_facts *facts);
+
+#endif

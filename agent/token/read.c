@@ -1,0 +1,250 @@
+/* Reading a key: certificates, files, public keys. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/log.h"
+#include "agent/token/plugged.h"
+#include "module/formats/seal.h"
+#include "module/formats/sm2.h"
+
+enum { FILE_MAX = SEAL_MAX };
+
+/* A point comes as DER OCTET STRING of 04 || X || Y (PKCS#11 2.40 6.3.3), from some modules without the wrapping. */
+static enum token_error point_to_spki(const struct octets *point, struct octets *spki) {
+    const unsigned char *bytes = point->data;
+    size_t len = point->len;
+    struct sm2_point parsed;
+    if (len == 2 + 1 + 2 * SM2_SCALAR && bytes[0] == 0x04 && bytes[1] == 1 + 2 * SM2_SCALAR) {
+        bytes += 2;
+        len -= 2;
+    }
+    if (len != 1 + 2 * SM2_SCALAR || bytes[0] != 0x04)
+        return TOKEN_NOT_FOUND;
+    memcpy(parsed.x, bytes + 1, SM2_SCALAR);
+    memcpy(parsed.y, bytes + 1 + SM2_SCALAR, SM2_SCALAR);
+    return sm2_point_to_spki(&parsed, spki) == FORMATS_OK ? TOKEN_OK : TOKEN_MEMORY;
+}
+
+static enum token_error read_key_id(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                    CK_OBJECT_HANDLE object, struct token_key_id *id) {
+    struct octets bytes;
+    *id = (struct token_key_id){.len = 0};
+    enum token_error error =
+        cryptoki_read(cryptoki, session, object, CKA_ID, TOKEN_KEY_ID_MAX, &bytes);
+    if (error)
+        return error == TOKEN_NOT_FOUND ? TOKEN_OK : error;
+    id->len = bytes.len;
+    if (bytes.len)
+        memcpy(id->bytes, bytes.data, bytes.len);
+    octets_free(&bytes);
+    return TOKEN_OK;
+}
+
+/* Is there a key pair of that CKA_ID? Private keys are hidden before login, so the public half counts too. */
+static bool has_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                    struct token_key_id *id) {
+    static const CK_OBJECT_CLASS classes[] = {CKO_PUBLIC_KEY, CKO_PRIVATE_KEY};
+    if (id->len == 0)
+        return false;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        CK_OBJECT_CLASS class = classes[i];
+        CK_OBJECT_HANDLE object;
+        CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_ID, id->bytes, id->len}};
+        if (cryptoki_find_one(cryptoki, session, template, 2, &object) == TOKEN_OK)
+            return true;
+    }
+    return false;
+}
+
+/* Read one certificate object. TOKEN_NOT_FOUND: it is none that we understand. */
+static enum token_error read_certificate(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                         CK_OBJECT_HANDLE object, struct token_certificate *out) {
+    struct octets value;
+    *out = (struct token_certificate){0};
+    enum token_error error =
+        cryptoki_read(cryptoki, session, object, CKA_VALUE, CERTIFICATE_MAX, &value);
+    if (error)
+        return error == TOKEN_FAILED ? TOKEN_NOT_FOUND : error;
+    if (certificate_parse(NULL, value.data, value.len, &out->certificate) != FORMATS_OK)
+        error = TOKEN_NOT_FOUND;
+    octets_free(&value);
+    if (!error)
+        error = read_key_id(cryptoki, session, object, &out->key_id);
+    if (!error)
+        out->has_key = has_key(cryptoki, session, &out->key_id);
+    if (error) {
+        certificate_free(out->certificate);
+        out->certificate = NULL;
+    }
+    return error;
+}
+
+enum token_error token_read_certificates(struct token *token, struct token_certificates *out) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}};
+    CK_OBJECT_HANDLE objects[TOKEN_OBJECTS_MAX];
+    CK_SESSION_HANDLE session;
+    size_t found = 0;
+    *out = (struct token_certificates){0};
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = cryptoki_find(cryptoki, session, template, 1, objects, &found);
+    if (!error && found > 0) {
+        out->list = calloc(found, sizeof *out->list);
+        if (!out->list)
+            error = TOKEN_MEMORY;
+    }
+    for (size_t i = 0; i < found && !error; i++) {
+        error = read_certificate(cryptoki, session, objects[i], &out->list[out->count]);
+        if (!error)
+            out->count++;
+        else if (error == TOKEN_NOT_FOUND)
+            error = TOKEN_OK; /* not one of ours to show */
+    }
+    return token_end(token, session, error);
+}
+
+void token_certificates_free(struct token_certificates *certificates) {
+    for (size_t i = 0; i < certificates->count; i++)
+        certificate_free(certificates->list[i].certificate);
+    free(certificates->list);
+    *certificates = (struct token_certificates){0};
+}
+
+static bool ends_with(const struct octets *text, const char *suffix) {
+    size_t len = strlen(suffix);
+    return text->len > len && memcmp(text->data + text->len - len, suffix, len) == 0;
+}
+
+/* Read one data object if its label ends with `suffix`; else TOKEN_NOT_FOUND. */
+static enum token_error read_file(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                  CK_OBJECT_HANDLE object, const char *suffix,
+                                  struct token_file *out) {
+    struct octets label;
+    *out = (struct token_file){0};
+    enum token_error error =
+        cryptoki_read(cryptoki, session, object, CKA_LABEL, TOKEN_LABEL_MAX - 1, &label);
+    if (error)
+        return error == TOKEN_FAILED ? TOKEN_NOT_FOUND : error;
+    if (!ends_with(&label, suffix) || memchr(label.data, '\0', label.len)) {
+        error = TOKEN_NOT_FOUND;
+    } else {
+        memcpy(out->name, label.data, label.len);
+        error = cryptoki_read(cryptoki, session, object, CKA_VALUE, FILE_MAX, &out->content);
+    }
+    octets_free(&label);
+    return error;
+}
+
+enum token_error token_read_files(struct token *token, const char *suffix,
+                                  struct token_files *out) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}};
+    CK_OBJECT_HANDLE objects[TOKEN_OBJECTS_MAX];
+    CK_SESSION_HANDLE session;
+    size_t found = 0;
+    *out = (struct token_files){0};
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = cryptoki_find(cryptoki, session, template, 1, objects, &found);
+    if (!error && found > 0) {
+        out->list = calloc(found, sizeof *out->list);
+        if (!out->list)
+            error = TOKEN_MEMORY;
+    }
+    for (size_t i = 0; i < found && !error; i++) {
+        error = read_file(cryptoki, session, objects[i], suffix, &out->list[out->count]);
+        if (!error)
+            out->count++;
+        else if (error == TOKEN_NOT_FOUND)
+            error = TOKEN_OK;
+    }
+    return token_end(token, session, error);
+}
+
+void token_files_free(struct token_files *files) {
+    for (size_t i = 0; i < files->count; i++)
+        octets_free(&files->list[i].content);
+    free(files->list);
+    *files = (struct token_files){0};
+}
+
+enum token_error token_read_file(struct token *token, const char *name, struct octets *content) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_CLASS class = CKO_DATA;
+    char label[TOKEN_LABEL_MAX];
+    CK_OBJECT_HANDLE object;
+    CK_SESSION_HANDLE session;
+    *content = (struct octets){0};
+    size_t len = strnlen(name, sizeof label);
+    if (len == 0 || len == sizeof label)
+        return TOKEN_NOT_FOUND;
+    memcpy(label, name, len);
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_LABEL, label, len}};
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = cryptoki_find_one(cryptoki, session, template, 2, &object);
+    if (!error)
+        error = cryptoki_read(cryptoki, session, object, CKA_VALUE, FILE_MAX, content);
+    return token_end(token, session, error);
+}
+
+enum token_error token_find_pair(struct token *token, const char *label, enum token_usage usage,
+                                 struct token_pair *pair) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    CK_BBOOL verifies = usage == TOKEN_USE_SIGN ? CK_TRUE : CK_FALSE;
+    char name[TOKEN_LABEL_MAX];
+    CK_OBJECT_HANDLE object;
+    CK_SESSION_HANDLE session;
+    struct octets point = {0};
+    *pair = (struct token_pair){0};
+    size_t len = strnlen(label, sizeof name);
+    if (len == 0 || len == sizeof name)
+        return TOKEN_NOT_FOUND;
+    memcpy(name, label, len);
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class},
+                               {CKA_LABEL, name, len},
+                               {CKA_VERIFY, &verifies, sizeof verifies}};
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = cryptoki_find_one(cryptoki, session, template, 3, &object);
+    if (!error)
+        error = cryptoki_read(cryptoki, session, object, CKA_EC_POINT, 256, &point);
+    if (!error)
+        error = read_key_id(cryptoki, session, object, &pair->id);
+    if (!error)
+        error = point_to_spki(&point, &pair->spki);
+    octets_free(&point);
+    return token_end(token, session, error);
+}
+
+enum token_error token_read_public_key(struct token *token, const struct token_key_id *id,
+                                       struct octets *spki) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    struct token_key_id key = *id;
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_ID, key.bytes, key.len}};
+    CK_OBJECT_HANDLE object;
+    CK_SESSION_HANDLE session;
+    struct octets point = {0};
+    *spki = (struct octets){0};
+    if (id->len == 0)
+        return TOKEN_NOT_FOUND;
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = cryptoki_find_one(cryptoki, session, template, 2, &object);
+    if (!error)
+        error = cryptoki_read(cryptoki, session, object, CKA_EC_POINT, 256, &point);
+    if (!error)
+        error = point_to_spki(&point, spki);
+    octets_free(&point);
+    return token_end(token, session, error);
+}

@@ -1,0 +1,199 @@
+/* The plugged keys, through Cryptoki only: the configured module, a watcher, and what the agent does with a key.
+ *
+ * A `struct token` is one key from its insertion to its removal: the same key plugged in again is another struct token, so that nothing
+ * started on one key goes on with another. Every call on a removed one gives TOKEN_REMOVED. All calls are thread-safe; calls on
+ * one token wait for each other, calls on two do not. */
+#ifndef AGENT_TOKEN_TOKEN_H
+#define AGENT_TOKEN_TOKEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "module/formats/certificate.h"
+#include "module/formats/octets.h"
+
+enum token_error {
+    TOKEN_OK = 0,
+    TOKEN_REMOVED,   /* the key has been pulled out, or its session is lost */
+    TOKEN_NOT_FOUND, /* no such object on it */
+    TOKEN_MISMATCH, /* certificate and key do not belong together, or what is read back is not what was written */
+    TOKEN_PIN_WRONG,
+    TOKEN_PIN_LENGTH,   /* shorter or longer than the key takes; no try was used */
+    TOKEN_PIN_LAST_TRY, /* one try is left: not used */
+    TOKEN_PIN_LOCKED,
+    TOKEN_PIN_UNSET,    /* not initialised: there is no PIN to verify */
+    TOKEN_LOGIN_NEEDED, /* not logged in (any more) */
+    TOKEN_BUSY,         /* a job holds the key's login */
+    TOKEN_FULL,         /* no room on the key */
+    TOKEN_UNSUPPORTED,  /* the module or the key cannot do it */
+    TOKEN_MEMORY,
+    TOKEN_FAILED, /* anything else; the log says what */
+};
+
+/* For logs; never NULL. */
+const char *token_error_text(enum token_error error);
+
+/* ---- the module and its keys ---- */
+
+enum token_size {
+    TOKEN_ID_SIZE = 17, /* 16 hex digits and NUL */
+    TOKEN_MAX = 32,     /* keys at once */
+    TOKEN_KEY_ID_MAX = 64,
+    TOKEN_LABEL_MAX = 128,
+    TOKEN_OBJECTS_MAX = 256, /* of one kind on a key */
+};
+
+enum token_pin_state {
+    TOKEN_PIN_STATE_OK,
+    TOKEN_PIN_STATE_LOW,  /* some tries have been used */
+    TOKEN_PIN_STATE_LAST, /* one is left */
+    TOKEN_PIN_STATE_LOCKED,
+    TOKEN_PIN_STATE_UNSET,
+};
+
+struct token_facts {
+    char id[TOKEN_ID_SIZE]; /* first 16 hex digits of SHA-256(manufacturer "|" serial) */
+    char label[33];
+    char serial[33]; /* whole where the module tells it */
+    char manufacturer[65];
+    char model[17];
+    char reader[129];
+    bool is_initialized;
+    enum token_pin_state pin_state;
+    int tries_left; /* -1: the module does not tell */
+    size_t pin_min, pin_max;
+};
+
+struct tokens;
+struct token;
+
+struct tokens_option {
+    const char *name, *value;
+};
+
+struct tokens_options {
+    const char *module; /* path of the PKCS#11 module */
+    const struct tokens_option
+        *settings; /* for the vendor interface's SetOption; ends with a NULL name */
+    /* A key was plugged in or pulled out. On the watcher's thread, without locks held; `token` is borrowed. May be NULL. */
+    void (*changed)(void *context, struct token *token, bool is_inserted);
+    void *context;
+};
+
+/* Load the module and start watching; the keys that are plugged in now are known when it returns (no `changed` for them).
+ * -1: the log says why. */
+int tokens_open(const struct tokens_options *options, struct tokens **tokens);
+/* Ends the watcher and the module. References to tokens must have been given back. NULL is harmless. */
+void tokens_close(struct tokens *tokens);
+/* Look at the slots now (a call has seen something odd), or ask whoever is looking to look once more. */
+void tokens_rescan(struct tokens *tokens);
+
+/* The plugged keys in order of insertion; `list` has room for TOKEN_MAX. Each needs token_release(). */
+size_t tokens_list(struct tokens *tokens, struct token **list);
+/* The plugged key with that id, or NULL. Needs token_release(). */
+struct token *tokens_find(struct tokens *tokens, const char *id);
+struct token *token_keep(struct token *token);
+void token_release(struct token *token);
+
+const char *token_id(const struct token *token);
+/* False for good once the key has been pulled out. Asks nobody. */
+bool token_is_present(const struct token *token);
+/* True while our login stands, as far as we know. */
+bool token_is_logged_in(struct token *token);
+/* What it says of itself now. While another call is busy with the key for long, what it said last. */
+enum token_error token_read_facts(struct token *token, struct token_facts *facts);
+
+/* ---- PIN: Cryptoki's login is process-wide; who may use it is access/'s business ---- */
+
+/* Verify the PIN and be logged in. Somebody who is logged in is logged out first, and stays so when the PIN is wrong (the caller
+ * forgets their authorisation). Does not use the last try unless `may_use_last`. *tries_left (may be NULL) is set as in
+ * token_facts. */
+enum token_error token_login(struct token *token, const char *pin, size_t pin_len,
+                             bool may_use_last, int *tries_left);
+/* Log out, at once or when the job that holds the login gives it back. */
+void token_logout(struct token *token);
+/* A job needs the login to stay: token_login() is TOKEN_BUSY until token_hold_end(). TOKEN_LOGIN_NEEDED when there is none,
+ * TOKEN_BUSY when another job holds it. */
+enum token_error token_hold(struct token *token);
+void token_hold_end(struct token *token);
+
+/* ---- reading ---- */
+
+struct token_key_id {
+    unsigned char bytes[TOKEN_KEY_ID_MAX];
+    size_t len;
+};
+
+struct token_certificate {
+    struct certificate *certificate;
+    struct token_key_id key_id;
+    bool has_key; /* a key pair with this CKA_ID is on the key */
+};
+
+struct token_certificates {
+    size_t count;
+    struct token_certificate *list;
+};
+
+/* All certificates that can be parsed, in the module's order. token_certificates_free() also after an error. */
+enum token_error token_read_certificates(struct token *token, struct token_certificates *out);
+void token_certificates_free(struct token_certificates *certificates);
+
+struct token_file {
+    char name[TOKEN_LABEL_MAX];
+    struct octets content;
+};
+
+struct token_files {
+    size_t count;
+    struct token_file *list;
+};
+
+/* All data objects whose label ends with `suffix`. */
+enum token_error token_read_files(struct token *token, const char *suffix, struct token_files *out);
+void token_files_free(struct token_files *files);
+/* One data object's content; TOKEN_NOT_FOUND. */
+enum token_error token_read_file(struct token *token, const char *name, struct octets *content);
+
+/* One key pair, found by its label. */
+struct token_pair {
+    struct token_key_id id;
+    struct octets spki; /* DER SubjectPublicKeyInfo of the SM2 public key */
+};
+
+enum token_usage { TOKEN_USE_SIGN, TOKEN_USE_ENCRYPT };
+
+/* The SM2 pair of that label (container) and usage; TOKEN_NOT_FOUND. octets_free(&pair->spki). */
+enum token_error token_find_pair(struct token *token, const char *label, enum token_usage usage,
+                                 struct token_pair *pair);
+/* The public key with that CKA_ID; TOKEN_NOT_FOUND. */
+enum token_error token_read_public_key(struct token *token, const struct token_key_id *id,
+                                       struct octets *spki);
+
+/* ---- signing ---- */
+
+/* SM2 signature (SM3, Z with the default identity) of the message with the private key of that CKA_ID; *signature = DER. The token
+ * must be logged in. */
+enum token_error token_sign(struct token *token, const struct token_key_id *id, const void *message,
+                            size_t len, struct octets *signature);
+
+/* ---- writing (jobs); the token must be logged in ---- */
+
+/* A new container named `label` with an SM2 signing pair made inside. */
+enum token_error token_generate(struct token *token, const char *label, struct token_pair *pair);
+/* The encryption pair of the container of signing key `id`, out of a DER SM2EnvelopedKey. */
+enum token_error token_unwrap(struct token *token, const struct token_key_id *id, const char *label,
+                              const unsigned char *envelope, size_t len);
+/* Write a certificate to the key whose public key it carries. */
+enum token_error token_write_certificate(struct token *token, const struct token_key_id *id,
+                                         const char *label, const struct certificate *certificate);
+/* Write a data object, readable by anyone; one of that name is replaced. */
+enum token_error token_write_file(struct token *token, const char *name, const void *content,
+                                  size_t len);
+/* Delete a data object; one that is not there is no error. */
+enum token_error token_delete_file(struct token *token, const char *name);
+/* Destroy the signing key of that CKA_ID and its certificate, keeping the encryption pair beside it; one that is not there is no
+ * error. */
+enum token_error token_retire(struct token *token, const struct token_key_id *id);
+
+#endif
