@@ -8,8 +8,10 @@
 
 #include "agent/access/origin.h"
 
-#define ACCESS_TOKEN_TEXT_SIZE 44 /* 32 random bytes as base64url, and NUL */
-#define ACCESS_TOKEN_ID_SIZE   33 /* a token's id (16 hex digits now), and NUL */
+#define ACCESS_TOKEN_TEXT_SIZE         44 /* 32 random bytes as base64url, and NUL */
+#define ACCESS_MAX_SESSIONS            256
+#define ACCESS_MAX_SESSIONS_PER_ORIGIN 16
+#define ACCESS_TOKEN_ID_SIZE           33 /* a token's id (16 hex digits now), and NUL */
 
 struct access;
 
@@ -27,7 +29,7 @@ struct access_options {
     access_clock *clock;      /* NULL: access_monotonic_clock */
     int64_t idle_seconds;     /* a session without request for that long ends; 0: 30 min */
     int64_t lifetime_seconds; /* and after that long in any case; 0: 12 h */
-    unsigned rate_per_minute; /* requests per origin per minute; 0: 600 */
+    unsigned rate_per_minute; /* requests per origin per minute; 0: 1200 */
     /* The last session that had verified this token's PIN has ended: log the token out. Called without locks held. */
     void (*token_logout)(void *context, const char *token_id);
     /* A session ended (idle, lifetime, revoked). May be NULL. Called without locks held. */
@@ -38,8 +40,8 @@ struct access_options {
 struct access *access_new(const struct access_options *options);
 void access_free(struct access *access);
 
-/* Start a session for a canonical origin; writes its token. -1 if randomness or memory is out, or the origin has too many
- * sessions (then its oldest one is ended instead, so that this does not fail). */
+/* Start a session for a canonical origin; writes its token. An origin that has ACCESS_MAX_SESSIONS_PER_ORIGIN loses its
+ * oldest one. -1 if randomness is out, or all origins together have ACCESS_MAX_SESSIONS. */
 int access_session_start(struct access *access, const char *origin,
                          char token[ACCESS_TOKEN_TEXT_SIZE], struct access_session *session);
 
@@ -51,6 +53,9 @@ bool access_session_find(struct access *access, const char *token, const char *o
 /* End one session, or all of an origin's. */
 void access_session_end(struct access *access, uint64_t session_id);
 void access_origin_end(struct access *access, const char *origin);
+
+/* True if the origin has, or has had, a session of this agent: a person has agreed to it since the agent started. */
+bool access_origin_is_known(struct access *access, const char *origin);
 
 /* True while the session has not ended (does not count as use). */
 bool access_session_is_alive(struct access *access, uint64_t session_id);
@@ -70,8 +75,9 @@ void access_pin_drop(struct access *access, uint64_t session_id, const char *tok
 
 /* ---- limits ---- */
 
-/* Count a request of `origin`; false when it has had its share of this minute. */
-bool access_rate_take(struct access *access, const char *origin);
+/* Count a request under `key` (an origin, or a word and an origin for something rarer); false when it has had its share of
+ * this minute: `per_minute`, or 0 for the option's. */
+bool access_rate_take(struct access *access, const char *key, unsigned per_minute);
 
 /* One interactive action at a time in the whole agent: false when another one is pending. */
 bool access_action_begin(struct access *access);
