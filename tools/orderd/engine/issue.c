@@ -1,0 +1,547 @@
+/* See issue.h. Three steps, each its own transaction or call:
+ * 1. reserve: serial numbers, dates, seal number and nonce are stored (PREPARED);
+ * 2. make: the CA signs exactly those, and gives the same bytes when asked again; the seal maker signs the seal;
+ * 3. keep: what was made is stored (ISSUED), by whoever comes first. The answer is always read back from the store. */
+#include "tools/orderd/engine/issue.h"
+
+#include "include/openukey/formats.h"
+#include "module/formats/certificate.h"
+#include "module/formats/certificate_request.h"
+#include "module/formats/seal.h"
+#include "module/formats/sm2.h"
+#include "tools/orderd/engine/signed.h"
+#include "tools/orderd/engine/transition.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Everything about one request, gathered step by step. */
+struct work {
+    struct task task;
+    struct order order;
+    struct certificate_record old;
+    struct certificate *old_certificate; /* parsed */
+    struct seal_record old_seal;         /* der empty: none */
+    struct octets csr; /* the one that is certified: the first that came with this key */
+    char public_key[DIGEST_HEX_SIZE];
+    struct issuance issuance;
+    struct certificate_record sign; /* as promised */
+    struct certificate_record encrypt;
+};
+
+static void work_clear(struct work *work) {
+    certificate_free(work->old_certificate);
+    octets_free(&work->old_seal.der);
+    octets_free(&work->csr);
+}
+
+/* ---- reading issuances ---- */
+
+#define ISSUANCE_COLUMNS                                                                           \
+    "SELECT id, state, sign_certificate, enc_certificate, seal, proof_nonce, csr FROM issuances "
+
+static enum order_error read_issuance(struct db_rows *rows, struct issuance *out,
+                                      struct octets *csr) {
+    memset(out, 0, sizeof *out);
+    enum db_result result = db_next(rows);
+    enum order_error error = result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
+    if (error == ORDER_OK) {
+        snprintf(out->id, sizeof out->id, "%s", db_text(rows, 0));
+        snprintf(out->state, sizeof out->state, "%s", db_text(rows, 1));
+        snprintf(out->sign_certificate, sizeof out->sign_certificate, "%s", db_text(rows, 2));
+        snprintf(out->enc_certificate, sizeof out->enc_certificate, "%s", db_text(rows, 3));
+        snprintf(out->seal, sizeof out->seal, "%s", db_text(rows, 4));
+        snprintf(out->proof_nonce, sizeof out->proof_nonce, "%s", db_text(rows, 5));
+        if (csr != NULL) {
+            size_t len = 0;
+            const uint8_t *der = db_bytes(rows, 6, &len);
+            octets_free(csr);
+            error = octets_copy(csr, der, len) == FORMATS_OK ? ORDER_OK : ORDER_INTERNAL;
+        }
+    }
+    db_end(rows);
+    return error;
+}
+
+enum order_error issuance_live(struct db *db, const char *task, struct issuance *out) {
+    struct db_rows *rows = NULL;
+    enum db_result result =
+        db_query(db, &rows, ISSUANCE_COLUMNS "WHERE task = $1 AND state <> 'REVOKED'", "t", task);
+    return result == DB_OK ? read_issuance(rows, out, NULL) : order_error_of(result);
+}
+
+static enum order_error issuance_of_key(struct db *db, const char *task, const char *public_key,
+                                        struct issuance *out, struct octets *csr) {
+    struct db_rows *rows = NULL;
+    enum db_result result = db_query(
+        db, &rows, ISSUANCE_COLUMNS "WHERE task = $1 AND public_key = $2", "tt", task, public_key);
+    return result == DB_OK ? read_issuance(rows, out, csr) : order_error_of(result);
+}
+
+enum order_error issuance_revoke(const struct engine *engine, struct db *db,
+                                 const struct order *order, const struct issuance *issuance) {
+    int64_t changed = 0;
+    enum order_error error = order_error_of(db_run(
+        db, &changed,
+        "UPDATE issuances SET state = 'REVOKED' WHERE id = $1 AND state IN ('PREPARED', 'ISSUED')",
+        "t", issuance->id));
+    if (error == ORDER_OK && changed != 1) {
+        error = ORDER_WRONG_STATE;
+    }
+    if (error == ORDER_OK) {
+        error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "REVOKED");
+    }
+    if (error == ORDER_OK) {
+        error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "REVOKED");
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_run(db, NULL, "UPDATE seals SET state = 'REVOKED' WHERE id = $1",
+                                      "t", issuance->seal));
+    }
+    if (error == ORDER_OK) {
+        json_t *data = json_pack("{s:s}", "issuance", issuance->id);
+        error = order_note(engine, db, order, "agent", "certificates revoked", data);
+        json_decref(data);
+    }
+    return error;
+}
+
+/* ---- the request ---- */
+
+/* Is it a good PKCS#10 with a new SM2 key, and does the old key vouch for it? */
+static enum order_error check_request(struct db *db, struct work *work, const struct octets *csr,
+                                      const struct octets *continuity) {
+    struct certificate_request *request = NULL;
+    struct octets der = {NULL, 0};
+    char digest[DIGEST_HEX_SIZE];
+    char message[sizeof CONTINUITY_PREFIX + SECRET_SIZE + DIGEST_HEX_SIZE];
+    enum order_error error = ORDER_CSR_INVALID;
+
+    if (certificate_request_parse(NULL, csr->data, csr->len, &request) != FORMATS_OK ||
+        !sm2_key_is_sm2(request->key)) {
+        goto out;
+    }
+    error = registry_certificate_der(db, work->old.id, &der);
+    if (error != ORDER_OK) {
+        goto out;
+    }
+    error = ORDER_INTERNAL;
+    if (certificate_parse(NULL, der.data, der.len, &work->old_certificate) != FORMATS_OK ||
+        !digest_sha256_hex(request->spki.data, request->spki.len, work->public_key) ||
+        !digest_sha256_hex(csr->data, csr->len, digest)) {
+        goto out;
+    }
+    if (EVP_PKEY_eq(X509_get0_pubkey(work->old_certificate->x509), request->key) == 1) {
+        error = ORDER_CSR_KEY_REUSED;
+        goto out;
+    }
+    int len =
+        snprintf(message, sizeof message, "%s%s:%s", CONTINUITY_PREFIX, work->task.nonce, digest);
+    error = certificate_verify_message(work->old_certificate, message, (size_t)len,
+                                       continuity->data, continuity->len) == FORMATS_OK
+                ? ORDER_OK
+                : ORDER_CONTINUITY_INVALID;
+out:
+    certificate_request_free(request);
+    octets_free(&der);
+    return error;
+}
+
+/* ---- 1: reserve ---- */
+
+static enum order_error promise_certificate(const struct engine *engine, struct db *db,
+                                            const struct work *work, const char *id,
+                                            const char *pair, const char *serial, const char *usage,
+                                            int64_t not_before, int64_t not_after) {
+    return order_error_of(db_run(
+        db, NULL,
+        "INSERT INTO certificates (id, issuer, serial, subject, subject_dn, profile, "
+        "algorithm, usage, not_before, not_after, token, state, order_id, replaces, pair, "
+        "created) VALUES ($1, $2, $3, $4, $5, $6, 'SM2', $7, $8, $9, $10, 'PENDING', $11, "
+        "$12, $13, $14)",
+        "tttttttiittt"
+        "ti",
+        id, work->old_certificate->issuer.text, serial, work->old.subject, work->old.subject_dn,
+        engine->profile->id, usage, not_before * 1000, not_after * 1000, work->task.token,
+        work->order.id, work->old.id, pair, engine_now_ms(engine)));
+}
+
+static struct ca_request ca_request_of(const struct work *work, int64_t not_before,
+                                       int64_t not_after) {
+    return (struct ca_request){
+        .csr = work->csr.data,
+        .csr_len = work->csr.len,
+        .subject = work->old_certificate->subject.der.data,
+        .subject_len = work->old_certificate->subject.der.len,
+        .not_before = not_before,
+        .not_after = not_after,
+        .encryption_pair = true,
+    };
+}
+
+static enum order_error draw_numbers(struct engine *engine, const struct ca_request *request,
+                                     struct ca_plan *plan, char seal[29]) {
+    pthread_mutex_lock(&engine->ca_lock);
+    enum ca_error error = ca_plan(engine->ca, request, plan);
+    if (error == CA_OK) {
+        error = ca_seal_id(engine->ca, seal);
+    }
+    pthread_mutex_unlock(&engine->ca_lock);
+    if (error == CA_BAD_REQUEST || error == CA_BAD_KEY) {
+        return ORDER_CSR_INVALID;
+    }
+    return error == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
+}
+
+static enum order_error prepare(struct engine *engine, struct db *db, struct work *work) {
+    struct ca_plan plan;
+    char seal[29] = "";
+    struct issuance *made = &work->issuance;
+    int64_t now = engine_now(engine);
+    int64_t not_after = renewal_not_after(work->old.not_after, now, (int)work->order.years);
+    struct ca_request request = ca_request_of(work, now, not_after);
+    memset(made, 0, sizeof *made);
+    enum order_error error = draw_numbers(engine, &request, &plan, seal);
+    if (error != ORDER_OK) {
+        return error;
+    }
+    if (!identifier_random(made->id) || !identifier_random(made->sign_certificate) ||
+        !identifier_random(made->enc_certificate) || !secret_random(made->proof_nonce)) {
+        return ORDER_INTERNAL;
+    }
+    snprintf(made->state, sizeof made->state, "PREPARED");
+    if (work->old_seal.der.len > 0) {
+        snprintf(made->seal, sizeof made->seal, "%s", seal);
+    }
+    error = promise_certificate(engine, db, work, made->sign_certificate, made->enc_certificate,
+                                plan.sign_serial, "SIGN", now, not_after);
+    if (error == ORDER_OK) {
+        error = promise_certificate(engine, db, work, made->enc_certificate, made->sign_certificate,
+                                    plan.encrypt_serial, "ENC", now, not_after);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(
+            db_run(db, NULL,
+                   "INSERT INTO issuances (id, task, public_key, csr, state, sign_certificate, "
+                   "enc_certificate, seal, proof_nonce, created) "
+                   "VALUES ($1, $2, $3, $4, 'PREPARED', $5, $6, $7, $8, $9)",
+                   "tttbtttti", made->id, work->task.id, work->public_key, work->csr.data,
+                   work->csr.len, made->sign_certificate, made->enc_certificate, made->seal,
+                   made->proof_nonce, engine_now_ms(engine)));
+    }
+    if (error == ORDER_OK) {
+        json_t *data = json_pack("{s:s,s:s,s:s}", "issuance", made->id, "signSerial",
+                                 plan.sign_serial, "encryptSerial", plan.encrypt_serial);
+        error = order_note(engine, db, &work->order, "agent", "certificates prepared", data);
+        json_decref(data);
+    }
+    return error;
+}
+
+/* Another key came before: what it got must never work. */
+static enum order_error revoke_earlier(const struct engine *engine, struct db *db,
+                                       const struct work *work) {
+    struct issuance earlier;
+    enum order_error error = issuance_live(db, work->task.id, &earlier);
+    if (error == ORDER_NOT_FOUND) {
+        return ORDER_OK;
+    }
+    return error == ORDER_OK ? issuance_revoke(engine, db, &work->order, &earlier) : error;
+}
+
+static enum order_error load_work(struct db *db, const struct caller *caller, const char *task,
+                                  struct work *work) {
+    enum order_error error = task_load(db, caller, task, &work->task, &work->order);
+    if (error == ORDER_OK) {
+        error = registry_certificate(db, work->order.certificate, &work->old);
+    }
+    if (error == ORDER_OK) {
+        error = registry_seal_of(db, work->old.id, &work->old_seal);
+        error = error == ORDER_NOT_FOUND ? ORDER_OK : error;
+    }
+    return error;
+}
+
+/* The lease must live; an agent that still works renews it by this. */
+static enum order_error extend_lease(const struct engine *engine, struct db *db,
+                                     const struct work *work) {
+    int64_t now_ms = engine_now_ms(engine);
+    int64_t changed = 0;
+    enum order_error error = order_error_of(
+        db_run(db, &changed,
+               "UPDATE issue_tasks SET lease_until = $2 WHERE id = $1 AND state = 'LEASED' AND "
+               "lease_until > $3",
+               "tii", work->task.id, now_ms + (int64_t)TASK_LEASE_SECONDS * 1000, now_ms));
+    return error == ORDER_OK && changed != 1 ? ORDER_TASK_NOT_LEASED : error;
+}
+
+static enum order_error reserve_in_transaction(struct engine *engine, struct db *db,
+                                               const struct caller *caller, const char *task,
+                                               const struct octets *csr,
+                                               const struct octets *continuity, struct work *work) {
+    enum order_error error = load_work(db, caller, task, work);
+    if (error == ORDER_OK) {
+        error = check_request(db, work, csr, continuity);
+    }
+    if (error != ORDER_OK) {
+        return error;
+    }
+    error = issuance_of_key(db, task, work->public_key, &work->issuance, &work->csr);
+    if (error == ORDER_OK && strcmp(work->issuance.state, "REVOKED") == 0) {
+        return ORDER_CSR_KEY_REUSED; /* it gave way to another key and may not come back */
+    }
+    if (error == ORDER_OK && strcmp(work->issuance.state, "PREPARED") != 0) {
+        return ORDER_OK; /* the answer is there, whatever has become of the lease */
+    }
+    if (error != ORDER_OK && error != ORDER_NOT_FOUND) {
+        return error;
+    }
+    bool is_new = error == ORDER_NOT_FOUND;
+    error = registry_certificate_usable(engine, &work->old);
+    error = error == ORDER_CERTIFICATE_EXPIRED ? ORDER_OK : error;
+    if (error == ORDER_OK) {
+        error = extend_lease(engine, db, work);
+    }
+    if (error == ORDER_OK && is_new) {
+        error = revoke_earlier(engine, db, work);
+    }
+    if (error == ORDER_OK && is_new) {
+        error =
+            octets_copy(&work->csr, csr->data, csr->len) == FORMATS_OK ? ORDER_OK : ORDER_INTERNAL;
+    }
+    return error == ORDER_OK && is_new ? prepare(engine, db, work) : error;
+}
+
+static enum order_error reserve(struct engine *engine, struct db *db, const struct caller *caller,
+                                const char *task, const struct octets *csr,
+                                const struct octets *continuity, struct work *work) {
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = reserve_in_transaction(engine, db, caller, task, csr, continuity, work);
+    }
+    if (error == ORDER_OK) {
+        error = registry_certificate(db, work->issuance.sign_certificate, &work->sign);
+    }
+    if (error == ORDER_OK) {
+        error = registry_certificate(db, work->issuance.enc_certificate, &work->encrypt);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    return error;
+}
+
+/* ---- 2: make ---- */
+
+struct made {
+    struct ca_issued issued;
+    struct octets seal; /* empty: none */
+    struct seal *old;   /* parsed; its picture, name and size live on */
+    char picture[DIGEST_HEX_SIZE];
+};
+
+static void made_clear(struct made *made) {
+    ca_issued_free(&made->issued);
+    octets_free(&made->seal);
+    seal_free(made->old);
+}
+
+/* The re-issued seal: the old one's picture, name and size, bound to the new certificate, valid as long as it (R202). */
+static enum order_error make_seal(struct engine *engine, const struct work *work,
+                                  struct made *made) {
+    if (seal_parse(NULL, work->old_seal.der.data, work->old_seal.der.len, &made->old) !=
+            FORMATS_OK ||
+        !digest_sha256_hex(made->old->picture, made->old->picture_len, made->picture)) {
+        return ORDER_INTERNAL;
+    }
+    struct ca_seal_request request = {
+        .id = work->issuance.seal,
+        .type = made->old->type,
+        .name = made->old->name,
+        .width_mm = made->old->width_mm,
+        .height_mm = made->old->height_mm,
+        .picture = made->old->picture,
+        .picture_len = made->old->picture_len,
+        .certificates = &made->issued.sign_certificate,
+        .certificate_count = 1,
+        .created = engine_now(engine),
+        .valid_start = work->sign.not_before,
+        .valid_end = work->sign.not_after,
+    };
+    pthread_mutex_lock(&engine->ca_lock);
+    enum ca_error error = ca_seal(engine->ca, &request, &made->seal);
+    pthread_mutex_unlock(&engine->ca_lock);
+    return error == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
+}
+
+static enum order_error make(struct engine *engine, const struct work *work, struct made *made) {
+    struct ca_plan plan;
+    struct ca_request request = ca_request_of(work, work->sign.not_before, work->sign.not_after);
+    memset(made, 0, sizeof *made);
+    memset(&plan, 0, sizeof plan);
+    snprintf(plan.sign_serial, sizeof plan.sign_serial, "%s", work->sign.serial);
+    snprintf(plan.encrypt_serial, sizeof plan.encrypt_serial, "%s", work->encrypt.serial);
+    pthread_mutex_lock(&engine->ca_lock);
+    enum ca_error error = ca_issue(engine->ca, &request, &plan, &made->issued);
+    pthread_mutex_unlock(&engine->ca_lock);
+    if (error != CA_OK) {
+        return ORDER_CA_FAILED;
+    }
+    return work->issuance.seal[0] != '\0' ? make_seal(engine, work, made) : ORDER_OK;
+}
+
+/* ---- 3: keep ---- */
+
+static enum order_error keep_certificate(struct db *db, const char *id, const struct octets *der) {
+    char sha256[DIGEST_HEX_SIZE];
+    if (!digest_sha256_hex(der->data, der->len, sha256)) {
+        return ORDER_INTERNAL;
+    }
+    return order_error_of(db_run(db, NULL,
+                                 "UPDATE certificates SET sha256 = $2, der = $3 WHERE id = $1",
+                                 "ttb", id, sha256, der->data, der->len));
+}
+
+static enum order_error keep_seal(const struct engine *engine, struct db *db,
+                                  const struct work *work, const struct made *made) {
+    return order_error_of(db_run(
+        db, NULL,
+        "INSERT INTO seals (id, type, name, subject, token, certificate, not_before, not_after, "
+        "picture_sha256, der, state, order_id, replaces, created) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'PENDING', $11, $12, $13)",
+        "ttttttiitbtti", work->issuance.seal,
+        made->old->type == SEAL_PERSONAL ? "PERSONAL" : "ORGANIZATION", made->old->name,
+        work->old.subject, work->task.token, work->issuance.sign_certificate,
+        work->sign.not_before * 1000, work->sign.not_after * 1000, made->picture, made->seal.data,
+        made->seal.len, work->order.id, work->old_seal.id, engine_now_ms(engine)));
+}
+
+static enum order_error keep_in_transaction(const struct engine *engine, struct db *db,
+                                            const struct work *work, const struct made *made) {
+    int64_t changed = 0;
+    enum order_error error = order_error_of(db_run(
+        db, &changed,
+        "UPDATE issuances SET state = 'ISSUED', enveloped_key = $2 WHERE id = $1 AND state = "
+        "'PREPARED'",
+        "tb", work->issuance.id, made->issued.enveloped_key.data, made->issued.enveloped_key.len));
+    if (error != ORDER_OK || changed == 0) {
+        return error; /* the same request in another thread was faster: its seal is the one */
+    }
+    error = keep_certificate(db, work->issuance.sign_certificate, &made->issued.sign_certificate);
+    if (error == ORDER_OK) {
+        error =
+            keep_certificate(db, work->issuance.enc_certificate, &made->issued.encrypt_certificate);
+    }
+    if (error == ORDER_OK && made->seal.len > 0) {
+        error = keep_seal(engine, db, work, made);
+    }
+    if (error == ORDER_OK) {
+        json_t *data = json_pack("{s:s}", "issuance", work->issuance.id);
+        error = order_note(engine, db, &work->order, "agent", "certificates issued", data);
+        json_decref(data);
+    }
+    return error;
+}
+
+static enum order_error keep(const struct engine *engine, struct db *db, const struct work *work,
+                             const struct made *made) {
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = keep_in_transaction(engine, db, work, made);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    return error;
+}
+
+/* ---- the answer ---- */
+
+static enum order_error put_certificate(struct db *db, json_t *answer, const char *name,
+                                        const char *id) {
+    struct octets der = {NULL, 0};
+    enum order_error error = registry_certificate_der(db, id, &der);
+    if (error == ORDER_OK && json_object_set_new(answer, name, base64_json(&der)) != 0) {
+        error = ORDER_INTERNAL;
+    }
+    octets_free(&der);
+    return error;
+}
+
+/* One BYTEA of a row as base64. */
+static enum order_error put_bytes(struct db *db, json_t *answer, const char *name, const char *sql,
+                                  const char *id) {
+    struct db_rows *rows = NULL;
+    enum db_result result = db_query(db, &rows, sql, "t", id);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    result = db_next(rows);
+    enum order_error error = result == DB_DONE ? ORDER_CONFLICT : order_error_of(result);
+    if (error == ORDER_OK) {
+        struct octets bytes = {NULL, 0};
+        const uint8_t *data = db_bytes(rows, 0, &bytes.len);
+        bytes.data = (unsigned char *)(uintptr_t)data;
+        error =
+            json_object_set_new(answer, name, base64_json(&bytes)) == 0 ? ORDER_OK : ORDER_INTERNAL;
+    }
+    db_end(rows);
+    return error;
+}
+
+static enum order_error make_answer(const struct engine *engine, struct db *db,
+                                    const struct work *work, json_t **out) {
+    json_t *answer = json_object();
+    const struct issuance *issuance = &work->issuance;
+    enum order_error error =
+        put_certificate(db, answer, "signCertificate", issuance->sign_certificate);
+    if (error == ORDER_OK) {
+        error = put_certificate(db, answer, "encryptCertificate", issuance->enc_certificate);
+    }
+    if (error == ORDER_OK) {
+        error = put_bytes(db, answer, "envelopedKey",
+                          "SELECT enveloped_key FROM issuances WHERE id = $1 AND state IN "
+                          "('ISSUED', 'CONFIRMED')",
+                          issuance->id);
+    }
+    if (error == ORDER_OK && issuance->seal[0] != '\0') {
+        error =
+            put_bytes(db, answer, "seal", "SELECT der FROM seals WHERE id = $1", issuance->seal);
+        json_object_set_new(answer, "sealId", json_string(issuance->seal));
+    }
+    json_t *chain =
+        json_pack("[o,o]", base64_json(ca_issuing(engine->ca)), base64_json(ca_root(engine->ca)));
+    if (json_object_set_new(answer, "chain", chain) != 0 ||
+        json_object_set_new(answer, "nonce", json_string(issuance->proof_nonce)) != 0) {
+        error = error == ORDER_OK ? ORDER_INTERNAL : error;
+    }
+    if (error == ORDER_OK) {
+        *out = json_incref(answer);
+    }
+    json_decref(answer);
+    return error;
+}
+
+enum order_error issue_request(struct engine *engine, struct db *db, const struct caller *caller,
+                               const char *task, const struct octets *csr,
+                               const struct octets *continuity, json_t **out) {
+    struct work work;
+    struct made made;
+    memset(&work, 0, sizeof work);
+    *out = NULL;
+    enum order_error error = reserve(engine, db, caller, task, csr, continuity, &work);
+    if (error == ORDER_OK && strcmp(work.issuance.state, "PREPARED") == 0) {
+        error = make(engine, &work, &made);
+        if (error == ORDER_OK) {
+            error = keep(engine, db, &work, &made);
+        }
+        made_clear(&made);
+    }
+    if (error == ORDER_OK) {
+        error = make_answer(engine, db, &work, out);
+    }
+    work_clear(&work);
+    return error;
+}

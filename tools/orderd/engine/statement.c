@@ -1,0 +1,246 @@
+/* See statement.h. */
+#include "tools/orderd/engine/statement.h"
+
+#include "module/formats/calendar.h"
+#include "module/formats/canonical_json.h"
+#include "tools/orderd/engine/signed.h"
+#include "tools/orderd/engine/transition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the statement speaks of. */
+struct matter {
+    const struct order *order;
+    struct subject_record subject;
+    struct certificate_record certificate;
+    char digest[DIGEST_HEX_SIZE];
+};
+
+static enum order_error load_matter(const struct engine *engine, struct db *db,
+                                    const struct order *order, struct matter *out) {
+    memset(out, 0, sizeof *out);
+    out->order = order;
+    enum order_error error = registry_subject(db, order->subject, &out->subject);
+    if (error == ORDER_OK) {
+        error = registry_certificate(db, order->certificate, &out->certificate);
+    }
+    if (error != ORDER_OK) {
+        return error;
+    }
+    struct octets text = {NULL, 0};
+    json_t *object = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s}", "no", order->number, "kind",
+        kind_name(order->kind), "holder", out->subject.name, "credentialNo",
+        out->subject.credential_no, "certificate", out->certificate.sha256, "tokenSerial",
+        order->token, "years", (json_int_t)order->years, "amountFen", (json_int_t)order->amount_fen,
+        "handlerName", order->handler.name, "handlerPhone", order->handler.phone, "handlerEmail",
+        order->handler.email, "wording", engine->profile->consent_version);
+    bool made = object != NULL && canonical_json_write(object, &text) == FORMATS_OK &&
+                digest_sm3_hex(text.data, text.len, out->digest);
+    octets_free(&text);
+    json_decref(object);
+    return made ? ORDER_OK : ORDER_INTERNAL;
+}
+
+enum order_error statement_digest(const struct engine *engine, struct db *db,
+                                  const struct order *order, char out[DIGEST_HEX_SIZE]) {
+    struct matter matter;
+    enum order_error error = load_matter(engine, db, order, &matter);
+    memcpy(out, matter.digest, DIGEST_HEX_SIZE);
+    return error;
+}
+
+static void add_field(json_t *fields, enum text label, enum language language, const char *value) {
+    json_array_append_new(
+        fields, json_pack("{s:s,s:s}", "label", text_get(label, language), "value", value));
+}
+
+static json_t *make_fields(const struct engine *engine, const struct matter *matter,
+                           enum language language) {
+    const struct order *order = matter->order;
+    int64_t now = engine_now(engine);
+    char date[11];
+    char number[24];
+    char value[96];
+    json_t *fields = json_array();
+    add_field(fields, TEXT_STATEMENT_ORDER, language, order->number);
+    add_field(fields, TEXT_STATEMENT_SUBJECT, language, matter->subject.name);
+    add_field(fields, TEXT_STATEMENT_CREDENTIAL, language, matter->subject.credential_no);
+    add_field(fields, TEXT_STATEMENT_CERTIFICATE, language, matter->certificate.serial);
+    add_field(fields, TEXT_STATEMENT_TOKEN, language, order->token);
+    calendar_date_text(matter->certificate.not_after, date);
+    add_field(fields, TEXT_STATEMENT_OLD_END, language, date);
+    snprintf(number, sizeof number, "%lld", (long long)order->years);
+    text_fill(TEXT_YEARS_VALUE, language, "years", number, value, sizeof value);
+    add_field(fields, TEXT_STATEMENT_YEARS, language, value);
+    if (now <= matter->certificate.not_after) {
+        calendar_date_text(renewal_not_after(matter->certificate.not_after, now, (int)order->years),
+                           date);
+        snprintf(value, sizeof value, "%s", date);
+    } else {
+        text_fill(TEXT_STATEMENT_NEW_END_EXPIRED, language, "years", number, value, sizeof value);
+    }
+    add_field(fields, TEXT_STATEMENT_NEW_END, language, value);
+    text_yuan(order->amount_fen, number);
+    text_fill(TEXT_STATEMENT_AMOUNT_VALUE, language, "yuan", number, value, sizeof value);
+    add_field(fields, TEXT_STATEMENT_AMOUNT, language, value);
+    add_field(fields, TEXT_STATEMENT_HANDLER, language, order->handler.name);
+    add_field(fields, TEXT_STATEMENT_PHONE, language, order->handler.phone);
+    add_field(fields, TEXT_STATEMENT_EMAIL, language, order->handler.email);
+    add_field(fields, TEXT_STATEMENT_CONSENT, language,
+              text_get(TEXT_STATEMENT_CONSENT_VALUE, language));
+    return fields;
+}
+
+static json_t *make_statement(const struct engine *engine, const struct matter *matter,
+                              enum language language, const char *nonce) {
+    return json_pack("{s:s,s:o,s:s,s:s,s:s}", "title", text_get(TEXT_STATEMENT_TITLE, language),
+                     "fields", make_fields(engine, matter, language), "order",
+                     matter->order->number, "digest", matter->digest, "nonce", nonce);
+}
+
+enum order_error statement_make(const struct engine *engine, struct db *db,
+                                const struct caller *caller, const char *number, json_t **out) {
+    struct order order;
+    struct matter matter;
+    char target[40];
+    char nonce[SECRET_SIZE];
+    *out = NULL;
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = order_of_caller(db, caller, number, &order);
+    }
+    if (error == ORDER_OK && !transition_is_allowed(&order, T06_CONFIRM)) {
+        error = ORDER_WRONG_STATE;
+    }
+    if (error == ORDER_OK) {
+        error = load_matter(engine, db, &order, &matter);
+    }
+    if (error == ORDER_OK) {
+        snprintf(target, sizeof target, "%s %s", language_tag(caller->language), order.number);
+        error =
+            nonce_make(db, "confirm", target, engine_now_ms(engine), NONCE_CONFIRM_SECONDS, nonce);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    if (error == ORDER_OK) {
+        *out = make_statement(engine, &matter, caller->language, nonce);
+        error = *out != NULL ? ORDER_OK : ORDER_INTERNAL;
+    }
+    return error;
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "";
+}
+
+/* Is the signed object exactly what this service asked to be signed? */
+static enum order_error check_statement(const struct engine *engine, const struct matter *matter,
+                                        const struct signed_object *object, const char *target) {
+    const char *origin = text_of(object->content, "origin");
+    const char *number = strchr(target, ' ');
+    if (number == NULL || strcmp(number + 1, matter->order->number) != 0) {
+        return ORDER_NONCE_INVALID;
+    }
+    if (!engine_origin_is_allowed(engine, origin)) {
+        return ORDER_ORIGIN_REFUSED;
+    }
+    struct octets expected = {NULL, 0};
+    json_t *statement =
+        make_statement(engine, matter, language_of(target), text_of(object->content, "nonce"));
+    enum order_error error = ORDER_INTERNAL;
+    if (statement != NULL && json_object_set_new(statement, "origin", json_string(origin)) == 0 &&
+        json_object_set_new(statement, "type", json_string("statement")) == 0 &&
+        json_object_set_new(statement, "version", json_string("1")) == 0 &&
+        canonical_json_write(statement, &expected) == FORMATS_OK) {
+        error = octets_equal(&expected, &object->bytes) ? ORDER_OK : ORDER_STATEMENT_INVALID;
+    }
+    json_decref(statement);
+    octets_free(&expected);
+    return error;
+}
+
+static enum order_error keep_consent(const struct engine *engine, struct db *db,
+                                     struct order *order, const struct matter *matter,
+                                     const struct signed_object *object,
+                                     const struct octets *signature, const char *address) {
+    char id[ID_SIZE];
+    if (!identifier_random(id)) {
+        return ORDER_INTERNAL;
+    }
+    /* the bytes are UTF-8 without NUL (canonical_json_read saw to it), but not NUL-terminated */
+    char *statement = strndup((const char *)object->bytes.data, object->bytes.len);
+    if (statement == NULL) {
+        return ORDER_INTERNAL;
+    }
+    enum order_error error = order_error_of(
+        db_run(db, NULL,
+               "INSERT INTO consents (id, order_id, text_version, method, statement, digest, "
+               "signature, origin, address, created) "
+               "VALUES ($1, $2, $3, 'TOKEN_SIG', $4, $5, $6, $7, $8, $9)",
+               "tttttbtti", id, order->id, engine->profile->consent_version, statement,
+               matter->digest, signature->data, signature->len, text_of(object->content, "origin"),
+               address, engine_now_ms(engine)));
+    free(statement);
+    if (error == ORDER_OK) {
+        json_t *data = json_pack("{s:s,s:s,s:s}", "consent", id, "digest", matter->digest,
+                                 "certificate", object->signer.sha256);
+        error = transition_apply(engine, db, order, T06_CONFIRM, "user", id, data);
+        json_decref(data);
+    }
+    return error;
+}
+
+enum order_error statement_confirm(const struct engine *engine, struct db *db,
+                                   const struct caller *caller, const char *number, int64_t version,
+                                   const struct octets *signature, const char *address,
+                                   struct order *out) {
+    struct signed_object object = {NULL, {NULL, 0}, {{0}}};
+    struct matter matter;
+    char target[40];
+    enum order_error error = order_of_caller(db, caller, number, out);
+    if (error == ORDER_OK && out->version != version) {
+        error = ORDER_VERSION_CONFLICT;
+    }
+    if (error == ORDER_OK && !transition_is_allowed(out, T06_CONFIRM)) {
+        error = ORDER_WRONG_STATE;
+    }
+    if (error == ORDER_OK) {
+        error = signed_object_read(engine, db, signature, &object);
+        error = error == ORDER_ASSERTION_INVALID ? ORDER_STATEMENT_INVALID : error;
+    }
+    if (error == ORDER_OK && strcmp(object.signer.id, out->certificate) != 0) {
+        error = ORDER_SIGNER_MISMATCH;
+    }
+    if (error == ORDER_OK) {
+        error = registry_certificate_usable(engine, &object.signer);
+    }
+    if (error == ORDER_OK) {
+        error = load_matter(engine, db, out, &matter);
+    }
+    if (error == ORDER_OK) {
+        error = nonce_use(db, text_of(object.content, "nonce"), "confirm", engine_now_ms(engine),
+                          target, sizeof target);
+    }
+    if (error == ORDER_OK) {
+        error = check_statement(engine, &matter, &object, target);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_begin(db));
+    }
+    if (error == ORDER_OK) {
+        /* compare-and-swap on what was read above: an edit in between makes this a conflict */
+        error = keep_consent(engine, db, out, &matter, &object, signature, address);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    signed_object_clear(&object);
+    return error;
+}

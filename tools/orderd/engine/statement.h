@@ -1,0 +1,26 @@
+/* The application confirmation (R120-R122, T06): what the applicant is shown by the agent and signs on the key. */
+#ifndef TOOLS_ORDERD_ENGINE_STATEMENT_H
+#define TOOLS_ORDERD_ENGINE_STATEMENT_H
+
+#include "module/formats/octets.h"
+#include "tools/orderd/engine/renewal.h"
+
+/* SM3 in hex of the canonical order: number, kind, holder, certificate, key, term, amount, handler and the wording's version. Whatever
+ * changes one of these changes the digest. */
+enum order_error statement_digest(const struct engine *engine, struct db *db,
+                                  const struct order *order, char out[DIGEST_HEX_SIZE]);
+
+/* The statement of an order that awaits confirmation, in the caller's language, with a fresh nonce:
+ * {title, fields:[{label, value}], order, digest, nonce}. */
+enum order_error statement_make(const struct engine *engine, struct db *db,
+                                const struct caller *caller, const char *number, json_t **out);
+
+/* T06: verify the signed statement (DER GM SignedData) and keep it as consent. It must be, byte for byte, the canonical object of the
+ * statement that the nonce was made for, for an allowed origin, signed by the order's own certificate. `address` (may be NULL) is
+ * where the request came from. */
+enum order_error statement_confirm(const struct engine *engine, struct db *db,
+                                   const struct caller *caller, const char *number, int64_t version,
+                                   const struct octets *signature, const char *address,
+                                   struct order *out);
+
+#endif

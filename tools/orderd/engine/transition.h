@@ -1,0 +1,45 @@
+/* The transitions of orders (order-domain.md 4, T01-T28): a table of what may happen from which state and to which gate, and the one
+ * function that makes any of them happen: compare-and-swap on version and state, gate, event, all in the caller's transaction. */
+#ifndef TOOLS_ORDERD_ENGINE_TRANSITION_H
+#define TOOLS_ORDERD_ENGINE_TRANSITION_H
+
+#include "tools/orderd/engine/order.h"
+
+#include <jansson.h>
+
+enum transition {
+    T02_SUBMIT,
+    T03_EDIT,
+    T06_CONFIRM,
+    T07_PAID,
+    T18_CLAIM,
+    T19_DONE,
+    T20_LEASE_OVER,
+    T21_FAILED,
+    T22_CANCEL,
+    T23_EXPIRE,
+    T25_KEY_LOGIN,
+    T27_RETRY,
+    TRANSITION_COUNT
+};
+
+/* T01: write a new order with all the gates of its flow, in the state they give, and its event. Fills order->id, number, state,
+ * version, gates and times; the rest is the caller's. ORDER_OPEN_EXISTS when the database already has an open one in its lane. */
+enum order_error order_insert(const struct engine *engine, struct db *db, struct order *order,
+                              const char *actor);
+
+/* True when the transition may start from the order's present state. */
+bool transition_is_allowed(const struct order *order, enum transition transition);
+
+/* Make the transition happen to `order` as it was loaded, and bring `order` up to date. Besides the state it writes years, amount and
+ * handler as they stand in `order`. `evidence` (may be NULL) is noted at the gate; `data` (may be NULL, borrowed) goes into the event.
+ * ORDER_WRONG_STATE when the table forbids it, ORDER_CONFLICT when the stored order is no longer the one that was loaded. */
+enum order_error transition_apply(const struct engine *engine, struct db *db, struct order *order,
+                                  enum transition transition, const char *actor,
+                                  const char *evidence, json_t *data);
+
+/* Record something that happened within a state: an event, and nothing else. */
+enum order_error order_note(const struct engine *engine, struct db *db, const struct order *order,
+                            const char *actor, const char *type, json_t *data);
+
+#endif

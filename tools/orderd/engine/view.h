@@ -1,0 +1,24 @@
+/* Orders, certificates and sessions as the API shows them. */
+#ifndef TOOLS_ORDERD_ENGINE_VIEW_H
+#define TOOLS_ORDERD_ENGINE_VIEW_H
+
+#include "tools/orderd/engine/order.h"
+#include "tools/orderd/engine/registry.h"
+#include "tools/orderd/text.h"
+
+#include <jansson.h>
+
+/* The order object of docs/api/orderd.yaml; *out is the caller's. */
+enum order_error view_order(struct db *db, const struct order *order, enum language language,
+                            json_t **out);
+
+/* {id, serial, subject, notBefore, notAfter, state}; NULL when memory is out. */
+json_t *view_certificate(const struct certificate_record *record);
+
+/* RFC 3339 of a time as a JSON string. */
+json_t *view_time(int64_t seconds);
+
+/* "YYYY-MM-DD" of the Shanghai day. */
+json_t *view_date(int64_t seconds);
+
+#endif

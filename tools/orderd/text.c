@@ -1,0 +1,259 @@
+/* The catalogue. Each row holds both languages, so that none can be forgotten. */
+#include "tools/orderd/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef const char *const both[LANGUAGE_COUNT];
+
+static both texts[TEXT_COUNT] = {
+    [TEXT_STATEMENT_TITLE] = {"证书更新申请确认", "Confirmation of a certificate renewal"},
+    [TEXT_STATEMENT_ORDER] = {"订单号", "Order number"},
+    [TEXT_STATEMENT_SUBJECT] = {"证书名称", "Certificate holder"},
+    [TEXT_STATEMENT_CREDENTIAL] = {"证件号码", "Credential number"},
+    [TEXT_STATEMENT_CERTIFICATE] = {"原证书序列号", "Serial number of the present certificate"},
+    [TEXT_STATEMENT_TOKEN] = {"UKey 序列号", "UKey serial number"},
+    [TEXT_STATEMENT_OLD_END] = {"原证书有效期至", "Present certificate ends on"},
+    [TEXT_STATEMENT_YEARS] = {"更新年限", "Term"},
+    [TEXT_STATEMENT_NEW_END] = {"新证书有效期至", "New certificate ends on"},
+    [TEXT_STATEMENT_NEW_END_EXPIRED] = {"自下载之日起 {years} 年",
+                                        "{years} year(s) from the day of download"},
+    [TEXT_STATEMENT_AMOUNT] = {"费用", "Fee"},
+    [TEXT_STATEMENT_AMOUNT_VALUE] = {"人民币 {yuan} 元", "CNY {yuan}"},
+    [TEXT_STATEMENT_HANDLER] = {"经办人", "Handler"},
+    [TEXT_STATEMENT_PHONE] = {"经办人手机", "Handler's phone"},
+    [TEXT_STATEMENT_EMAIL] = {"经办人邮箱", "Handler's e-mail"},
+    [TEXT_STATEMENT_CONSENT] = {"申请人声明", "Declaration"},
+    [TEXT_STATEMENT_CONSENT_VALUE] = {"本申请人申请更新上述数字证书及电子印章，已阅读并遵守电子认证"
+                                      "业务规则，所填资料真实有效；以 UKey "
+                                      "签名确认本申请，即为本申请人的真实意思表示。",
+                                      "The applicant applies for the renewal of this certificate "
+                                      "and its electronic seal, has read and obeys the "
+                                      "certification practice statement, and states that the data "
+                                      "are true. Signing with the UKey expresses "
+                                      "the applicant's true intent."},
+    [TEXT_YEARS_VALUE] = {"{years} 年", "{years} year(s)"},
+    [TEXT_ELIGIBLE] = {"可以更新。", "This certificate can be renewed."},
+    [TEXT_TOO_EARLY] = {"证书剩余有效期不少于 90 天，{date} 起可以更新。",
+                        "90 days or more remain; it can be renewed from {date} on."},
+    [TEXT_TOO_LATE] = {"证书过期已超过 365 天（最后可更新日期为 {date}），请申请新办或补办。",
+                       "It has expired for more than 365 days (the last day was {date}); apply for "
+                       "a new certificate "
+                       "or a replacement."},
+    [TEXT_HELD] = {"证书已冻结，请先恢复。", "The certificate is on hold; lift the hold first."},
+    [TEXT_REVOKED] =
+        {"证书已撤销，请申请新办或补办。",
+         "The certificate has been revoked; apply for a new certificate or a replacement."},
+    [TEXT_SUPERSEDED] = {"证书已更新，请使用新证书。",
+                         "The certificate has been renewed already; use the new one."},
+    [TEXT_UNKNOWN] =
+        {"没有这张证书的记录，请确认所选的服务机构。",
+         "This service has no record of the certificate; check that you chose the right CA."},
+    [TEXT_FIELD_YEARS] = {"请选择更新年限。", "Choose one of the offered terms."},
+    [TEXT_FIELD_HANDLER_NAME] = {"请填写经办人姓名（不超过 32 个字）。",
+                                 "Enter the handler's name (at most 32 characters)."},
+    [TEXT_FIELD_HANDLER_PHONE] = {"请填写 11 位手机号码。", "Enter a mobile number of 11 digits."},
+    [TEXT_FIELD_HANDLER_EMAIL] = {"请填写正确的电子邮箱。", "Enter a valid e-mail address."},
+    [TEXT_FIELD_UNKNOWN] = {"没有这一项。", "There is no such field."},
+    [TEXT_PAY_TITLE] = {"模拟支付", "Simulated payment"},
+    [TEXT_PAY_NOTE] =
+        {"这是用于演示和测试的模拟支付平台，不会产生真实扣款。",
+         "A simulated payment provider for demonstrations and tests; no money moves."},
+    [TEXT_PAY_AMOUNT] = {"应付金额（元）", "Amount due (CNY)"},
+    [TEXT_PAY_BUTTON] = {"确认支付", "Pay"},
+    [TEXT_PAY_DONE] = {"支付成功，请返回办理页面。", "Paid. Go back to the renewal page."},
+    [TEXT_PAY_ORDER] = {"证书更新 {number}", "Certificate renewal {number}"},
+};
+
+static both states[STATE_COUNT] = {
+    [STATE_DRAFT] = {"待提交", "Draft"},
+    [STATE_AWAIT_VERIFY] = {"等待身份核验", "Awaiting identity check"},
+    [STATE_AWAIT_KEY] = {"等待 UKey 登录", "Awaiting login with the key"},
+    [STATE_AWAIT_MATERIALS] = {"等待材料", "Awaiting documents"},
+    [STATE_AWAIT_CONFIRM] = {"等待确认", "Awaiting confirmation"},
+    [STATE_AWAIT_PAPERS] = {"等待纸质材料", "Awaiting papers"},
+    [STATE_AWAIT_PAYMENT] = {"等待缴费", "Awaiting payment"},
+    [STATE_PAY_REVIEW] = {"财务审核中", "Payment in review"},
+    [STATE_IN_REVIEW] = {"已支付，待审核", "Paid, in review"},
+    [STATE_APPROVED] = {"审核通过", "Approved"},
+    [STATE_PRODUCING] = {"制证中", "In production"},
+    [STATE_SHIPPED] = {"待收货", "Shipped"},
+    [STATE_READY_TO_ISSUE] = {"待下载", "Ready to download"},
+    [STATE_ISSUING] = {"正在执行证书下载", "Downloading to the key"},
+    [STATE_ISSUED] = {"下载完成", "Downloaded"},
+    [STATE_COMPLETED] = {"已完成", "Completed"},
+    [STATE_RETURNED] = {"已退回", "Returned"},
+    [STATE_ISSUE_FAILED] = {"下载失败，等待人工处理", "Download failed, staff will act"},
+    [STATE_REFUNDING] = {"退款中", "Refunding"},
+    [STATE_REJECTED] = {"已否决", "Rejected"},
+    [STATE_CANCELLED] = {"订单已取消", "Cancelled"},
+    [STATE_EXPIRED] = {"订单已过期", "Expired"},
+};
+
+struct error_text {
+    both title;
+    both detail;
+};
+
+static const struct error_text errors[ORDER_ERRORS] = {
+    [ORDER_OK] = {{"成功", "Success"}, {"", ""}},
+    [ORDER_STORE_FAILED] = {{"服务暂时不可用", "The service is not available"},
+                            {"请稍后再试。", "Please try again later."}},
+    [ORDER_STORE_BUSY] = {{"服务繁忙", "The service is busy"},
+                          {"请稍后再试。", "Please try again in a moment."}},
+    [ORDER_INTERNAL] = {{"服务内部错误", "Internal error"},
+                        {"请稍后再试；如仍失败，请联系客服。",
+                         "Please try again; if it still fails, contact the service desk."}},
+    [ORDER_CA_FAILED] = {{"证书签发暂时不可用", "The CA is not available"},
+                         {"旧证书仍可使用，请稍后继续办理。",
+                          "The present certificate still works; continue in a moment."}},
+    [ORDER_BAD_REQUEST] = {{"请求有误", "Bad request"},
+                           {"请求缺少必要内容或格式不正确。",
+                            "Something required is missing or not of its form."}},
+    [ORDER_FIELDS_INVALID] = {{"填写有误", "Some entries are not right"},
+                              {"请更正标出的各项。", "Please correct the entries that are named."}},
+    [ORDER_IDEMPOTENCY_NEEDED] = {{"缺少 Idempotency-Key", "Idempotency-Key is missing"},
+                                  {"此请求必须带有 Idempotency-Key。",
+                                   "This request must carry an Idempotency-Key."}},
+    [ORDER_IDEMPOTENCY_REUSED] = {{"Idempotency-Key 重复", "Idempotency-Key was used before"},
+                                  {"同一 Idempotency-Key 已用于另一请求。",
+                                   "The same Idempotency-Key came with another request."}},
+    [ORDER_VERSION_NEEDED] = {{"缺少 If-Match", "If-Match is missing"},
+                              {"请带上所见订单的版本。",
+                               "Name the version of the order that you have seen."}},
+    [ORDER_VERSION_CONFLICT] = {{"订单已变化", "The order has changed"},
+                                {"请重新查看订单后再试。", "Read the order again, then retry."}},
+    [ORDER_CONFLICT] = {{"订单正被同时修改", "The order is being changed by another request"},
+                        {"请重新查看订单后再试。", "Read the order again, then retry."}},
+    [ORDER_NOT_FOUND] = {{"没有找到", "Not found"},
+                         {"没有这项内容，或不属于当前登录的证书。",
+                          "There is no such thing, or it is not yours."}},
+    [ORDER_WRONG_STATE] = {{"当前状态不能办理", "Not possible in this state"},
+                           {"请按订单当前状态继续办理。",
+                            "Continue the order from the state it is in."}},
+    [ORDER_TOO_MANY] = {{"请求过于频繁", "Too many requests"},
+                        {"请稍后再试。", "Please try again later."}},
+    [ORDER_SESSION_NEEDED] = {{"请先登录", "Log in first"},
+                              {"请使用 UKey 登录。", "Log in with your UKey."}},
+    [ORDER_SESSION_INVALID] = {{"登录已失效", "Your session has ended"},
+                               {"请重新使用 UKey 登录，订单不会丢失。",
+                                "Log in with your UKey again; your order is kept."}},
+    [ORDER_NONCE_INVALID] = {{"签名已过期或已使用", "The signature is too old or was used before"},
+                             {"请重新签名。", "Please sign again."}},
+    [ORDER_ASSERTION_INVALID] = {{"签名验证失败", "The signature does not verify"},
+                                 {"登录签名无效，请重试。",
+                                  "The login signature is not valid; please try again."}},
+    [ORDER_ORIGIN_REFUSED] = {{"网站未获许可", "This site may not use the service"},
+                              {"签名来自未登记的网站。",
+                               "The signature was made for a site that is not registered."}},
+    [ORDER_CERTIFICATE_UNKNOWN] = {{"未知证书", "Unknown certificate"},
+                                   {"没有这张证书的记录，请确认所选的服务机构。",
+                                    "This service has no record of the certificate."}},
+    [ORDER_CERTIFICATE_UNTRUSTED] = {{"证书不受信任", "The certificate is not trusted"},
+                                     {"证书不是由本机构签发。",
+                                      "The certificate does not come from this CA."}},
+    [ORDER_CERTIFICATE_HELD] = {{"证书已冻结", "The certificate is on hold"},
+                                {"请先恢复证书。", "Lift the hold first."}},
+    [ORDER_CERTIFICATE_REVOKED] = {{"证书已撤销", "The certificate has been revoked"},
+                                   {"请申请新办或补办。",
+                                    "Apply for a new certificate or a replacement."}},
+    [ORDER_CERTIFICATE_SUPERSEDED] = {{"证书已更新", "The certificate has been renewed"},
+                                      {"请使用新证书。", "Use the new certificate."}},
+    [ORDER_CERTIFICATE_EXPIRED] =
+        {{"证书过期过久", "The certificate expired too long ago"},
+         {"证书过期已超过 365 天，请申请新办或补办。",
+          "It expired more than 365 days ago; apply for a new certificate or a replacement."}},
+    [ORDER_CERTIFICATE_NOT_FOR_SIGNING] = {{"不是签名证书", "Not a signing certificate"},
+                                           {"请使用签名证书。", "Use the signing certificate."}},
+    [ORDER_KIND_UNKNOWN] = {{"没有这种业务", "No such business"},
+                            {"本平台不办理这种业务。", "This portal does not offer it."}},
+    [ORDER_RENEWAL_TOO_EARLY] = {{"未到更新时间", "Too early to renew"},
+                                 {"证书剩余有效期少于 90 天时才能更新。",
+                                  "A certificate can be renewed when fewer than 90 days remain."}},
+    [ORDER_RENEWAL_TOO_LATE] =
+        {{"已超过更新期限", "Too late to renew"},
+         {"证书过期已超过 365 天，请申请新办或补办。",
+          "It expired more than 365 days ago; apply for a new certificate or a replacement."}},
+    [ORDER_OPEN_EXISTS] = {{"已有未完成的订单", "There is an unfinished order"},
+                           {"请继续办理或先取消未完成的订单。",
+                            "Continue the unfinished order or cancel it first."}},
+    [ORDER_STATEMENT_INVALID] =
+        {{"确认内容不符", "The confirmation is not the one asked for"},
+         {"签名的内容与订单不一致，请重新确认。",
+          "What was signed is not what the order says; please confirm again."}},
+    [ORDER_SIGNER_MISMATCH] = {{"签名证书不符", "Signed by another certificate"},
+                               {"请使用本订单对应的 UKey 签名。",
+                                "Sign with the UKey that this order is for."}},
+    [ORDER_CHANNEL_UNKNOWN] = {{"不支持的支付方式", "Unknown way of payment"},
+                               {"请选择支付宝或微信。", "Choose Alipay or WeChat."}},
+    [ORDER_CALLBACK_REFUSED] = {{"通知被拒绝", "The notice is refused"},
+                                {"签名无效。", "Its signature is not valid."}},
+    [ORDER_PAYMENT_MISMATCH] = {{"支付不符", "The payment does not match"},
+                                {"没有这笔支付，或金额不一致。",
+                                 "There is no such payment, or its amount differs."}},
+    [ORDER_WRONG_TOKEN] = {{"UKey 不符", "Not the UKey of this order"},
+                           {"请插入本订单对应的 UKey。",
+                            "Plug in the UKey that this order is for."}},
+    [ORDER_TASK_NOT_LEASED] = {{"任务未领取或已超时", "The task is not claimed or has timed out"},
+                               {"请重新领取任务后继续。", "Claim the task again, then go on."}},
+    [ORDER_CSR_INVALID] = {{"证书请求无效", "The certificate request is not valid"},
+                           {"证书请求格式或签名不正确。",
+                            "The request is malformed or its signature does not verify."}},
+    [ORDER_CSR_KEY_REUSED] = {{"密钥未更换", "The key is not a new one"},
+                              {"更新证书必须使用新的密钥对。", "A renewal needs a new key pair."}},
+    [ORDER_CONTINUITY_INVALID] =
+        {{"原密钥签名无效", "The present key's signature is not valid"},
+         {"需要原证书密钥的签名。",
+          "The request must be signed by the present certificate's key, too."}},
+    [ORDER_PROOF_INVALID] = {{"新密钥签名无效", "The new key's proof is not valid"},
+                             {"新证书尚未启用，旧证书仍可使用。",
+                              "The new certificate is not in force; the present one still works."}},
+};
+
+const char *text_get(enum text text, enum language language) {
+    return texts[text][language];
+}
+
+void text_fill(enum text text, enum language language, const char *name, const char *value,
+               char *out, size_t size) {
+    const char *template = texts[text][language];
+    char mark[32];
+    snprintf(mark, sizeof mark, "{%s}", name);
+    const char *at = strstr(template, mark);
+    int len = at == NULL ? snprintf(out, size, "%s", template)
+                         : snprintf(out, size, "%.*s%s%s", (int)(at - template), template, value,
+                                    at + strlen(mark));
+    if (len > 0 && (size_t)len >= size) {
+        size_t end = strlen(out);
+        /* do not leave half a UTF-8 character behind */
+        while (end > 0 && ((unsigned char)out[end - 1] & 0xc0) == 0x80) {
+            end--;
+        }
+        out[end > 0 ? end - 1 : 0] = '\0';
+    }
+}
+
+const char *text_state(enum order_state state, enum language language) {
+    return states[state][language];
+}
+
+const char *text_error_title(enum order_error error, enum language language) {
+    return errors[error].title[language];
+}
+
+const char *text_error_detail(enum order_error error, enum language language) {
+    return errors[error].detail[language];
+}
+
+const char *language_tag(enum language language) {
+    return language == LANGUAGE_ZH ? "zh-CN" : "en";
+}
+
+enum language language_of(const char *tag) {
+    return strncmp(tag, "zh", 2) == 0 ? LANGUAGE_ZH : LANGUAGE_EN;
+}
+
+void text_yuan(int64_t fen, char out[24]) {
+    snprintf(out, 24, "%" PRId64 ".%02" PRId64, fen / 100, fen % 100);
+}
