@@ -124,8 +124,9 @@ async function renew() {
 
     title(4, 'The confirmation is shown by the agent and signed on the key; then paid');
     await bidder.confirm();
-    say(`     ${dim('shown in the native dialog:')} ${bidder.statement.title}`);
-    for (const { label, value } of bidder.statement.fields) say(`       ${label}: ${value}`);
+    const shown = house.dialogs.shown.at(-1);
+    say(`     ${dim('shown in the native dialog:')} ${shown.title} ${dim(`(asked by ${shown.origin})`)}`);
+    for (const { label, value } of shown.fields) say(`       ${label}: ${value}`);
     fact('signed', `${bidder.confirmation.format}, ${Buffer.from(bidder.confirmation.signature, 'base64').length} bytes; the service verified it`);
     await bidder.pay();
     fact('paid', `CNY ${(bidder.payment.amountFen / 100).toFixed(2)}, ${bidder.payment.channel ?? 'ALIPAY'}, by the provider's callback`);

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { connect } from '../../agent/web/sdk/openukey.mjs';
+import { Dialogs } from './dialogs.mjs';
 import { makeFetch } from './https-fetch.mjs';
 import { startPcscd } from './pcscd.mjs';
 import { Program, run } from './program.mjs';
@@ -112,8 +113,8 @@ class Key {
 }
 
 export class House {
-    /* options: build (folder), transport ('socket' | 'pcsc'), clock (RFC 3339 or undefined), scripts {pinentry, consent},
-     * agentEnv (environment of the agent, for scripted programs), keep (leave the folder). */
+    /* options: build (folder), transport ('socket' | 'pcsc'), clock (RFC 3339 or undefined), pin (what the scripted person
+     * types), serviceConfig and agentConfig (merged in), agentEnv, keep (leave the folder). */
     constructor(options = {}) {
         this.options = options;
         this.build = resolve(root, options.build ?? process.env.BUILD ?? 'build/gcc');
@@ -123,6 +124,7 @@ export class House {
         this.keys = [];
         mkdirSync(this.sockets, { mode: 0o700 });
         mkdirSync(join(this.dir, 'orderd'), { mode: 0o700 });
+        this.dialogs = new Dialogs(join(this.dir, 'dialogs'), options.pin ?? '123456');
     }
 
     binary(name) {
@@ -245,8 +247,8 @@ export class House {
             moduleOptions: this.pcscd
                 ? { 'socket-dir': 'off', pcsc: 'on', 'pcsc-readers': 'Virtual PCD*' }
                 : { 'socket-dir': this.sockets, pcsc: 'off' },
-            pinentry: this.options.scripts?.pinentry ?? join(root, 'tools/demo/pinentry-script'),
-            consent: this.options.scripts?.consent ?? join(root, 'tools/demo/consent-script'),
+            pinentry: this.dialogs.pinentry,
+            consent: this.dialogs.consent,
             services: {
                 default: {
                     upstream: this.serviceUrl,
