@@ -16,6 +16,20 @@ ARCHIVES += identity
 identity_SRCS := agent/identity/identity.c agent/identity/trust.c agent/identity/atomic_file.c
 identity_PKGS := libcrypto
 
+# the agent without its key rooms
+ARCHIVES += agent_core
+agent_core_SRCS := agent/config.c agent/log.c agent/port.c agent/trust_command.c \
+                   $(addprefix agent/access/,gate.c host.c limits.c origin.c pairing_store.c peer.c session.c) \
+                   $(addprefix agent/api/,events.c messages.c pairing.c service.c wellknown.c) \
+                   $(addprefix agent/proxy/,path.c proxy.c)
+agent_core_DEPS := http identity agent_consent
+agent_core_PKGS := jansson libcurl libcrypto
+agent_core_LDLIBS := -lpthread
+
+PROGRAMS += $(if $(shell grep -s "^ARCHIVES.*agent_key" agent/jobs/build.mk),ukey-agent)
+ukey-agent_SRCS := agent/main.c
+ukey-agent_DEPS := agent_core agent_key
+
 agent_core_tests := route json identity
 TESTS += $(agent_core_tests:%=test_%)
 $(foreach t,$(agent_core_tests),$(eval test_$(t)_SRCS := tests/unit/agent-core/test_$(t).c))

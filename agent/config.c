@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/access/origin.h"
 #include "agent/http/json.h"
@@ -275,6 +276,35 @@ static int take_log(struct reader *reader, const json_t *root, struct agent_conf
     return complain(reader, "log must be one of error, warn, info, debug");
 }
 
+/* What comes with the agent lies beside it: BIN/ukey-consent, BIN/../lib/openukey-pkcs11.so. */
+static char *beside_program(const char *name) {
+    char program[PATH_MAX], path[2 * PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (len <= 0) {
+        return NULL;
+    }
+    program[len] = 0;
+    char *slash = strrchr(program, '/');
+    *slash = 0;
+    snprintf(path, sizeof(path), "%s/%s", program, name);
+    return strdup(path);
+}
+
+static int fill_defaults(struct reader *reader, struct agent_config *config) {
+    if (config->pinentry == NULL) {
+        config->pinentry = strdup("pinentry");
+    }
+    if (config->consent == NULL) {
+        config->consent = beside_program("ukey-consent");
+    }
+    if (config->module == NULL) {
+        config->module = beside_program("../lib/openukey-pkcs11.so");
+    }
+    return config->pinentry != NULL && config->consent != NULL && config->module != NULL
+               ? 0
+               : complain(reader, "out of memory");
+}
+
 static int take_all(struct reader *reader, const json_t *root, struct agent_config *config) {
     static const char *const names[] = {"state",    "ports",   "module",   "moduleOptions",
                                         "pinentry", "consent", "services", "origins",
@@ -293,10 +323,7 @@ static int take_all(struct reader *reader, const json_t *root, struct agent_conf
     if (config->state_dir == NULL) {
         return complain(reader, "state is missing: the folder that the agent keeps its state in");
     }
-    if (config->pinentry == NULL) {
-        config->pinentry = strdup("pinentry");
-    }
-    return 0;
+    return fill_defaults(reader, config);
 }
 
 int agent_config_read(const char *path, struct agent_config **out, char *error, size_t error_size) {

@@ -32,7 +32,7 @@ struct agent_config {
     char *state_dir;
     uint16_t ports[AGENT_CONFIG_MAX_PORTS]; /* tried in turn; 0 means any free one */
     size_t port_count;
-    char *module; /* PKCS#11 module; NULL: openukey-pkcs11.so beside ../lib of the program */
+    char *module; /* PKCS#11 module; default ../lib/openukey-pkcs11.so beside the program */
     struct agent_module_option *module_options;
     size_t module_option_count;
     char *pinentry; /* program; default "pinentry" from PATH */

@@ -12,12 +12,14 @@
 #include "agent/log.h"
 #include "agent/proxy/proxy.h"
 
+struct pairing_store;
 struct key; /* the key rooms' own state (token, consent, jobs): only they look inside */
 
 /* One per process; made by main. The server's context (http_request_context) is this. */
 struct agent {
     const struct agent_config *config;
     struct access *access;
+    struct pairing_store *pairings;
     struct events *events;
     struct proxy *proxy;
     struct key *key;            /* set by key_open */

@@ -32,6 +32,8 @@ enum agent_problem {
     PROBLEM_SERVICE_UNREACHABLE,
     PROBLEM_SERVICE_REFUSED, /* extra: service, the service's own problem */
     PROBLEM_SERVICE_UNKNOWN,
+    PROBLEM_PATH_REFUSED,     /* what may not be asked of a service */
+    PROBLEM_REDIRECT_REFUSED, /* the service answered with a redirect */
     PROBLEM_TASK_REFUSED,
     PROBLEM_JOB_NOT_FOUND,
     PROBLEM_DIALOG_UNAVAILABLE,

@@ -9,6 +9,10 @@
 #include "agent/config.h"
 #include "agent/http/http.h"
 
+#define PROXY_TIMEOUT_SECONDS 60
+#define PROXY_CONNECT_SECONDS 10
+#define PROXY_MAX_BODY        ((size_t)8 << 20) /* of an answer */
+
 struct proxy;
 
 enum proxy_error {
@@ -44,7 +48,7 @@ void proxy_free(struct proxy *proxy);
 
 /* Ask the service of `profile`: `path` starts with '/' ("/v1/tasks:claim", with an optional ?query), and goes below the
  * upstream's base. `headers` is ended by a NULL name (may be NULL); only those of the filter pass. `body` may be NULL;
- * JSON is sent as application/json. `cancelled` (may be NULL) is asked a few times a second.
+ * JSON is sent as application/json. Blocks, at most PROXY_TIMEOUT_SECONDS.
  * On PROXY_OK the answer is to be freed with proxy_answer_free(); on error it is empty. */
 enum proxy_error proxy_request(struct proxy *proxy, const char *profile, const char *method,
                                const char *path, const struct proxy_header *headers, json_t *body,

@@ -1,0 +1,116 @@
+/* ANY /v1/service/{profile}/{path...}: the page's way to the order service, through the fixed upstream. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/api.h"
+
+#define MAX_BODY ((size_t)8 << 20)
+
+static const char *const passing[] = {"Authorization",   "Content-Type",    "Accept",
+                                      "Accept-Language", "Idempotency-Key", "If-Match"};
+
+/* Present and single, or left out; false when a header comes twice. */
+static bool take_headers(struct http_request *request, struct proxy_header headers[8]) {
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+        size_t times = http_request_header_count(request, passing[i]);
+        if (times > 1) {
+            return false;
+        }
+        if (times == 1) {
+            headers[count++] =
+                (struct proxy_header){passing[i], http_request_header(request, passing[i])};
+        }
+    }
+    headers[count] = (struct proxy_header){0};
+    return true;
+}
+
+/* "/" PATH, and "?" QUERY if there is one. */
+static char *join_path(struct http_request *request) {
+    const char *path = http_request_param(request, "path"), *query = http_request_query(request);
+    size_t path_len = strlen(path), query_len = strlen(query);
+    char *joined = http_request_alloc(request, path_len + query_len + 3);
+    if (joined != NULL) {
+        joined[0] = '/';
+        memcpy(joined + 1, path, path_len);
+        if (query_len > 0) {
+            joined[1 + path_len] = '?';
+            memcpy(joined + 2 + path_len, query, query_len);
+        }
+    }
+    return joined;
+}
+
+static void pass_back(struct http_request *request, const struct proxy_answer *answer) {
+    const struct proxy_header back[] = {{"ETag", answer->etag},
+                                        {"Location", answer->location},
+                                        {"Retry-After", answer->retry_after}};
+    for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
+        if (back[i].value != NULL) {
+            http_response_header(request, back[i].name, back[i].value);
+        }
+    }
+    http_respond(request, answer->status, answer->type, answer->body, answer->body_len);
+}
+
+static void say_error(struct http_request *request, enum proxy_error error) {
+    static const struct {
+        enum agent_problem problem;
+        const char *detail[2]; /* by language; NULL: the catalogue's */
+    } says[] = {
+        [PROXY_OK] = {PROBLEM_INTERNAL, {NULL, NULL}},
+        [PROXY_ERROR_PROFILE] = {PROBLEM_SERVICE_UNKNOWN, {NULL, NULL}},
+        [PROXY_ERROR_PATH] = {PROBLEM_PATH_REFUSED, {NULL, NULL}},
+        [PROXY_ERROR_REFUSED] = {PROBLEM_PATH_REFUSED, {NULL, NULL}},
+        [PROXY_ERROR_UNREACHABLE] = {PROBLEM_SERVICE_UNREACHABLE, {NULL, NULL}},
+        [PROXY_ERROR_TLS] =
+            {PROBLEM_SERVICE_UNREACHABLE,
+             {"证书业务服务的 TLS 证书没有通过验证，没有发送任何内容。UKey 没有任何变化。",
+              "The certificate service's TLS certificate does not verify, so nothing was sent to "
+              "it. "
+              "Nothing has changed on the UKey."}},
+        [PROXY_ERROR_TOO_LARGE] =
+            {PROBLEM_SERVICE_UNREACHABLE,
+             {"证书业务服务的回答过大，已中止。UKey 没有任何变化。",
+              "The certificate service's answer was too long and was cut off. Nothing has changed "
+              "on the UKey."}},
+        [PROXY_ERROR_REDIRECT] = {PROBLEM_REDIRECT_REFUSED, {NULL, NULL}},
+        [PROXY_ERROR_MEMORY] = {PROBLEM_INTERNAL, {NULL, NULL}},
+    };
+    int language = http_request_language(request) == HTTP_LANGUAGE_ZH ? 0 : 1;
+    agent_respond_problem(request, says[error].problem, says[error].detail[language], NULL);
+}
+
+static void serve(struct http_request *request) {
+    struct proxy_header headers[8];
+    struct proxy_answer answer;
+    size_t body_len = 0;
+    const char *body = http_request_body(request, &body_len);
+    const char *profile = http_request_param(request, "profile");
+    char *path = join_path(request);
+    if (path == NULL) {
+        agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
+        return;
+    }
+    if (!take_headers(request, headers)) {
+        agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
+        return;
+    }
+    enum proxy_error error =
+        proxy_request_raw(agent_of(request)->proxy, profile, http_request_method(request), path,
+                          headers, body_len > 0 ? body : NULL, body_len, &answer);
+    if (error != PROXY_OK) {
+        say_error(request, error);
+        return;
+    }
+    log_debug("proxy", "service %s: %s answered %d", profile, http_request_method(request),
+              answer.status);
+    pass_back(request, &answer);
+    proxy_answer_free(&answer);
+}
+
+const struct http_route service_routes[] = {
+    {"*", "/v1/service/{profile}/{path...}", serve, .body = HTTP_BODY_RAW, .max_body = MAX_BODY},
+    {0},
+};

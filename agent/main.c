@@ -1,0 +1,273 @@
+/* ukey-agent: starts the rooms in order, waits, ends them in the opposite order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/access/gate.h"
+#include "agent/access/pairing_store.h"
+#include "agent/api/api.h"
+#include "agent/identity/identity.h"
+#include "agent/port.h"
+#include "agent/trust_command.h"
+
+enum { EXIT_USAGE = 2 };
+
+#define MAX_ROUTE_TABLES 32
+
+static bool speaks_chinese(void) {
+    const char *names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && value[0] != 0) {
+            return strncmp(value, "zh", 2) == 0;
+        }
+    }
+    return false;
+}
+
+static void print_help(FILE *file) {
+    fputs(
+        speaks_chinese()
+            ? "用法：ukey-agent --config 文件.json\n"
+              "      ukey-agent trust install|status|remove --config 文件.json [--nssdb 目录]...\n"
+              "让浏览器网页经本机 HTTPS 使用 UKey。就绪后在标准输出打印 \"ready "
+              "https://localhost:端口\"。\n"
+              "  --config 文件   配置（JSON）\n"
+              "  trust           让浏览器信任本机 UKey 助手的证书（默认 ~/.pki/nssdb）\n"
+              "  --help, --version\n"
+            : "usage: ukey-agent --config FILE.json\n"
+              "       ukey-agent trust install|status|remove --config FILE.json [--nssdb DIR]...\n"
+              "Lets web pages use a UKey through HTTPS on this machine. Prints \"ready "
+              "https://localhost:PORT\" on stdout when up.\n"
+              "  --config FILE   the configuration (JSON)\n"
+              "  trust           make browsers trust this agent's certificate (default "
+              "~/.pki/nssdb)\n"
+              "  --help, --version\n",
+        file);
+}
+
+/* ---- the process ---- */
+
+/* PINs and session tokens pass through this process: no core dumps, no tracing by other programs. */
+static void harden(void) {
+    struct rlimit none = {0, 0};
+    umask(077);
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+/* Taken by sigtimedwait() in the main thread only; every other thread inherits the mask. */
+static void block_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The state folder is ours alone, and one agent at a time works in it. The lock's descriptor, or -1. */
+static int take_state_folder(const char *folder) {
+    char path[PATH_MAX];
+    struct stat status;
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        log_error("agent", "cannot make the state folder %s: %s", folder, strerror(errno));
+        return -1;
+    }
+    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() ||
+        (status.st_mode & 0022) != 0) {
+        log_error("agent",
+                  "the state folder %s must belong to this user, and nobody else may write to it",
+                  folder);
+        return -1;
+    }
+    snprintf(path, sizeof(path), "%s/agent.lock", folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        log_error("agent",
+                  fd >= 0 && errno == EWOULDBLOCK
+                      ? "another agent is already running with the state folder %s"
+                      : "cannot lock the state folder %s",
+                  folder);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+/* ---- the rooms ---- */
+
+static void on_token_logout(void *context, const char *token_id) {
+    key_token_logout(context, token_id);
+}
+
+static void on_session_ended(void *context, uint64_t session_id) {
+    events_session_ended(((struct agent *)context)->events, session_id);
+}
+
+static void on_http_log(enum http_log_level level, const char *message, void *context) {
+    static const enum log_level levels[] = {[HTTP_LOG_ERROR] = LOG_LEVEL_ERROR,
+                                            [HTTP_LOG_INFO] = LOG_LEVEL_INFO,
+                                            [HTTP_LOG_DEBUG] = LOG_LEVEL_DEBUG};
+    (void)context;
+    log_write(levels[level], "http", "%s", message);
+}
+
+static int open_rooms(struct agent *agent) {
+    struct access_options access_options = {
+        .token_logout = on_token_logout, .session_ended = on_session_ended, .context = agent};
+    agent->access = access_new(&access_options);
+    agent->pairings = pairing_store_open(agent->config);
+    agent->events = events_new(agent);
+    agent->proxy = proxy_new(agent->config);
+    if (agent->access == NULL || agent->pairings == NULL || agent->events == NULL ||
+        agent->proxy == NULL) {
+        log_error("agent", "out of memory");
+        return -1;
+    }
+    return key_open(agent);
+}
+
+static void close_rooms(struct agent *agent) {
+    if (agent->proxy != NULL) {
+        proxy_stop(agent->proxy);
+    }
+    http_server_stop(agent->server);
+    agent->server = NULL;
+    if (agent->key != NULL) {
+        key_close(agent);
+    }
+    proxy_free(agent->proxy);
+    events_free(agent->events);
+    pairing_store_close(agent->pairings);
+    access_free(agent->access);
+}
+
+static int listen_for_pages(struct agent *agent) {
+    static const struct http_websocket_route *const websockets[] = {events_websocket_route, NULL};
+    static const struct http_route *tables[MAX_ROUTE_TABLES];
+    char folder[PATH_MAX];
+    struct identity identity;
+    size_t count = 0;
+    tables[count++] = wellknown_routes;
+    tables[count++] = pairing_routes;
+    tables[count++] = service_routes;
+    for (size_t i = 0; key_routes[i] != NULL && count < MAX_ROUTE_TABLES - 1; i++) {
+        tables[count++] = key_routes[i];
+    }
+    if (snprintf(folder, sizeof(folder), "%s/tls", agent->config->state_dir) >=
+        (int)sizeof(folder)) {
+        return -1;
+    }
+    enum identity_error error = identity_ensure(folder, "OpenUKey agent", time(NULL), &identity);
+    if (error != IDENTITY_OK) {
+        log_error("agent", "the TLS identity in %s: %s", folder, identity_error_text(error));
+        return -1;
+    }
+    if (identity.is_new) {
+        log_info(
+            "agent",
+            "a new TLS identity was made: browsers trust it after \"ukey-agent trust install\"");
+    }
+    struct http_server_options options = {.certificate = identity.certificate,
+                                          .key = identity.key,
+                                          .routes = tables,
+                                          .websockets = websockets,
+                                          .before = gate_before,
+                                          .log = on_http_log,
+                                          .context = agent};
+    return port_listen(agent->config, &options, &agent->server, &agent->port);
+}
+
+static void wait_for_the_end(struct agent *agent, const sigset_t *signals) {
+    static const struct timespec second = {.tv_sec = 1};
+    for (;;) {
+        int signal_number = sigtimedwait(signals, NULL, &second);
+        if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGHUP) {
+            log_info("agent", "ending");
+            return;
+        }
+        access_expire(agent->access);
+        events_expire(agent->events);
+    }
+}
+
+static int run(const struct agent_config *config) {
+    struct agent agent = {.config = config};
+    sigset_t signals;
+    int result = EXIT_FAILURE;
+    block_signals(&signals);
+    int lock = take_state_folder(config->state_dir);
+    if (lock < 0) {
+        return EXIT_FAILURE;
+    }
+    if (open_rooms(&agent) == 0 && listen_for_pages(&agent) == 0) {
+        printf("ready https://localhost:%u\n", (unsigned)agent.port);
+        fflush(stdout);
+        log_info("agent", "listening on port %u", (unsigned)agent.port);
+        wait_for_the_end(&agent, &signals);
+        result = EXIT_SUCCESS;
+    }
+    close_rooms(&agent);
+    close(lock);
+    return result;
+}
+
+int main(int argc, char **argv) {
+    const char *config_path = NULL;
+    char complaint[512];
+    struct agent_config *config = NULL;
+    bool trust = argc > 1 && strcmp(argv[1], "trust") == 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            print_help(stdout);
+            return EXIT_SUCCESS;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("ukey-agent " OPENUKEY_VERSION);
+            return EXIT_SUCCESS;
+        }
+    }
+    harden();
+    for (int i = 1; !trust && i < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc && config_path == NULL) {
+            config_path = argv[++i];
+        } else {
+            print_help(stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (trust) {
+        int result = trust_command(argc - 2, argv + 2);
+        if (result == EXIT_USAGE) {
+            print_help(stderr);
+        }
+        return result;
+    }
+    if (config_path == NULL) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (agent_config_read(config_path, &config, complaint, sizeof(complaint)) != 0) {
+        fprintf(stderr, "ukey-agent: %s\n", complaint);
+        return EXIT_USAGE;
+    }
+    log_set_level(config->log_level);
+    int result = run(config);
+    agent_config_free(config);
+    return result;
+}
