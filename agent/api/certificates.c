@@ -1,0 +1,124 @@
+/* GET /v1/tokens/{id}/certificates: parsed for people, pairs and the current one marked. */
+#include <string.h>
+
+#include "agent/api/key.h"
+#include "module/formats/calendar.h"
+
+const struct token_certificate *key_find_certificate(const struct token_certificates *certificates,
+                                                     const char *id) {
+    for (size_t i = 0; i < certificates->count; i++) {
+        if (strcmp(certificates->list[i].certificate->id, id) == 0)
+            return &certificates->list[i];
+    }
+    return NULL;
+}
+
+const struct token_certificate *key_find_partner(const struct token_certificates *certificates,
+                                                 const struct token_certificate *one) {
+    for (size_t i = 0; i < certificates->count; i++) {
+        if (&certificates->list[i] != one &&
+            certificate_is_pair(one->certificate, certificates->list[i].certificate))
+            return &certificates->list[i];
+    }
+    return NULL;
+}
+
+static bool is_newer(const struct certificate *a, const struct certificate *b) {
+    return a->not_before != b->not_before ? a->not_before > b->not_before
+                                          : a->not_after > b->not_after;
+}
+
+const struct token_certificate *
+key_current_certificate(const struct token_certificates *certificates, int64_t now) {
+    const struct token_certificate *current = NULL;
+    bool current_is_valid = false;
+    for (size_t i = 0; i < certificates->count; i++) {
+        const struct token_certificate *one = &certificates->list[i];
+        if (!one->has_key || one->certificate->is_ca ||
+            one->certificate->usage == CERTIFICATE_ENCRYPT)
+            continue;
+        bool is_valid = certificate_verify_dates(one->certificate, now) == FORMATS_OK;
+        if (!current || (is_valid && !current_is_valid) ||
+            (is_valid == current_is_valid && is_newer(one->certificate, current->certificate))) {
+            current = one;
+            current_is_valid = is_valid;
+        }
+    }
+    return current;
+}
+
+static json_t *name_json(const struct certificate_name *name) {
+    const struct {
+        const char *member, *value;
+    } parts[] = {
+        {"commonName", name->common_name},
+        {"organization", name->organization},
+        {"organizationalUnit", name->organizational_unit},
+        {"organizationIdentifier", name->organization_identifier},
+        {"serialNumber", name->serial_number},
+        {"state", name->state},
+        {"locality", name->locality},
+        {"country", name->country},
+    };
+    json_t *json = json_object();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].value && parts[i].value[0])
+            json_object_set_new(json, parts[i].member, json_string(parts[i].value));
+    }
+    return json;
+}
+
+static json_t *certificate_json(const struct token_certificates *all,
+                                const struct token_certificate *one,
+                                const struct token_certificate *current, int64_t now) {
+    const struct certificate *certificate = one->certificate;
+    const struct token_certificate *partner = key_find_partner(all, one);
+    char key_id[2 * TOKEN_KEY_ID_MAX + 1], not_before[21], not_after[21];
+    struct octets pem = {0};
+    octets_to_hex(one->key_id.bytes, one->key_id.len, key_id);
+    calendar_rfc3339(certificate->not_before, not_before);
+    calendar_rfc3339(certificate->not_after, not_after);
+    if (certificate_to_pem(certificate->der.data, certificate->der.len, &pem) != FORMATS_OK)
+        return NULL;
+    bool is_current = current && (one == current || partner == current);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:I, s:s?, s:b, s:b, s:s%}", "id",
+        certificate->id, "usage", certificate_usage_name(certificate->usage), "keyId", key_id,
+        "algorithm", certificate_algorithm_name(certificate->algorithm), "subject",
+        name_json(&certificate->subject), "subjectText", certificate->subject.text, "issuer",
+        name_json(&certificate->issuer), "issuerText", certificate->issuer.text, "serial",
+        certificate->serial, "notBefore", not_before, "notAfter", not_after, "daysLeft",
+        (json_int_t)certificate_days_left(certificate, now), "pair",
+        partner ? partner->certificate->id : NULL, "hasPrivateKey", one->has_key, "current",
+        is_current, "pem", (const char *)pem.data, pem.len);
+    octets_free(&pem);
+    return json;
+}
+
+static void list_certificates(struct http_request *request) {
+    struct token *token = key_request_token(request);
+    struct token_certificates certificates;
+    if (!token)
+        return;
+    enum token_error error = token_read_certificates(token, &certificates);
+    token_release(token);
+    if (error) {
+        token_certificates_free(&certificates);
+        key_respond_token_error(request, error);
+        return;
+    }
+    int64_t now = key_now();
+    const struct token_certificate *current = key_current_certificate(&certificates, now);
+    json_t *list = json_array();
+    for (size_t i = 0; i < certificates.count; i++)
+        json_array_append_new(list,
+                              certificate_json(&certificates, &certificates.list[i], current, now));
+    token_certificates_free(&certificates);
+    http_respond_json(request, 200, json_pack("{s:o}", "certificates", list));
+}
+
+const struct http_route certificate_routes[] = {
+    {"GET", "/v1/tokens/{id}/certificates", list_certificates, HTTP_BODY_NONE, 0,
+     AGENT_ROUTE_SESSION},
+    {0},
+};

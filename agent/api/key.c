@@ -1,0 +1,226 @@
+/* Opening and closing the key rooms, and what their handlers share. */
+#include "agent/api/key.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/api/anchors.h"
+#include "agent/consent/visible.h"
+#include "agent/jobs/jobs.h"
+
+const struct http_route *const key_routes[] = {
+    token_routes, certificate_routes, seal_routes, pin_routes,
+    sign_routes,  login_routes,       job_routes,  NULL};
+
+int64_t key_now(void) {
+    return time(NULL);
+}
+
+/* ---- opening and closing ---- */
+
+static json_t *token_event(struct token *token, const char *action) {
+    struct token_facts facts;
+    token_read_facts(token, &facts);
+    return json_pack("{s:s, s:s, s:o}", "type", "token", "action", action, "token",
+                     key_token_json(&facts, false));
+}
+
+static void token_changed(void *context, struct token *token, bool is_inserted) {
+    struct key *key = context;
+    if (!is_inserted)
+        access_pin_forget(key->agent->access, token_id(token));
+    event_publish(key->agent->events, token_event(token, is_inserted ? "inserted" : "removed"));
+}
+
+/* `name` in the folder `beside` (relative to this program's own), or NULL. */
+static char *beside_program(const char *beside, const char *name) {
+    char self[PATH_MAX], path[2 * PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0)
+        return NULL;
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    if (!slash)
+        return NULL;
+    slash[1] = '\0';
+    snprintf(path, sizeof path, "%s%s%s", self, beside, name);
+    return strdup(path);
+}
+
+static int open_tokens(struct key *key, const struct agent_config *config) {
+    struct tokens_option *settings = calloc(config->module_option_count + 2, sizeof *settings);
+    char *module =
+        config->module ? strdup(config->module) : beside_program("../lib/", "openukey-pkcs11.so");
+    int result = -1;
+    if (settings && module) {
+        size_t used = 0;
+        /* our own module shows SM2 keys as vendor objects; another maker's takes no settings */
+        if (!config->module)
+            settings[used++] = (struct tokens_option){"sm2-objects", "vendor"};
+        for (size_t i = 0; i < config->module_option_count; i++)
+            settings[used++] = (struct tokens_option){config->module_options[i].name,
+                                                      config->module_options[i].value};
+        const struct tokens_options options = {
+            .module = module, .settings = settings, .changed = token_changed, .context = key};
+        result = tokens_open(&options, &key->tokens);
+    }
+    free(settings);
+    free(module);
+    return result;
+}
+
+int key_open(struct agent *agent) {
+    struct key *key = calloc(1, sizeof *key);
+    if (!key)
+        return -1;
+    key->agent = agent;
+    agent->key = key;
+    key->pinentry = strdup(agent->config->pinentry ? agent->config->pinentry : "pinentry");
+    key->consent = agent->config->consent ? strdup(agent->config->consent)
+                                          : beside_program("", "ukey-consent");
+    key->anchors = anchors_read(agent->config);
+    if (!key->pinentry || !key->consent || open_tokens(key, agent->config) != 0 ||
+        jobs_open(key, &key->jobs) != 0) {
+        key_close(agent);
+        return -1;
+    }
+    return 0;
+}
+
+void key_close(struct agent *agent) {
+    struct key *key = agent->key;
+    if (!key)
+        return;
+    jobs_close(key->jobs);
+    tokens_close(key->tokens);
+    anchors_free(key->anchors);
+    free(key->pinentry);
+    free(key->consent);
+    free(key);
+    agent->key = NULL;
+}
+
+void key_token_logout(struct agent *agent, const char *token_id) {
+    struct token *token =
+        agent->key && agent->key->tokens ? tokens_find(agent->key->tokens, token_id) : NULL;
+    if (!token)
+        return;
+    token_logout(token);
+    token_release(token);
+}
+
+/* ---- what handlers share ---- */
+
+struct token *key_request_token(struct http_request *request) {
+    const char *id = http_request_param(request, "id");
+    struct token *token = id ? tokens_find(agent_of(request)->key->tokens, id) : NULL;
+    if (!token)
+        agent_respond_problem(request, PROBLEM_NO_TOKEN, NULL, NULL);
+    return token;
+}
+
+bool key_require_pin(struct http_request *request, struct token *token) {
+    if (access_pin_is_verified(agent_of(request)->access, agent_session(request)->id,
+                               token_id(token)) &&
+        token_is_logged_in(token))
+        return true;
+    agent_respond_problem(request, PROBLEM_PIN_REQUIRED, NULL, NULL);
+    return false;
+}
+
+enum agent_problem key_token_problem(enum token_error error) {
+    switch (error) {
+    case TOKEN_REMOVED:
+        return PROBLEM_TOKEN_REMOVED;
+    case TOKEN_MISMATCH:
+        return PROBLEM_CERTIFICATE_MISMATCH;
+    case TOKEN_PIN_WRONG:
+    case TOKEN_PIN_LENGTH:
+        return PROBLEM_PIN_WRONG;
+    case TOKEN_PIN_LAST_TRY:
+        return PROBLEM_PIN_LAST_TRY;
+    case TOKEN_PIN_LOCKED:
+        return PROBLEM_PIN_LOCKED;
+    case TOKEN_LOGIN_NEEDED:
+        return PROBLEM_PIN_REQUIRED;
+    case TOKEN_BUSY:
+        return PROBLEM_ACTION_PENDING;
+    case TOKEN_MEMORY:
+        return PROBLEM_INTERNAL;
+    case TOKEN_OK:
+    case TOKEN_NOT_FOUND:
+    case TOKEN_PIN_UNSET:
+    case TOKEN_FULL:
+    case TOKEN_UNSUPPORTED:
+    case TOKEN_FAILED:
+        break;
+    }
+    return PROBLEM_TOKEN_ERROR;
+}
+
+void key_respond_token_error(struct http_request *request, enum token_error error) {
+    const char *detail =
+        error == TOKEN_PIN_UNSET ? word_text(WORD_PIN_UNSET, http_request_language(request)) : NULL;
+    agent_respond_problem(request, key_token_problem(error), detail, NULL);
+}
+
+void key_respond_consent_error(struct http_request *request, enum consent_result result,
+                               const struct token *token) {
+    enum agent_problem problem = PROBLEM_USER_CANCELLED;
+    if (token && !token_is_present(token))
+        problem = PROBLEM_TOKEN_REMOVED;
+    else if (result == CONSENT_UNAVAILABLE)
+        problem = PROBLEM_DIALOG_UNAVAILABLE;
+    else if (result == CONSENT_BAD_REQUEST)
+        problem = PROBLEM_STATEMENT_REFUSED;
+    agent_respond_problem(request, problem, NULL, NULL);
+}
+
+json_t *key_text_json(const char *text) {
+    json_t *json = json_string(text ? text : "");
+    if (json)
+        return json;
+    char *shown = visible_text(text, strlen(text), false, NULL);
+    json = json_string(shown ? shown : "");
+    free(shown);
+    return json;
+}
+
+static bool watch_is_over(void *context) {
+    const struct key_watch *watch = context;
+    return agent_action_is_over(watch->request) ||
+           (watch->token && !token_is_present(watch->token));
+}
+
+void key_watch_init(struct key_watch *watch, const struct http_request *request,
+                    const struct token *token) {
+    *watch = (struct key_watch){
+        .watch = {.is_gone = watch_is_over, .context = watch}, .request = request, .token = token};
+}
+
+enum pairing_decision key_ask_pairing(struct http_request *request, const char *origin) {
+    enum http_language language = http_request_language(request);
+    struct key_watch watch;
+    enum consent_choice choice = CONSENT_CHOICE_NONE;
+    json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:s, s:s, s:[s,s]}", "kind",
+                                 "pairing", "lang", http_language_tag(language), "origin", origin,
+                                 "title", word_text(WORD_PAIRING_TITLE, language), "message",
+                                 word_text(WORD_PAIRING_MESSAGE, language), "fields", "agree",
+                                 word_text(WORD_PAIRING_AGREE, language), "refuse",
+                                 word_text(WORD_REFUSE, language), "choices", "once", "always");
+    if (!question)
+        return PAIRING_UNAVAILABLE;
+    key_watch_init(&watch, request, NULL);
+    enum consent_result result =
+        consent_ask(agent_of(request)->key->consent, question, &watch.watch, &choice);
+    json_decref(question);
+    if (result == CONSENT_UNAVAILABLE)
+        return PAIRING_UNAVAILABLE;
+    if (result != CONSENT_GIVEN)
+        return PAIRING_REFUSED;
+    return choice == CONSENT_CHOICE_ALWAYS ? PAIRING_ALWAYS : PAIRING_ONCE;
+}

@@ -1,0 +1,52 @@
+/* The words that the key rooms put into dialogs and job progress, in Chinese and English. */
+#ifndef AGENT_API_WORDS_H
+#define AGENT_API_WORDS_H
+
+#include "agent/http/http.h"
+
+enum word {
+    WORD_PIN_TITLE,
+    WORD_PIN_DESCRIPTION, /* {1} origin, {2} key's label, {3} its serial */
+    WORD_PIN_TRIES,       /* {1} tries left */
+    WORD_PIN_PROMPT,
+    WORD_PIN_LENGTH, /* {1} shortest, {2} longest */
+    WORD_OK,
+    WORD_CANCEL,
+    WORD_PAIRING_TITLE,
+    WORD_PAIRING_MESSAGE,
+    WORD_PAIRING_AGREE,
+    WORD_REFUSE,
+    WORD_STATEMENT_MESSAGE,
+    WORD_STATEMENT_AGREE,
+    WORD_LOGIN_TITLE,
+    WORD_LOGIN_MESSAGE,
+    WORD_LOGIN_SERVICE,
+    WORD_LOGIN_ORDER,
+    WORD_LOGIN_AGREE,
+    WORD_PIN_UNSET, /* problem detail */
+    WORD_NOT_SM2,
+    WORD_NOT_SIGNING,
+    WORD_STEP_READ_KEY, /* in the order of the steps */
+    WORD_STEP_MATCH,
+    WORD_STEP_CLAIM,
+    WORD_STEP_GENERATE,
+    WORD_STEP_REQUEST,
+    WORD_STEP_SEND,
+    WORD_STEP_CHECK,
+    WORD_STEP_UNWRAP,
+    WORD_STEP_WRITE_CERTIFICATES,
+    WORD_STEP_WRITE_SEAL,
+    WORD_STEP_READ_BACK,
+    WORD_STEP_PROVE,
+    WORD_STEP_CONFIRM,
+    WORD_STEP_RETIRE,
+    WORD_COUNT
+};
+
+const char *word_text(enum word word, enum http_language language);
+
+/* The text with {1}, {2}, {3} replaced by `values` (those that it names must be there). Cut to fit `size`, NUL-terminated. */
+void word_fill(char *out, size_t size, enum word word, enum http_language language,
+               const char *const values[3]);
+
+#endif

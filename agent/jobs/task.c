@@ -1,0 +1,216 @@
+/* Verifying task documents. */
+#include "agent/jobs/task.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <string.h>
+
+#include "agent/api/base64.h"
+#include "agent/http/json.h"
+#include "module/formats/calendar.h"
+
+enum { COORDINATE = 32, ES256_SIGNATURE = 64 };
+
+const char *task_error_text(enum task_error error) {
+    static const char *const texts[] = {
+        [TASK_OK] = "ok",
+        [TASK_MALFORMED] = "the task is malformed",
+        [TASK_ALGORITHM] = "the task is not signed with ES256",
+        [TASK_FOREIGN] = "the task is signed by a key that is not the service's",
+        [TASK_SIGNATURE] = "the task's signature does not verify",
+        [TASK_EXPIRED] = "the task has expired",
+        [TASK_OTHER_ORDER] = "the task is for another order",
+        [TASK_OTHER_KIND] = "the task is of another kind",
+        [TASK_OTHER_TOKEN] = "the task is for another key",
+        [TASK_OTHER_CERTIFICATE] = "the task is for another certificate",
+        [TASK_OTHER_SUBJECT] = "the task is for another subject",
+        [TASK_MEMORY] = "out of memory",
+    };
+    return texts[error];
+}
+
+/* One part of a compact JWS: the JSON object in base64url. */
+static json_t *part_json(const char *part, size_t len) {
+    struct octets bytes = {0};
+    json_t *json = NULL;
+    if (base64url_decode(part, len, &bytes) == FORMATS_OK && bytes.len > 0)
+        json = json_parse_strict((const char *)bytes.data, bytes.len, NULL, 0);
+    octets_free(&bytes);
+    return json;
+}
+
+static bool text_is(const json_t *object, const char *name, const char *value) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text && strcmp(text, value) == 0;
+}
+
+/* The protected header: ES256, a key id, nothing that would have to be understood (RFC 7515, 4.1.11). */
+static enum task_error check_header(const json_t *header, const char **kid) {
+    *kid = json_member_string(header, "kid", TASK_TEXT_MAX);
+    if (!header)
+        return TASK_MALFORMED;
+    if (!text_is(header, "alg", "ES256"))
+        return TASK_ALGORITHM;
+    if (json_object_get(header, "crit") || !*kid)
+        return TASK_MALFORMED;
+    return TASK_OK;
+}
+
+static const json_t *find_key(const json_t *keys, const char *kid) {
+    size_t i;
+    json_t *key;
+    if (json_is_object(keys))
+        keys = json_object_get(keys, "keys");
+    json_array_foreach(keys, i, key) {
+        if (text_is(key, "kid", kid))
+            return key;
+    }
+    return NULL;
+}
+
+static bool read_coordinate(const json_t *key, const char *name, unsigned char out[COORDINATE]) {
+    const char *text = json_string_value(json_object_get(key, name));
+    struct octets bytes = {0};
+    bool is_good = text && base64url_decode(text, strlen(text), &bytes) == FORMATS_OK &&
+                   bytes.len == COORDINATE;
+    if (is_good)
+        memcpy(out, bytes.data, COORDINATE);
+    octets_free(&bytes);
+    return is_good;
+}
+
+/* The P-256 public key of a JWK that may verify ES256, or NULL. */
+static EVP_PKEY *public_key(const json_t *key) {
+    unsigned char point[1 + 2 * COORDINATE] = {0x04};
+    EVP_PKEY *made = NULL;
+    if (!text_is(key, "kty", "EC") || !text_is(key, "crv", "P-256") ||
+        (json_object_get(key, "alg") && !text_is(key, "alg", "ES256")) ||
+        (json_object_get(key, "use") && !text_is(key, "use", "sig")) ||
+        !read_coordinate(key, "x", point + 1) || !read_coordinate(key, "y", point + 1 + COORDINATE))
+        return NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    char group[] = "P-256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point),
+        OSSL_PARAM_construct_end()};
+    if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &made, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+        made = NULL;
+    EVP_PKEY_CTX_free(context);
+    return made;
+}
+
+/* r || s (RFC 7518, 3.4) to the DER that OpenSSL verifies. */
+static unsigned char *signature_to_der(const unsigned char raw[ES256_SIGNATURE], int *len) {
+    unsigned char *der = NULL;
+    ECDSA_SIG *signature = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw, ES256_SIGNATURE / 2, NULL);
+    BIGNUM *s = BN_bin2bn(raw + ES256_SIGNATURE / 2, ES256_SIGNATURE / 2, NULL);
+    *len = 0;
+    if (signature && r && s && ECDSA_SIG_set0(signature, r, s) == 1) {
+        r = s = NULL;
+        *len = i2d_ECDSA_SIG(signature, &der);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(signature);
+    return der;
+}
+
+static enum task_error verify_signature(EVP_PKEY *key, const char *signed_text, size_t len,
+                                        const char *signature, size_t signature_len) {
+    struct octets raw = {0};
+    int der_len = 0;
+    unsigned char *der = NULL;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    enum task_error error = TASK_SIGNATURE;
+    if (base64url_decode(signature, signature_len, &raw) != FORMATS_OK ||
+        raw.len != ES256_SIGNATURE)
+        goto out;
+    der = signature_to_der(raw.data, &der_len);
+    if (context && der && der_len > 0 &&
+        EVP_DigestVerifyInit_ex(context, NULL, "SHA256", NULL, NULL, key, NULL) == 1 &&
+        EVP_DigestVerify(context, der, (size_t)der_len, (const unsigned char *)signed_text, len) ==
+            1)
+        error = TASK_OK;
+out:
+    OPENSSL_free(der);
+    EVP_MD_CTX_free(context);
+    octets_free(&raw);
+    return error;
+}
+
+/* Seconds since 1970 as a number, or RFC 3339. */
+static bool read_time(const json_t *value, int64_t *time) {
+    if (json_is_integer(value)) {
+        *time = json_integer_value(value);
+        return true;
+    }
+    return json_is_string(value) && calendar_parse_rfc3339(json_string_value(value), time);
+}
+
+static enum task_error check_payload(const json_t *payload, const struct task_expectation *expected,
+                                     struct task *task) {
+    const char *id = json_member_string(payload, "task", TASK_TEXT_MAX);
+    const char *nonce = json_member_string(payload, "nonce", TASK_TEXT_MAX);
+    if (!id || !nonce || !read_time(json_object_get(payload, "notAfter"), &task->not_after))
+        return TASK_MALFORMED;
+    if (task->not_after <= expected->now)
+        return TASK_EXPIRED;
+    if (!text_is(payload, "order", expected->order))
+        return TASK_OTHER_ORDER;
+    if (!text_is(payload, "kind", expected->kind) || !text_is(payload, "alg", "SM2"))
+        return TASK_OTHER_KIND;
+    if (!text_is(payload, "tokenSerial", expected->token_serial))
+        return TASK_OTHER_TOKEN;
+    if (!text_is(payload, "matchCertificate", expected->certificate))
+        return TASK_OTHER_CERTIFICATE;
+    if (!text_is(payload, "subjectDn", expected->subject))
+        return TASK_OTHER_SUBJECT;
+    /* the id goes into a path */
+    if (strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") !=
+        strlen(id))
+        return TASK_MALFORMED;
+    strcpy(task->id, id);
+    strcpy(task->nonce, nonce);
+    return TASK_OK;
+}
+
+enum task_error task_verify(const char *jws, const json_t *keys,
+                            const struct task_expectation *expected, struct task *task) {
+    *task = (struct task){.not_after = 0};
+    size_t len = strnlen(jws, TASK_JWS_MAX + 1);
+    const char *first = strchr(jws, '.');
+    const char *second = first ? strchr(first + 1, '.') : NULL;
+    if (len > TASK_JWS_MAX || !second || strchr(second + 1, '.'))
+        return TASK_MALFORMED;
+    const char *kid = NULL;
+    EVP_PKEY *key = NULL;
+    json_t *payload = NULL;
+    json_t *header = part_json(jws, (size_t)(first - jws));
+    enum task_error error = check_header(header, &kid);
+    if (error)
+        goto out;
+    const json_t *jwk = find_key(keys, kid);
+    key = jwk ? public_key(jwk) : NULL;
+    if (!key) {
+        error = TASK_FOREIGN;
+        goto out;
+    }
+    error = verify_signature(key, jws, (size_t)(second - jws), second + 1, strlen(second + 1));
+    if (error)
+        goto out;
+    /* only now is what it says worth reading */
+    payload = part_json(first + 1, (size_t)(second - first - 1));
+    error = payload ? check_payload(payload, expected, task) : TASK_MALFORMED;
+out:
+    EVP_PKEY_free(key);
+    json_decref(payload);
+    json_decref(header);
+    return error;
+}

@@ -1,0 +1,50 @@
+/* The task document of the order service: a JWS (RFC 7515, compact form, ES256 only), signed by a key of the service's configured
+ * set, for exactly this order, key and certificate. Anything else is refused. */
+#ifndef AGENT_JOBS_TASK_H
+#define AGENT_JOBS_TASK_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum task_limit { TASK_JWS_MAX = 16 * 1024, TASK_TEXT_MAX = 512 };
+
+enum task_error {
+    TASK_OK = 0,
+    TASK_MALFORMED, /* not a JWS, not the members that a task has */
+    TASK_ALGORITHM, /* not ES256 */
+    TASK_FOREIGN,   /* signed by a key that is not in the set */
+    TASK_SIGNATURE, /* the signature does not verify */
+    TASK_EXPIRED,
+    TASK_OTHER_ORDER,
+    TASK_OTHER_KIND,
+    TASK_OTHER_TOKEN,
+    TASK_OTHER_CERTIFICATE,
+    TASK_OTHER_SUBJECT,
+    TASK_MEMORY,
+};
+
+/* Short English text for logs and details; never NULL. */
+const char *task_error_text(enum task_error error);
+
+/* What the task must say. */
+struct task_expectation {
+    const char *order;
+    const char *kind; /* "RENEW" */
+    const char *token_serial;
+    const char *certificate; /* hex SHA-256 of the one to be renewed */
+    const char *subject;     /* its subject as text */
+    int64_t now;             /* Unix seconds */
+};
+
+/* A verified task. */
+struct task {
+    char id[TASK_TEXT_MAX + 1];
+    char nonce[TASK_TEXT_MAX + 1];
+    int64_t not_after;
+};
+
+/* Verify `jws` against the JWK set `keys` ({"keys":[...]} or the bare list) and the expectation. */
+enum task_error task_verify(const char *jws, const json_t *keys,
+                            const struct task_expectation *expected, struct task *task);
+
+#endif
