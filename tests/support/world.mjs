@@ -1,0 +1,64 @@
+// A whole world for one test file, and what tests ask about it: keys, order service, agent, dialogs; ends with the test.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Bidder } from '../../tools/demo/bidder.mjs';
+import { House } from '../../tools/demo/house.mjs';
+import { run } from '../../tools/demo/program.mjs';
+import { OpenSsl } from './openssl.mjs';
+
+export { flip, fromPem, toPem } from './openssl.mjs';
+
+export class World extends House {
+    constructor(options) {
+        super(options);
+        this.openssl = new OpenSsl(this.dir);
+    }
+
+    /* A bidder with an SDK connection of its own. */
+    async bidder(options = {}) {
+        const agent = await this.connect(options);
+        return new Bidder({ agent, payingFetch: this.serviceFetch });
+    }
+
+    /* Rows of the service's database, as objects. */
+    async rows(sql) {
+        const state = join(this.dir, 'orderd');
+        const file = readdirSync(state).find((name) => /\.(db|sqlite3?)$/.test(name));
+        if (!file) throw new Error(`no database in ${state}: ${readdirSync(state)}`);
+        const { stdout } = await run('sqlite3', ['-readonly', '-json', join(state, file), sql]);
+        return stdout.trim() ? JSON.parse(stdout) : [];
+    }
+
+    /* The signing certificates that the service holds for good. */
+    validSignCertificates() {
+        return this.rows(
+            "SELECT id, sha256, serial, not_before, not_after FROM certificates WHERE usage <> 'ENC' AND state = 'VALID'",
+        );
+    }
+}
+
+/* A world with CA, service and agent, and with one key per profile in `keys` ({name: profile or {profile, changes}}), known to the
+ * service and plugged in. `t` is a test (ends with it) or the module `node:test` (ends with the file). */
+export async function makeWorld(t, { keys = { key: 'org-expiring-30-days' }, ...options } = {}) {
+    const world = new World(options);
+    t.after(() => world.close());
+    await world.makeCa();
+    await world.writeServiceConfig();
+    for (const [name, wanted] of Object.entries(keys)) {
+        const { profile = 'org-expiring-30-days', changes, plug = true } = typeof wanted === 'string' ? { profile: wanted } : wanted;
+        world[name] = await world.key(name, profile, { changes });
+        world[name].wantsPlug = plug;
+    }
+    await world.startService();
+    await world.startTransport();
+    for (const key of world.keys) if (key.wantsPlug) await key.plug();
+    await world.startAgent();
+    return world;
+}
+
+/* Why this machine cannot run a test that needs the commands, or false. */
+export function missing(...commands) {
+    const path = `${process.env.PATH}:/usr/sbin:/sbin`.split(':');
+    const absent = commands.filter((command) => !path.some((dir) => existsSync(join(dir, command))));
+    return absent.length ? `not installed: ${absent.join(', ')}` : false;
+}
