@@ -30,10 +30,32 @@ PROGRAMS += $(if $(shell grep -s "^ARCHIVES.*agent_key" agent/jobs/build.mk),uke
 ukey-agent_SRCS := agent/main.c
 ukey-agent_DEPS := agent_core agent_key
 
-agent_core_tests := route json identity
-TESTS += $(agent_core_tests:%=test_%)
-$(foreach t,$(agent_core_tests),$(eval test_$(t)_SRCS := tests/unit/agent-core/test_$(t).c))
-$(foreach t,$(agent_core_tests),$(eval test_$(t)_PKGS := cmocka libcrypto))
+TESTS += test_route test_json test_http_server test_identity test_origin test_peer test_access test_proxy_path \
+         test_agent_config
+test_route_SRCS := tests/unit/agent-core/test_route.c
 test_route_DEPS := http
+test_route_PKGS := cmocka libcrypto
+test_json_SRCS := tests/unit/agent-core/test_json.c
 test_json_DEPS := http
+test_json_PKGS := cmocka libcrypto
+test_http_server_SRCS := tests/unit/agent-core/test_http_server.c
+test_http_server_DEPS := http identity
+test_http_server_PKGS := cmocka libcrypto libssl
+test_identity_SRCS := tests/unit/agent-core/test_identity.c
 test_identity_DEPS := identity
+test_identity_PKGS := cmocka libcrypto
+test_origin_SRCS := tests/unit/agent-core/test_origin.c
+test_origin_DEPS := agent_core
+test_origin_PKGS := cmocka libcrypto
+test_peer_SRCS := tests/unit/agent-core/test_peer.c
+test_peer_DEPS := agent_core
+test_peer_PKGS := cmocka libcrypto
+test_access_SRCS := tests/unit/agent-core/test_access.c
+test_access_DEPS := agent_core
+test_access_PKGS := cmocka libcrypto
+test_proxy_path_SRCS := tests/unit/agent-core/test_proxy_path.c
+test_proxy_path_DEPS := agent_core
+test_proxy_path_PKGS := cmocka libcrypto
+test_agent_config_SRCS := tests/unit/agent-core/test_agent_config.c
+test_agent_config_DEPS := agent_core
+test_agent_config_PKGS := cmocka libcrypto
