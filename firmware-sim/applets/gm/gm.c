@@ -1,0 +1,206 @@
+/* The command table of the GM application, its gate, and what all command groups share. */
+#include "firmware-sim/applets/gm/gm.h"
+
+#include "firmware-sim/applets/gm/gm_internal.h"
+
+#include <mbedtls/platform_util.h>
+#include <string.h>
+
+enum {
+    A = 2,
+    A_C = 4,
+    NAME = GM_CONTAINER_NAME_MAX,
+    FILE_NAME = GM_FILE_NAME_MAX,
+    MAX = APDU_MAX_DATA,
+    PIN_TYPES = GM_PIN_USER,
+    PIN_COMMAND = A + 16 + GM_MAC_SIZE,
+    SM2_CIPHER_FIXED = 4 + 32 + 32 + 32 + 4, /* bits, X, Y, hash, length */
+    ENVELOPE = A_C + 4 + 4 + SM2_CIPHER_FIXED + 16 + 4 + 32 + 32 + 4 + 64
+};
+
+// clang-format off
+static const struct command commands[] = {
+    /* ins                          cla         p1    p2         data min .. max           reply               needs                              run */
+    {INS_SET_LABEL,                 CLA_GM,     0,    0,         1, GM_LABEL_MAX,          0,                  0,                                 gm_set_label},
+    {INS_GET_DEV_INFO,              CLA_GM,     0,    0,         0, 0,                     GM_DEVINFO_SIZE,    0,                                 gm_get_dev_info},
+    {INS_DEV_AUTH,                  CLA_GM,     0,    2,         16, 16,                   0,                  NEED_CHALLENGE,                    gm_dev_auth},
+    {INS_GET_PIN_INFO,              CLA_GM,     0,    PIN_TYPES, A, A,                     3,                  NEED_APP,                          gm_get_pin_info},
+    {INS_CHANGE_PIN,                CLA_GM_MAC, 0,    PIN_TYPES, PIN_COMMAND, PIN_COMMAND, 0,                  NEED_CHALLENGE | NEED_APP,         gm_change_pin},
+    {INS_VERIFY_PIN,                CLA_GM,     0,    PIN_TYPES, A + 16, A + 16,           0,                  NEED_CHALLENGE | NEED_APP,         gm_verify_pin},
+    {INS_UNBLOCK_PIN,               CLA_GM_MAC, 0,    0,         PIN_COMMAND, PIN_COMMAND, 0,                  NEED_CHALLENGE | NEED_APP,         gm_unblock_pin},
+    {INS_CLEAR_SECURE_STATE,        CLA_GM,     0,    0,         A, A,                     0,                  NEED_APP,                          gm_clear_secure_state},
+
+    {INS_CREATE_APPLICATION,        CLA_GM,     0,    0,         80, 80,                   0,                  NEED_DEV_AUTH,                     gm_create_application},
+    {INS_ENUM_APPLICATION,          CLA_GM,     0,    0,         0, 0,                     0,                  0,                                 gm_enum_application},
+    {INS_DELETE_APPLICATION,        CLA_GM,     0,    0,         1, GM_APP_NAME_MAX,       0,                  NEED_DEV_AUTH,                     gm_delete_application},
+    {INS_OPEN_APPLICATION,          CLA_GM,     0,    0,         1, GM_APP_NAME_MAX,       10,                 0,                                 gm_open_application},
+    {INS_CLOSE_APPLICATION,         CLA_GM,     0,    0,         A, A,                     0,                  NEED_APP,                          gm_close_application},
+
+    {INS_CREATE_FILE,               CLA_GM,     0xFF, 0xFF,      44, 44,                   0,                  NEED_APP_P1P2,                     gm_create_file},
+    {INS_DELETE_FILE,               CLA_GM,     0xFF, 0xFF,      1, FILE_NAME,             0,                  NEED_APP_P1P2,                     gm_delete_file},
+    {INS_ENUM_FILES,                CLA_GM,     0xFF, 0xFF,      0, 0,                     0,                  NEED_APP_P1P2,                     gm_enum_files},
+    {INS_GET_FILE_INFO,             CLA_GM,     0xFF, 0xFF,      1, FILE_NAME,             12,                 NEED_APP_P1P2,                     gm_get_file_info},
+    {INS_READ_FILE,                 CLA_GM,     0,    0,         A + 5, A + 4 + FILE_NAME, 0,                  NEED_APP,                          gm_read_file},
+    {INS_WRITE_FILE,                CLA_GM,     0,    0,         A + 7, MAX,               0,                  NEED_APP,                          gm_write_file},
+
+    {INS_CREATE_CONTAINER,          CLA_GM,     0,    0,         A + 1, A + NAME,          2,                  NEED_APP | NEED_USER,              gm_create_container},
+    {INS_OPEN_CONTAINER,            CLA_GM,     0,    0,         A + 1, A + NAME,          2,                  NEED_APP,                          gm_open_container},
+    {INS_CLOSE_CONTAINER,           CLA_GM,     0,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_close_container},
+    {INS_ENUM_CONTAINER,            CLA_GM,     0,    0,         A, A,                     0,                  NEED_APP,                          gm_enum_container},
+    {INS_DELETE_CONTAINER,          CLA_GM,     0,    0,         A + 1, A + NAME,          0,                  NEED_APP | NEED_USER,              gm_delete_container},
+    {INS_GET_CONTAINER_INFO,        CLA_GM,     0,    0,         A + 1, A + NAME,          11,                 NEED_APP,                          gm_get_container_info},
+    {INS_IMPORT_CERTIFICATE,        CLA_GM,     0,    0,         A_C + 6, MAX,             0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_certificate},
+    {INS_EXPORT_CERTIFICATE,        CLA_GM,     1,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_certificate},
+    {INS_EXPORT_PUBLIC_KEY,         CLA_GM,     1,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_public_key},
+
+    {INS_GEN_RANDOM,                CLA_GM,     0,    0,         0, 0,                     0,                  0,                                 gm_gen_random},
+    {INS_GEN_RSA_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 2, A_C + 2,         260,                NEED_APP | NEED_CONTAINER | NEED_USER, gm_gen_rsa_key_pair},
+    {INS_RSA_SIGN,                  CLA_GM,     2,    3,         A_C, MAX,                 RSA2048_SIZE,       NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_sign},
+    {INS_GEN_ECC_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 4, A_C + 4,         64,                 NEED_APP | NEED_CONTAINER | NEED_USER, gm_gen_ecc_key_pair},
+    {INS_IMPORT_ECC_KEY_PAIR,       CLA_GM,     0,    0,         ENVELOPE, ENVELOPE,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_ecc_key_pair},
+    {INS_ECC_SIGN,                  CLA_GM,     2,    0,         A_C, MAX,                 68,                 NEED_APP | NEED_CONTAINER | NEED_USER, gm_ecc_sign},
+    {INS_ECC_VERIFY,                CLA_GM,     0,    0,         168, 168,                 0,                  0,                                 gm_ecc_verify},
+
+    {INS_VENDOR_RSA_PRIVATE,        CLA_GM,     1,    0,         A_C + RSA2048_SIZE, A_C + RSA2048_SIZE, RSA2048_SIZE, NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_private},
+    {INS_VENDOR_SM2_DECRYPT,        CLA_GM,     1,    0,         A_C + SM2_CIPHER_FIXED + 1, MAX, 0,           NEED_APP | NEED_CONTAINER | NEED_USER, gm_sm2_decrypt},
+    {INS_VENDOR_RETIRE_SIGNING_KEY, CLA_GM,     0,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_retire_signing_key},
+
+    /* in the command set, not on this card */
+    {.ins = INS_CHANGE_DEV_AUTH_KEY}, {.ins = INS_GEN_EXT_RSA_KEY}, {.ins = INS_IMPORT_RSA_KEY_PAIR},
+    {.ins = INS_RSA_EXPORT_SESSION_KEY}, {.ins = INS_RSA_VERIFY}, {.ins = INS_ECC_EXPORT_SESSION_KEY},
+    {.ins = INS_EXT_ECC_ENCRYPT}, {.ins = INS_EXT_ECC_DECRYPT}, {.ins = INS_EXT_ECC_SIGN},
+    {.ins = INS_AGREEMENT_DATA}, {.ins = INS_AGREEMENT_DATA_AND_KEY}, {.ins = INS_AGREEMENT_KEY},
+    {.ins = INS_IMPORT_SESSION_KEY}, {.ins = INS_IMPORT_SYMM_KEY},
+    {.ins = INS_ENCRYPT_INIT}, {.ins = INS_ENCRYPT}, {.ins = INS_ENCRYPT_UPDATE}, {.ins = INS_ENCRYPT_FINAL},
+    {.ins = INS_DECRYPT_INIT}, {.ins = INS_DECRYPT}, {.ins = INS_DECRYPT_UPDATE}, {.ins = INS_DECRYPT_FINAL},
+    {.ins = INS_DIGEST_INIT}, {.ins = INS_DIGEST}, {.ins = INS_DIGEST_UPDATE}, {.ins = INS_DIGEST_FINAL},
+    {.ins = INS_MAC_INIT}, {.ins = INS_MAC}, {.ins = INS_MAC_UPDATE}, {.ins = INS_MAC_FINAL},
+    {.ins = INS_DESTROY_SESSION_KEY}, {.ins = INS_VENDOR_UNLOCK_CHALLENGE}, {.ins = INS_VENDOR_UNLOCK},
+};
+// clang-format on
+
+static bool takes_class(uint8_t cla) {
+    return cla == CLA_GM || cla == CLA_GM_MAC;
+}
+
+static uint16_t admit_app(struct gm *gm, uint16_t id, struct call *call) {
+    unsigned app = (unsigned)id - 1;
+    if (id == 0 || app >= GM_APPS_MAX || !gm->open[app])
+        return SW_APP_NOT_OPEN;
+    call->scope[SCOPE_APP] = app;
+    return SW_OK;
+}
+
+static uint16_t admit_container(struct gm *gm, struct call *call) {
+    uint16_t id = wire_u16(&call->in);
+    struct gm_container_info info;
+    unsigned slot = id & 0xF;
+    if (gm_container_read(gm_store(gm), call->scope[SCOPE_APP], slot, &info) != STORE_OK ||
+        gm_container_id(slot, info.number) != id)
+        return SW_CONTAINER_ID;
+    call->scope[SCOPE_CONTAINER] = slot;
+    return SW_OK;
+}
+
+static uint16_t admit(struct applet *applet, const struct command *row, struct call *call) {
+    struct gm *gm = gm_of(applet);
+    uint16_t sw = SW_OK;
+    if (row->needs & NEED_CHALLENGE) {
+        if (!gm->has_challenge)
+            return SW_REFERENCED_DATA;
+        gm->has_challenge = false; /* the bytes stay for this command alone */
+    }
+    if (row->needs & NEED_DEV_AUTH && !gm->device_verified)
+        return SW_SECURITY_STATUS;
+    if (row->needs & NEED_APP)
+        sw = admit_app(gm, wire_u16(&call->in), call);
+    if (row->needs & NEED_APP_P1P2)
+        sw = admit_app(gm, (uint16_t)(call->apdu->p1 | call->apdu->p2 << 8), call);
+    if (sw == SW_OK && row->needs & NEED_CONTAINER)
+        sw = admit_container(gm, call);
+    if (sw == SW_OK && row->needs & NEED_USER && !gm->verified[call->scope[SCOPE_APP]][GM_PIN_USER])
+        sw = SW_SECURITY_STATUS;
+    return sw;
+}
+
+static void reset(struct applet *applet) {
+    struct gm *gm = gm_of(applet);
+    gm->has_challenge = false;
+    mbedtls_platform_zeroize(gm->challenge, sizeof gm->challenge);
+    gm->device_verified = false;
+    memset(gm->open, 0, sizeof gm->open);
+    memset(gm->verified, 0, sizeof gm->verified);
+}
+
+void gm_init(struct gm *gm, struct card *card) {
+    memset(gm, 0, sizeof *gm);
+    gm->card = card;
+    gm->applet.commands = commands;
+    gm->applet.count = sizeof commands / sizeof commands[0];
+    gm->applet.takes_class = takes_class;
+    gm->applet.admit = admit;
+    gm->applet.reset = reset;
+}
+
+bool gm_format(struct store *store, const char *label) {
+    uint8_t zero[4] = {0};
+    struct pin_record device_key = {.max_tries = 15};
+    memcpy(device_key.secret, "1234567812345678", PIN_SECRET_MAX);
+    size_t len = strlen(label);
+    if (len > GM_LABEL_MAX)
+        return false;
+    store_begin(store);
+    store_put(store, OBJECT_LABEL, label, (uint32_t)len);
+    pin_put(store, gm_device_ref(), &device_key);
+    store_put(store, OBJECT_CHANGES, zero, sizeof zero);
+    return store_commit(store, STORE_PLAIN) == STORE_OK;
+}
+
+uint16_t gm_store_sw(enum store_error err) {
+    switch (err) {
+    case STORE_OK:
+        return SW_OK;
+    case STORE_NO_SPACE:
+        return SW_NO_SPACE;
+    case STORE_FLASH:
+        return SW_WRITE_FAILED;
+    case STORE_NOT_FOUND:
+    case STORE_BLANK:
+    case STORE_DAMAGED:
+    default:
+        return SW_INTERNAL;
+    }
+}
+
+uint16_t gm_commit(struct gm *gm, enum store_commit kind) {
+    uint8_t raw[4];
+    store_read(gm_store(gm), OBJECT_CHANGES, 0, raw, sizeof raw);
+    struct wire_reader r = wire_reader(raw, sizeof raw);
+    uint32_t changes = wire_u32(&r) + 1;
+    struct wire_writer w = wire_writer(raw, sizeof raw);
+    wire_put_u32(&w, changes ? changes : 1); /* 0 says: no counter */
+    store_put(gm_store(gm), OBJECT_CHANGES, raw, sizeof raw);
+    return gm_store_sw(store_commit(gm_store(gm), kind));
+}
+
+bool gm_rights_valid(uint32_t rights) {
+    return rights == GM_ANYONE || (rights & ~(uint32_t)(GM_ADMIN | GM_USER)) == 0;
+}
+
+bool gm_allowed(const struct gm *gm, unsigned app, uint32_t rights) {
+    if (rights == GM_ANYONE)
+        return true;
+    return (rights & GM_ADMIN && gm->verified[app][GM_PIN_ADMIN]) ||
+           (rights & GM_USER && gm->verified[app][GM_PIN_USER]);
+}
+
+void gm_put_name(struct wire_writer *out, const struct gm_name *name) {
+    wire_put(out, name->text, name->len);
+    wire_put_u8(out, 0);
+}
+
+void gm_end_names(struct wire_writer *out) {
+    if (out->len == 0)
+        wire_put_u8(out, 0);
+    wire_put_u8(out, 0);
+}

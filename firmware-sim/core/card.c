@@ -1,0 +1,78 @@
+/* Power, reset, and the way from bytes to an applet and back. */
+#include "firmware-sim/core/card.h"
+
+#include <mbedtls/platform_util.h>
+#include <openukey/apdu.h>
+#include <string.h>
+
+bool card_add_applet(struct card *card, struct applet *applet) {
+    if (card->applet_count == CARD_APPLETS_MAX)
+        return false;
+    card->applets[card->applet_count++] = applet;
+    return true;
+}
+
+enum card_error card_power_up(struct card *card, const struct flash *flash, entropy_fn *entropy,
+                              void *entropy_ctx, uint32_t *page) {
+    *page = 0;
+    card->flash = *flash;
+    switch (factory_read(&card->flash, &card->factory)) {
+    case FACTORY_OK:
+        break;
+    case FACTORY_DAMAGED:
+        return CARD_DAMAGED;
+    case FACTORY_FLASH:
+        return CARD_FLASH;
+    case FACTORY_NOT_OURS:
+    default:
+        return CARD_NOT_OURS;
+    }
+    switch (store_mount(&card->store, &card->flash, card->factory.mac_key, page)) {
+    case STORE_OK:
+        break;
+    case STORE_FLASH:
+        return CARD_FLASH;
+    default:
+        return CARD_DAMAGED;
+    }
+    if (!drbg_start(&card->rng, entropy, entropy_ctx)) {
+        drbg_stop(&card->rng);
+        return CARD_RANDOM;
+    }
+    card_reset(card);
+    return CARD_OK;
+}
+
+void card_reset(struct card *card) {
+    for (unsigned i = 0; i < card->applet_count; i++)
+        card->applets[i]->reset(card->applets[i]);
+}
+
+void card_power_down(struct card *card) {
+    card_reset(card);
+    drbg_stop(&card->rng);
+    mbedtls_platform_zeroize(&card->factory, sizeof card->factory);
+}
+
+static uint16_t run(struct card *card, const uint8_t *command, size_t len,
+                    struct wire_writer *out) {
+    struct apdu apdu;
+    if (!apdu_parse(command, len, &apdu))
+        return SW_WRONG_LENGTH;
+    for (unsigned i = 0; i < card->applet_count; i++)
+        if (card->applets[i]->takes_class(apdu.cla))
+            return command_dispatch(card->applets[i], &apdu, out);
+    return SW_UNKNOWN_CLA;
+}
+
+size_t card_transmit(struct card *card, const uint8_t *command, size_t len, uint8_t *response) {
+    struct wire_writer out = wire_writer(response, APDU_MAX_DATA);
+    uint16_t sw = run(card, command, len, &out);
+    if (sw != SW_OK) {
+        mbedtls_platform_zeroize(response, APDU_MAX_DATA); /* what a failed handler had written */
+        out.len = 0;
+    }
+    response[out.len] = (uint8_t)(sw >> 8);
+    response[out.len + 1] = (uint8_t)sw;
+    return out.len + 2;
+}

@@ -1,0 +1,114 @@
+/* RSA on mbedTLS's arithmetic; the padding is ours, so that one path signs digests and ready-made blocks. */
+#include "firmware-sim/crypto/rsa.h"
+
+#include "firmware-sim/crypto/sm3.h"
+
+#include <mbedtls/platform_util.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/sha256.h>
+#include <string.h>
+
+/* DigestInfo up to the digest (RFC 8017 clause 9.2 note 1; SM3's OID is 1.2.156.10197.1.401). */
+struct digest_info {
+    size_t digest_len, prefix_len;
+    uint8_t prefix[19];
+};
+
+static const struct digest_info digest_infos[] = {
+    [RSA_HASH_SM3] = {32,
+                      18,
+                      {0x30, 0x30, 0x30, 0x0c, 0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83,
+                       0x11, 0x05, 0x00, 0x04, 0x20}},
+    [RSA_HASH_SHA1] = {20,
+                       15,
+                       {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05,
+                        0x00, 0x04, 0x14}},
+    [RSA_HASH_SHA256] = {32,
+                         19,
+                         {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03,
+                          0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}},
+};
+
+enum rsa_error rsa_generate(struct drbg *rng, struct rsa_key *key) {
+    enum rsa_error err = RSA_FAILED;
+    mbedtls_rsa_context ctx;
+    mbedtls_rsa_init(&ctx, MBEDTLS_RSA_PKCS_V15, 0);
+    if (mbedtls_rsa_gen_key(&ctx, drbg_mbedtls, rng, RSA_MODULUS * 8, 65537) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.N, key->n, sizeof key->n) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.E, key->e, sizeof key->e) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.P, key->p, sizeof key->p) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.Q, key->q, sizeof key->q) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.DP, key->dp, sizeof key->dp) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.DQ, key->dq, sizeof key->dq) == 0 &&
+        mbedtls_mpi_write_binary(&ctx.QP, key->qinv, sizeof key->qinv) == 0)
+        err = RSA_OK;
+    mbedtls_rsa_free(&ctx);
+    if (err)
+        mbedtls_platform_zeroize(key, sizeof *key);
+    return err;
+}
+
+enum rsa_error rsa_private(struct drbg *rng, const struct rsa_key *key,
+                           const uint8_t in[RSA_MODULUS], uint8_t out[RSA_MODULUS]) {
+    if (memcmp(in, key->n, RSA_MODULUS) >= 0)
+        return RSA_BAD_INPUT;
+    enum rsa_error err = RSA_FAILED;
+    mbedtls_rsa_context ctx;
+    mbedtls_rsa_init(&ctx, MBEDTLS_RSA_PKCS_V15, 0);
+    ctx.len = RSA_MODULUS;
+    if (mbedtls_mpi_read_binary(&ctx.N, key->n, sizeof key->n) == 0 &&
+        mbedtls_mpi_read_binary(&ctx.E, key->e, sizeof key->e) == 0 &&
+        mbedtls_mpi_read_binary(&ctx.P, key->p, sizeof key->p) == 0 &&
+        mbedtls_mpi_read_binary(&ctx.Q, key->q, sizeof key->q) == 0 &&
+        mbedtls_mpi_read_binary(&ctx.DP, key->dp, sizeof key->dp) == 0 &&
+        mbedtls_mpi_read_binary(&ctx.DQ, key->dq, sizeof key->dq) == 0 &&
+        mbedtls_mpi_read_binary(&ctx.QP, key->qinv, sizeof key->qinv) == 0 &&
+        mbedtls_rsa_private(&ctx, drbg_mbedtls, rng, in, out) == 0)
+        err = RSA_OK;
+    mbedtls_rsa_free(&ctx);
+    return err;
+}
+
+size_t rsa_digest(enum rsa_hash hash, const uint8_t *msg, size_t len, uint8_t out[RSA_DIGEST_MAX]) {
+    switch (hash) {
+    case RSA_HASH_SM3:
+        sm3(msg, len, out);
+        break;
+    case RSA_HASH_SHA1:
+        if (mbedtls_sha1_ret(msg, len, out) != 0)
+            return 0;
+        break;
+    case RSA_HASH_SHA256:
+        if (mbedtls_sha256_ret(msg, len, out, 0) != 0)
+            return 0;
+        break;
+    case RSA_HASH_NONE:
+    default:
+        return 0;
+    }
+    return digest_infos[hash].digest_len;
+}
+
+enum rsa_error rsa_pkcs1_sign(struct drbg *rng, const struct rsa_key *key, enum rsa_hash hash,
+                              const uint8_t *data, size_t len, uint8_t sig[RSA_MODULUS]) {
+    uint8_t block[RSA_MODULUS] = {0x00, 0x01};
+    const uint8_t *prefix = NULL;
+    size_t prefix_len = 0;
+    if (hash != RSA_HASH_NONE) {
+        const struct digest_info *info = &digest_infos[hash];
+        if (len != info->digest_len)
+            return RSA_BAD_INPUT;
+        prefix = info->prefix;
+        prefix_len = info->prefix_len;
+    }
+    if (len > RSA_PKCS1_MAX - prefix_len)
+        return RSA_BAD_INPUT;
+    size_t ones = RSA_MODULUS - 3 - prefix_len - len;
+    memset(block + 2, 0xff, ones);
+    if (prefix_len)
+        memcpy(block + 3 + ones, prefix, prefix_len);
+    if (len)
+        memcpy(block + 3 + ones + prefix_len, data, len);
+    return rsa_private(rng, key, block, sig);
+}

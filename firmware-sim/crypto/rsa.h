@@ -1,0 +1,44 @@
+/* RSA-2048 of the card on mbedTLS: key generation, the raw private operation, PKCS#1 v1.5 signatures. */
+#ifndef FIRMWARE_CRYPTO_RSA_H
+#define FIRMWARE_CRYPTO_RSA_H
+
+#include "firmware-sim/crypto/drbg.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum rsa_size {
+    RSA_MODULUS = 256,
+    RSA_PRIME = 128,
+    RSA_EXPONENT = 4,
+    RSA_PKCS1_MAX = RSA_MODULUS - 11, /* what fits beside the padding (RFC 8017 clause 9.2) */
+    RSA_DIGEST_MAX = 32
+};
+
+enum rsa_error { RSA_OK = 0, RSA_BAD_INPUT, RSA_FAILED };
+
+/* All a CRT operation needs, big-endian. Fixed layout: it is also what the store keeps. */
+struct rsa_key {
+    uint8_t n[RSA_MODULUS];
+    uint8_t e[RSA_EXPONENT]; /* 00010001 */
+    uint8_t p[RSA_PRIME], q[RSA_PRIME], dp[RSA_PRIME], dq[RSA_PRIME], qinv[RSA_PRIME];
+};
+
+/* Hashes that a DigestInfo can name. */
+enum rsa_hash { RSA_HASH_NONE, RSA_HASH_SM3, RSA_HASH_SHA1, RSA_HASH_SHA256 };
+
+enum rsa_error rsa_generate(struct drbg *rng, struct rsa_key *key);
+
+/* out = in^d mod n, blinded, the result checked against e; RSA_BAD_INPUT unless in < n. */
+enum rsa_error rsa_private(struct drbg *rng, const struct rsa_key *key,
+                           const uint8_t in[RSA_MODULUS], uint8_t out[RSA_MODULUS]);
+
+/* Digest of a message under hash (not RSA_HASH_NONE); returns its size, 0 on failure. */
+size_t rsa_digest(enum rsa_hash hash, const uint8_t *msg, size_t len, uint8_t out[RSA_DIGEST_MAX]);
+
+/* PKCS#1 v1.5: data is a digest of hash (its exact size) or, with RSA_HASH_NONE, up to RSA_PKCS1_MAX bytes padded as
+ * they are. */
+enum rsa_error rsa_pkcs1_sign(struct drbg *rng, const struct rsa_key *key, enum rsa_hash hash,
+                              const uint8_t *data, size_t len, uint8_t sig[RSA_MODULUS]);
+
+#endif

@@ -1,0 +1,126 @@
+/* SM4 as GB/T 32907-2016 clauses 6 and 7 give it. */
+#include "firmware-sim/crypto/sm4.h"
+
+#include <mbedtls/platform_util.h>
+#include <string.h>
+
+// clang-format off
+static const uint8_t sbox[256] = {
+    0xd6, 0x90, 0xe9, 0xfe, 0xcc, 0xe1, 0x3d, 0xb7, 0x16, 0xb6, 0x14, 0xc2, 0x28, 0xfb, 0x2c, 0x05,
+    0x2b, 0x67, 0x9a, 0x76, 0x2a, 0xbe, 0x04, 0xc3, 0xaa, 0x44, 0x13, 0x26, 0x49, 0x86, 0x06, 0x99,
+    0x9c, 0x42, 0x50, 0xf4, 0x91, 0xef, 0x98, 0x7a, 0x33, 0x54, 0x0b, 0x43, 0xed, 0xcf, 0xac, 0x62,
+    0xe4, 0xb3, 0x1c, 0xa9, 0xc9, 0x08, 0xe8, 0x95, 0x80, 0xdf, 0x94, 0xfa, 0x75, 0x8f, 0x3f, 0xa6,
+    0x47, 0x07, 0xa7, 0xfc, 0xf3, 0x73, 0x17, 0xba, 0x83, 0x59, 0x3c, 0x19, 0xe6, 0x85, 0x4f, 0xa8,
+    0x68, 0x6b, 0x81, 0xb2, 0x71, 0x64, 0xda, 0x8b, 0xf8, 0xeb, 0x0f, 0x4b, 0x70, 0x56, 0x9d, 0x35,
+    0x1e, 0x24, 0x0e, 0x5e, 0x63, 0x58, 0xd1, 0xa2, 0x25, 0x22, 0x7c, 0x3b, 0x01, 0x21, 0x78, 0x87,
+    0xd4, 0x00, 0x46, 0x57, 0x9f, 0xd3, 0x27, 0x52, 0x4c, 0x36, 0x02, 0xe7, 0xa0, 0xc4, 0xc8, 0x9e,
+    0xea, 0xbf, 0x8a, 0xd2, 0x40, 0xc7, 0x38, 0xb5, 0xa3, 0xf7, 0xf2, 0xce, 0xf9, 0x61, 0x15, 0xa1,
+    0xe0, 0xae, 0x5d, 0xa4, 0x9b, 0x34, 0x1a, 0x55, 0xad, 0x93, 0x32, 0x30, 0xf5, 0x8c, 0xb1, 0xe3,
+    0x1d, 0xf6, 0xe2, 0x2e, 0x82, 0x66, 0xca, 0x60, 0xc0, 0x29, 0x23, 0xab, 0x0d, 0x53, 0x4e, 0x6f,
+    0xd5, 0xdb, 0x37, 0x45, 0xde, 0xfd, 0x8e, 0x2f, 0x03, 0xff, 0x6a, 0x72, 0x6d, 0x6c, 0x5b, 0x51,
+    0x8d, 0x1b, 0xaf, 0x92, 0xbb, 0xdd, 0xbc, 0x7f, 0x11, 0xd9, 0x5c, 0x41, 0x1f, 0x10, 0x5a, 0xd8,
+    0x0a, 0xc1, 0x31, 0x88, 0xa5, 0xcd, 0x7b, 0xbd, 0x2d, 0x74, 0xd0, 0x12, 0xb8, 0xe5, 0xb4, 0xb0,
+    0x89, 0x69, 0x97, 0x4a, 0x0c, 0x96, 0x77, 0x7e, 0x65, 0xb9, 0xf1, 0x09, 0xc5, 0x6e, 0xc6, 0x84,
+    0x18, 0xf0, 0x7d, 0xec, 0x3a, 0xdc, 0x4d, 0x20, 0x79, 0xee, 0x5f, 0x3e, 0xd7, 0xcb, 0x39, 0x48};
+// clang-format on
+
+static uint32_t rotate(uint32_t x, unsigned n) {
+    return x << n | x >> (32 - n);
+}
+
+static uint32_t load(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void store(uint8_t *p, uint32_t v) {
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+}
+
+/* The non-linear transformation tau of clause 6.2. */
+static uint32_t substitute(uint32_t x) {
+    return (uint32_t)sbox[x >> 24] << 24 | (uint32_t)sbox[x >> 16 & 0xff] << 16 |
+           (uint32_t)sbox[x >> 8 & 0xff] << 8 | sbox[x & 0xff];
+}
+
+/* Key expansion, clause 7.3; CK(i,j) = (4i + j) * 7 mod 256. */
+void sm4_set_encrypt_key(struct sm4 *ctx, const uint8_t key[SM4_KEY]) {
+    static const uint32_t fk[4] = {0xa3b1bac6u, 0x56aa3350u, 0x677d9197u, 0xb27022dcu};
+    uint32_t k[4];
+    for (unsigned i = 0; i < 4; i++)
+        k[i] = load(key + 4 * i) ^ fk[i];
+    for (unsigned i = 0; i < 32; i++) {
+        uint32_t ck = 0;
+        for (unsigned j = 0; j < 4; j++)
+            ck = ck << 8 | ((4 * i + j) * 7 & 0xff);
+        uint32_t t = substitute(k[(i + 1) % 4] ^ k[(i + 2) % 4] ^ k[(i + 3) % 4] ^ ck);
+        k[i % 4] ^= t ^ rotate(t, 13) ^ rotate(t, 23);
+        ctx->rk[i] = k[i % 4];
+    }
+    mbedtls_platform_zeroize(k, sizeof k);
+}
+
+void sm4_set_decrypt_key(struct sm4 *ctx, const uint8_t key[SM4_KEY]) {
+    sm4_set_encrypt_key(ctx, key);
+    for (unsigned i = 0; i < 16; i++) {
+        uint32_t t = ctx->rk[i];
+        ctx->rk[i] = ctx->rk[31 - i];
+        ctx->rk[31 - i] = t;
+    }
+}
+
+void sm4_block(const struct sm4 *ctx, const uint8_t in[SM4_BLOCK], uint8_t out[SM4_BLOCK]) {
+    uint32_t x[4];
+    for (unsigned i = 0; i < 4; i++)
+        x[i] = load(in + 4 * i);
+    for (unsigned i = 0; i < 32; i++) {
+        uint32_t t = substitute(x[(i + 1) % 4] ^ x[(i + 2) % 4] ^ x[(i + 3) % 4] ^ ctx->rk[i]);
+        x[i % 4] ^= t ^ rotate(t, 2) ^ rotate(t, 10) ^ rotate(t, 18) ^ rotate(t, 24);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        store(out + 4 * i, x[3 - i]);
+}
+
+static void ecb(const struct sm4 *ctx, const uint8_t *in, size_t len, uint8_t *out) {
+    for (size_t i = 0; i + SM4_BLOCK <= len; i += SM4_BLOCK)
+        sm4_block(ctx, in + i, out + i);
+}
+
+void sm4_ecb_encrypt(const uint8_t key[SM4_KEY], const uint8_t *in, size_t len, uint8_t *out) {
+    struct sm4 ctx;
+    sm4_set_encrypt_key(&ctx, key);
+    ecb(&ctx, in, len, out);
+    mbedtls_platform_zeroize(&ctx, sizeof ctx);
+}
+
+void sm4_ecb_decrypt(const uint8_t key[SM4_KEY], const uint8_t *in, size_t len, uint8_t *out) {
+    struct sm4 ctx;
+    sm4_set_decrypt_key(&ctx, key);
+    ecb(&ctx, in, len, out);
+    mbedtls_platform_zeroize(&ctx, sizeof ctx);
+}
+
+void sm4_mac_init(struct sm4_mac *ctx, const uint8_t key[SM4_KEY], const uint8_t iv[SM4_BLOCK]) {
+    sm4_set_encrypt_key(&ctx->cipher, key);
+    memcpy(ctx->chain, iv, SM4_BLOCK);
+    ctx->used = 0;
+}
+
+void sm4_mac_update(struct sm4_mac *ctx, const void *data, size_t len) {
+    const uint8_t *p = data;
+    for (size_t i = 0; i < len; i++) {
+        ctx->chain[ctx->used++] ^= p[i];
+        if (ctx->used == SM4_BLOCK) {
+            sm4_block(&ctx->cipher, ctx->chain, ctx->chain);
+            ctx->used = 0;
+        }
+    }
+}
+
+void sm4_mac_final(struct sm4_mac *ctx, uint8_t mac[SM4_BLOCK]) {
+    ctx->chain[ctx->used] ^= 0x80;
+    sm4_block(&ctx->cipher, ctx->chain, mac);
+    mbedtls_platform_zeroize(ctx, sizeof *ctx);
+}

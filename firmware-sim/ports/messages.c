@@ -1,0 +1,104 @@
+/* The catalogue. */
+#include "firmware-sim/ports/messages.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool chinese;
+
+static const struct {
+    const char *en, *zh;
+} texts[MSG_COUNT] = {
+    [MSG_HELP] =
+        {"ukey-sim: a UKey in software\n"
+         "\n"
+         "  ukey-sim run [--socket PATH] [--vpcd HOST:PORT] [--control PATH] [--seed HEX] IMAGE\n"
+         "      Runs the key whose flash is IMAGE; prints \"ready SOCKET\" when hosts can "
+         "connect.\n"
+         "      --socket PATH     unix socket (default $XDG_RUNTIME_DIR/openukey/NAME.sock, else\n"
+         "                        /tmp/openukey-UID/NAME.sock, NAME being IMAGE's without suffix)\n"
+         "      --vpcd HOST:PORT  also a card in pcscd's virtual reader (vsmartcard-vpcd)\n"
+         "      --control PATH    control socket: status, insert, remove, hold, release, trace\n"
+         "      --seed HEX        reproducible random numbers, for tests alone: every key is "
+         "known\n"
+         "  ukey-sim format [--serial S] [--label L] [--manufacturer M] IMAGE\n"
+         "      Makes IMAGE a key as it leaves the factory. An existing key in it is erased.\n"
+         "  ukey-sim --help | --version\n"
+         "\n"
+         "Ending the process by SIGTERM is clean; SIGKILL is a power failure of the key.",
+         "ukey-sim：软件模拟的 UKey\n"
+         "\n"
+         "  ukey-sim run [--socket 路径] [--vpcd 主机:端口] [--control 路径] [--seed 十六进制] "
+         "镜像\n"
+         "      运行以“镜像”为闪存的 UKey；可以连接时输出“ready 套接字”。\n"
+         "      --socket 路径       unix 套接字（默认 $XDG_RUNTIME_DIR/openukey/名称.sock，否则\n"
+         "                          /tmp/openukey-UID/名称.sock；名称为去掉后缀的镜像文件名）\n"
+         "      --vpcd 主机:端口    同时作为 pcscd 虚拟读卡器（vsmartcard-vpcd）中的卡\n"
+         "      --control 路径      控制套接字：status、insert、remove、hold、release、trace\n"
+         "      --seed 十六进制     可重现的随机数，仅供测试：所有密钥均可预知\n"
+         "  ukey-sim format [--serial 序列号] [--label 标签] [--manufacturer 厂商] 镜像\n"
+         "      把镜像制成出厂状态的 UKey；其中原有内容将被清除。\n"
+         "  ukey-sim --help | --version\n"
+         "\n"
+         "用 SIGTERM 结束是正常退出；SIGKILL 等于 UKey 断电。"},
+    [MSG_USAGE_HINT] = {"Try \"ukey-sim --help\".", "请参阅“ukey-sim --help”。"},
+    [MSG_UNKNOWN_COMMAND] = {"ukey-sim: unknown command \"{1}\".", "ukey-sim：未知命令“{1}”。"},
+    [MSG_UNKNOWN_OPTION] = {"ukey-sim: unknown option \"{1}\".", "ukey-sim：未知选项“{1}”。"},
+    [MSG_OPTION_VALUE] = {"ukey-sim: option \"{1}\" needs a value.", "ukey-sim：选项“{1}”缺少值。"},
+    [MSG_IMAGE_MISSING] = {"ukey-sim: no image named.", "ukey-sim：未指定镜像文件。"},
+    [MSG_TOO_MANY_ARGUMENTS] = {"ukey-sim: \"{1}\" is one argument too many.",
+                                "ukey-sim：多余的参数“{1}”。"},
+    [MSG_TEXT_TOO_LONG] = {"ukey-sim: the value of \"{1}\" is empty or longer than {2} bytes.",
+                           "ukey-sim：“{1}”的值为空或超过 {2} 字节。"},
+    [MSG_BAD_SEED] = {"ukey-sim: the seed must be 2 to 128 hexadecimal digits, an even number.",
+                      "ukey-sim：种子必须是 2 至 128 位（偶数位）十六进制数。"},
+    [MSG_SEEDED] = {"ukey-sim: WARNING: --seed makes every random number and every key of this run "
+                    "predictable. For tests only.",
+                    "ukey-sim：警告：--seed 使本次运行的全部随机数和密钥可被预知，仅限测试使用。"},
+    [MSG_SYSTEM] = {"ukey-sim: {1}: {2}.", "ukey-sim：{1}：{2}。"},
+    [MSG_IN_USE] = {"ukey-sim: {1} is in use by another process.",
+                    "ukey-sim：{1} 正被另一个进程使用。"},
+    [MSG_NOT_AN_IMAGE] =
+        {"ukey-sim: {1} is not a key image of this version (wrong size, truncated, "
+         "or another kind of file).",
+         "ukey-sim：{1} 不是本版本的 UKey 镜像（大小不符、被截断或属于其他文件）。"},
+    [MSG_DAMAGED] = {"ukey-sim: {1} is damaged at flash page {2}; nothing was changed.",
+                     "ukey-sim：{1} 的闪存第 {2} 页已损坏；未作任何改动。"},
+    [MSG_NOT_OVERWRITTEN] = {"ukey-sim: {1} exists and is not a key image; it was left alone.",
+                             "ukey-sim：{1} 已存在且不是 UKey 镜像，未改动。"},
+    [MSG_NO_RANDOM] = {"ukey-sim: no random numbers from the system.",
+                       "ukey-sim：无法从系统取得随机数。"},
+    [MSG_SOCKET_IN_USE] = {"ukey-sim: another process answers at socket {1}.",
+                           "ukey-sim：套接字 {1} 已有其他进程在应答。"},
+    [MSG_BAD_TARGET] = {"ukey-sim: \"{1}\" is not HOST:PORT, or cannot be resolved.",
+                        "ukey-sim：“{1}”不是“主机:端口”，或无法解析。"},
+    [MSG_DIRECTORY] = {"ukey-sim: {1} is not a directory of yours alone ({2}).",
+                       "ukey-sim：{1} 不是仅属于您的目录（{2}）。"},
+};
+
+void messages_init(void) {
+    static const char *const variables[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const char *value = getenv(variables[i]);
+        if (value && *value) {
+            chinese = strncmp(value, "zh", 2) == 0;
+            return;
+        }
+    }
+}
+
+void message_print(FILE *out, enum message message, const char *a, const char *b) {
+    const char *text = chinese ? texts[message].zh : texts[message].en;
+    for (const char *p = text; *p; p++) {
+        bool first = strncmp(p, "{1}", 3) == 0, second = strncmp(p, "{2}", 3) == 0;
+        if (!first && !second) {
+            fputc(*p, out);
+            continue;
+        }
+        const char *value = first ? a : b;
+        fputs(value ? value : "", out);
+        p += 2;
+    }
+    fputc('\n', out);
+}
