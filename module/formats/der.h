@@ -1,4 +1,4 @@
-/* How the rooms of module/formats read and write DER through OpenSSL's ASN.1 templates: strict, bounded, owned. Not for others. */
+/* How the rooms of module/formats read and write DER through OpenSSL's ASN.1 templates: strict, bounded, owned. Not for others, but for the CA. */
 #ifndef OPENUKEY_FORMATS_DER_H
 #define OPENUKEY_FORMATS_DER_H
 

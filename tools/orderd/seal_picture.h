@@ -5,7 +5,7 @@
 
 #include "module/formats/octets.h"
 
-/* *png = a transparent PNG at 300 dots per inch of width_mm x height_mm (10..200). `name`:
+/* *png = a transparent PNG at 200 dots per inch of width_mm x height_mm (10..200). `name`:
  * UTF-8, 1..60 characters, along the rim. A font for the name's script must be installed. False:
  * bad input or drawing failed. */
 bool seal_picture_png(const char *name, int width_mm, int height_mm, struct octets *png);

@@ -6,8 +6,9 @@
  * may be repeated with the same plan, after a crash too: the first call's result was kept in the
  * directory and comes back byte for byte. Nothing is ever signed twice under one serial number.
  *
- * Files in the directory are made with mode 0600, written beside and renamed. One process at a time
- * (a lock file): CA_BUSY. */
+ * Files in the directory are made with mode 0600, written beside and renamed. Several processes may
+ * use one directory and several threads one `struct ca`: each operation that writes takes the
+ * directory's lock. */
 #ifndef OPENUKEY_ORDERD_CA_H
 #define OPENUKEY_ORDERD_CA_H
 
@@ -20,8 +21,7 @@ enum ca_error {
     CA_ARGUMENT, /* the caller's input breaks the contract (dates in the wrong order, no subject) */
     CA_MEMORY,
     CA_CRYPTO,      /* the crypto library failed */
-    CA_STORE,       /* a file could not be read or written; ca_last_path says which */
-    CA_BUSY,        /* another process holds the directory */
+    CA_STORE,       /* a file could not be read or written; errno says why */
     CA_ABSENT,      /* ca_open without `create` on a directory with no CA */
     CA_CORRUPT,     /* a file of the directory is not what it should be */
     CA_BAD_REQUEST, /* the PKCS#10 is malformed or its signature does not verify */
@@ -34,7 +34,8 @@ enum ca_error {
 const char *ca_error_text(enum ca_error error);
 
 enum ca_size {
-    CA_SERIAL_TEXT = 2 * 20 + 1, /* upper-case hex of 20 bytes, first byte 01..7F, and NUL */
+    CA_SERIAL_TEXT = 2 * 20 + 1, /* upper-case hex and NUL; those drawn have 16 random bytes */
+    CA_YEARS_BACK = 5, /* so that keys whose certificates have expired can be provisioned */
     CA_YEARS_ROOT = 30,
     CA_YEARS_ISSUING = 20
 };
@@ -53,9 +54,6 @@ struct ca_options {
 enum ca_error ca_open(OSSL_LIB_CTX *libctx, const char *directory, const struct ca_options *options,
                       struct ca **out);
 void ca_close(struct ca *ca);
-
-/* The file that the last CA_STORE or CA_CORRUPT was about; "" when none. */
-const char *ca_last_path(const struct ca *ca);
 
 /* Public certificates, DER; they live as long as `ca`. */
 const struct octets *ca_root(const struct ca *ca);

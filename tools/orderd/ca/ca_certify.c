@@ -1,0 +1,119 @@
+/* X.509 certificates by the CA's keys: fields, extensions, SM2 signature. */
+#include "module/formats/sm2.h"
+#include "tools/orderd/ca/ca_internal.h"
+
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+enum { SERIAL_SIZE = 16 };
+
+EVP_MD_CTX *ca_sign_context(const struct ca *ca, EVP_PKEY *key) {
+    EVP_PKEY_CTX *pctx = NULL;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (ctx != NULL && EVP_DigestSignInit_ex(ctx, &pctx, "SM3", ca->libctx, NULL, key, NULL) == 1 &&
+        EVP_PKEY_CTX_set1_id(pctx, SM2_DEFAULT_ID, (int)strlen(SM2_DEFAULT_ID)) == 1)
+        return ctx;
+    EVP_MD_CTX_free(ctx);
+    return NULL;
+}
+
+enum ca_error ca_serial_draw(const struct ca *ca, char out[CA_SERIAL_TEXT]) {
+    unsigned char serial[SERIAL_SIZE];
+    if (RAND_bytes_ex(ca->libctx, serial, sizeof serial, 0) != 1)
+        return CA_CRYPTO;
+    serial[0] = (unsigned char)(0x40 | (serial[0] & 0x3F));
+    octets_to_hex(serial, sizeof serial, out);
+    for (char *p = out; *p != '\0'; p++)
+        if (*p >= 'a')
+            *p = (char)(*p - 'a' + 'A');
+    return CA_OK;
+}
+
+bool ca_serial_is_sound(const char *serial) {
+    return strlen(serial) == (size_t)2 * SERIAL_SIZE &&
+           strspn(serial, "0123456789ABCDEF") == strlen(serial);
+}
+
+ASN1_INTEGER *ca_serial_integer(const char *serial) {
+    BIGNUM *number = NULL;
+    ASN1_INTEGER *integer = NULL;
+    size_t len = strlen(serial);
+    if (len > 0 && len < CA_SERIAL_TEXT && BN_hex2bn(&number, serial) == (int)len)
+        integer = BN_to_ASN1_INTEGER(number, NULL);
+    BN_free(number);
+    return integer;
+}
+
+static bool extend(X509 *x509, X509 *issuer, int nid, const char *value) {
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, issuer, x509, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    bool done = extension != NULL && X509_add_ext(x509, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    return done;
+}
+
+/* A URL as a configuration value: only characters that cannot be taken for the value's syntax. */
+static bool extend_crl_url(X509 *x509, X509 *issuer, const char *url) {
+    char value[512];
+    size_t len = strlen(url);
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  ":/.-_~?=&%[]";
+    if (len == 0 || len > 500 || strspn(url, allowed) != len)
+        return false;
+    memcpy(value, "URI:", 4);
+    memcpy(value + 4, url, len + 1);
+    return extend(x509, issuer, NID_crl_distribution_points, value);
+}
+
+static bool fields_set(X509 *x509, const struct ca_certificate_request *request) {
+    const unsigned char *p = request->subject;
+    X509_NAME *subject = d2i_X509_NAME(NULL, &p, (long)request->subject_len);
+    ASN1_INTEGER *serial = ca_serial_integer(request->serial);
+    bool done = subject != NULL && p == request->subject + request->subject_len && serial != NULL &&
+                X509_set_version(x509, X509_VERSION_3) == 1 &&
+                X509_set_serialNumber(x509, serial) == 1 &&
+                X509_set_subject_name(x509, subject) == 1 &&
+                X509_set_issuer_name(x509, request->issuer != NULL
+                                               ? X509_get_subject_name(request->issuer->x509)
+                                               : subject) == 1 &&
+                ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)request->not_before) != NULL &&
+                ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)request->not_after) != NULL &&
+                X509_set_pubkey(x509, request->key) == 1;
+    X509_NAME_free(subject);
+    ASN1_INTEGER_free(serial);
+    return done;
+}
+
+enum ca_error ca_certify(const struct ca *ca, const struct ca_certificate_request *request,
+                         struct octets *out) {
+    *out = (struct octets){NULL, 0};
+    enum ca_error error = CA_CRYPTO;
+    EVP_MD_CTX *ctx = NULL;
+    unsigned char *der = NULL;
+    X509 *x509 = X509_new_ex(ca->libctx, NULL);
+    if (x509 == NULL || !fields_set(x509, request))
+        goto out;
+    X509 *issuer = request->issuer != NULL ? request->issuer->x509 : x509;
+    if (!extend(x509, issuer, NID_basic_constraints, request->basic_constraints) ||
+        !extend(x509, issuer, NID_key_usage, request->key_usage) ||
+        !extend(x509, issuer, NID_subject_key_identifier, "hash") ||
+        !extend(x509, issuer, NID_authority_key_identifier, "keyid:always"))
+        goto out;
+    if (request->crl_url != NULL && !extend_crl_url(x509, issuer, request->crl_url)) {
+        error = CA_ARGUMENT;
+        goto out;
+    }
+    ctx = ca_sign_context(ca, request->issuer != NULL ? request->issuer->key : request->key);
+    if (ctx == NULL || X509_sign_ctx(x509, ctx) <= 0)
+        goto out;
+    int len = i2d_X509(x509, &der);
+    if (len > 0)
+        error = ca_error_of(octets_copy(out, der, (size_t)len));
+out:
+    OPENSSL_free(der);
+    EVP_MD_CTX_free(ctx);
+    X509_free(x509);
+    return error;
+}

@@ -1,0 +1,76 @@
+/* What the rooms of the CA share. Not for others. */
+#ifndef OPENUKEY_ORDERD_CA_INTERNAL_H
+#define OPENUKEY_ORDERD_CA_INTERNAL_H
+
+#include "tools/orderd/ca/ca.h"
+
+#include <pthread.h>
+
+enum { KMC_KEY_SIZE = 32, CA_FILE_MAX = 65536, CA_NAME_MAX = 64 };
+
+/* One issuer or maker: its key and certificate. */
+struct ca_identity {
+    EVP_PKEY *key;
+    X509 *x509;
+    struct octets der;
+};
+
+struct ca {
+    OSSL_LIB_CTX *libctx;
+    char *directory;
+    int directory_fd;
+    int lock_fd;
+    pthread_mutex_t mutex;
+    struct ca_identity root, issuing, maker;
+    unsigned char kmc_key[KMC_KEY_SIZE];
+};
+
+/* --- files of the directory (ca_files.c); names are relative to it --- */
+
+/* CA_UNKNOWN when there is no such file. */
+enum ca_error ca_file_read(const struct ca *ca, const char *name, struct octets *out);
+/* Mode 0600, written beside, synced, renamed. */
+enum ca_error ca_file_write(const struct ca *ca, const char *name, const struct octets *content);
+enum ca_error ca_folder_make(const struct ca *ca, const char *name);
+
+/* The directory's lock, for threads and processes. */
+enum ca_error ca_lock(struct ca *ca);
+void ca_unlock(struct ca *ca);
+
+/* --- certificates (ca_certify.c) --- */
+
+struct ca_certificate_request {
+    const unsigned char *subject; /* DER Name */
+    size_t subject_len;
+    EVP_PKEY *key;
+    const struct ca_identity *issuer; /* NULL: self-signed with `key` */
+    const char *serial;               /* hex */
+    int64_t not_before, not_after;
+    const char *basic_constraints; /* as in openssl.cnf */
+    const char *key_usage;
+    const char *crl_url; /* NULL: none */
+};
+
+/* *out = the signed certificate, DER. */
+enum ca_error ca_certify(const struct ca *ca, const struct ca_certificate_request *request,
+                         struct octets *out);
+
+/* A context that signs with SM3 and the default identity; the caller frees it. NULL: failed. */
+EVP_MD_CTX *ca_sign_context(const struct ca *ca, EVP_PKEY *key);
+
+/* 16 random bytes in hex, the first in 40..7F, so that no serial is short or negative. */
+enum ca_error ca_serial_draw(const struct ca *ca, char out[CA_SERIAL_TEXT]);
+/* True for what ca_serial_draw makes, so that a serial may name a file. */
+bool ca_serial_is_sound(const char *serial);
+/* NULL: not hex or out of memory. */
+ASN1_INTEGER *ca_serial_integer(const char *serial);
+
+/* --- KMC (ca_escrow.c) --- */
+
+/* The escrowed encryption pair of this serial; made and stored when absent and `create`. CA_UNKNOWN otherwise. */
+enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, bool create, EVP_PKEY **out);
+
+/* formats' errors as ours. */
+enum ca_error ca_error_of(enum formats_error error);
+
+#endif

@@ -1,0 +1,8 @@
+# archive ca: the CA, KMC and seal maker of tools/orderd/ca; program ukey
+ARCHIVES += ca
+ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_certify.c \
+           tools/orderd/ca/ca_issue.c tools/orderd/ca/ca_escrow.c tools/orderd/ca/ca_crl.c \
+           tools/orderd/ca/ca_seal.c tools/orderd/seal_picture.c
+ca_DEPS := formats
+ca_PKGS := libcrypto pangocairo
+ca_LDLIBS := -lm
