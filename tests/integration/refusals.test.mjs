@@ -126,12 +126,14 @@ test('no key: for the page and for the job', async (t) => {
     const paid = await (await world.bidder()).untilPaid();
     const before = await standOf(world);
     await world.key.unplug();
+    await world.seen(0);
     await refusedInBoth(world, 'NO_TOKEN', (bidder) => bidder.look());
     await refusedInBoth(world, 'NO_TOKEN', (bidder) => {
         const { order, service } = paid;
         return bidder.agent.jobs.renew({ service: 'default', order: order.no, authorization: service.authorization });
     });
     await world.key.plug();
+    await world.seen(1);
     assert.deepEqual(await standOf(world), before);
 });
 
@@ -139,6 +141,7 @@ test('two keys: the job does not choose', async (t) => {
     const world = await makeWorld(t, { keys: { key: {}, other: { changes: OTHER_KEY, plug: false } } });
     const paid = await (await world.bidder()).untilPaid();
     await world.other.plug();
+    await world.seen();
     const before = await standOf(world);
     await refusedInBoth(world, 'SEVERAL_TOKENS', (bidder) => bidder.look());
     await refusedInBoth(world, 'SEVERAL_TOKENS', (bidder) => {
@@ -153,6 +156,7 @@ test('the wrong key: nothing is written on it', async (t) => {
     const paid = await (await world.bidder()).untilPaid();
     await world.key.unplug();
     await world.other.plug();
+    await world.seen();
     const before = await standOf(world);
     await refusedInBoth(world, 'WRONG_TOKEN', async (bidder) => {
         await bidder.look();

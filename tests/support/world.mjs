@@ -53,6 +53,7 @@ export async function makeWorld(t, { keys = { key: 'org-expiring-30-days' }, ...
     await world.startTransport();
     for (const key of world.keys) if (key.wantsPlug) await key.plug();
     await world.startAgent();
+    await world.seen();
     return world;
 }
 

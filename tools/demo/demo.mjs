@@ -36,7 +36,7 @@ function expect(what, isTrue) {
     if (!isTrue) throw new Error(`not as expected: ${what}`);
 }
 
-const house = new House({ transport: options.transport, keep: options.keep });
+const house = new House({ transport: options.transport, keep: options.keep, wellKnownPorts: true });
 let stopping = null;
 
 function stop() {
@@ -69,6 +69,7 @@ async function startParts() {
     say(`   ukey-sim      plugged in (${house.pcscd ? 'behind pcscd' : 'unix socket'})`);
     await house.startAgent();
     say(`   ukey-agent    ${house.agentUrl}`);
+    await house.seen(1);
     return key;
 }
 

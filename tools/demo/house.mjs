@@ -114,7 +114,8 @@ class Key {
 
 export class House {
     /* options: build (folder), transport ('socket' | 'pcsc'), clock (RFC 3339 or undefined), pin (what the scripted person
-     * types), serviceConfig and agentConfig (merged in), agentEnv, keep (leave the folder). */
+     * types), serviceConfig and agentConfig (merged in), wellKnownPorts (the agent's default ports), agentEnv, keep (leave the
+     * folder). */
     constructor(options = {}) {
         this.options = options;
         this.build = resolve(root, options.build ?? process.env.BUILD ?? 'build/gcc');
@@ -236,13 +237,14 @@ export class House {
     /* ---- agent ---- */
 
     async writeAgentConfig() {
-        this.agentPort ??= await freePort();
+        // pages look for the agent on its well-known ports; everybody else is told
+        if (!this.options.wellKnownPorts) this.agentPort ??= await freePort();
         this.agentState = join(this.dir, 'agent');
         this.agentConfigFile = join(this.dir, 'agent.json');
         mkdirSync(this.agentState, { recursive: true, mode: 0o700 });
         const config = {
             state: this.agentState,
-            ports: [this.agentPort],
+            ...(this.options.wellKnownPorts ? {} : { ports: [this.agentPort] }),
             module: this.module,
             moduleOptions: this.pcscd
                 ? { 'socket-dir': 'off', pcsc: 'on', 'pcsc-readers': 'Virtual PCD*' }
@@ -272,6 +274,7 @@ export class House {
             env: { ...this.pcscd?.env, ...this.options.agentEnv },
         });
         this.agentUrl = this.agent.ready;
+        this.agentPort = Number(new URL(this.agentUrl).port);
         this.agentCaFile = join(this.agentState, 'tls', 'ca.pem');
     }
 
@@ -288,6 +291,21 @@ export class House {
             WebSocket: null,
             ...more,
         });
+    }
+
+    /* Waits until the agent sees as many keys as are plugged in: it hears of them by events. */
+    async seen(count = this.keys.filter((key) => key.program).length) {
+        const agent = await this.connect();
+        try {
+            for (const deadline = Date.now() + 15_000; ; ) {
+                const tokens = await agent.tokens();
+                if (tokens.length === count) return tokens;
+                if (Date.now() > deadline) throw new Error(`the agent sees ${tokens.length} keys, not ${count}`);
+                await new Promise((done) => setTimeout(done, 20));
+            }
+        } finally {
+            agent.close();
+        }
     }
 
     /* fetch for the service itself, without the agent: what the payment provider or a browser does. */
