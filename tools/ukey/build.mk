@@ -6,3 +6,8 @@ ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_ce
 ca_DEPS := formats
 ca_PKGS := libcrypto pangocairo
 ca_LDLIBS := -lm
+
+TESTS += test_ca
+test_ca_SRCS := tests/unit/ca/test_ca.c
+test_ca_DEPS := ca formats_bench
+test_ca_PKGS := libcrypto cmocka
