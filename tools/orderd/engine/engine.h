@@ -1,7 +1,9 @@
-/* What every part of the engine works with: the store, the clock, the profile, the CA and the third parties. Made once by main. */
+/* What every part of the engine works with: the clock, the profile, the CA and the third parties. Made once by
+ * main; shared by all threads, none of which changes it. The database is not here: each request brings its own connection. */
 #ifndef TOOLS_ORDERD_ENGINE_ENGINE_H
 #define TOOLS_ORDERD_ENGINE_ENGINE_H
 
+#include "module/formats/octets.h"
 #include "tools/orderd/ca/ca.h"
 #include "tools/orderd/clock.h"
 #include "tools/orderd/engine/error.h"
@@ -10,7 +12,6 @@
 #include "tools/orderd/third/payment.h"
 
 #include <openssl/x509.h>
-#include <pthread.h>
 
 struct engine {
     struct service_clock clock;
@@ -19,9 +20,10 @@ struct engine {
         *service; /* the name that login assertions carry: urn:openukey:order-service:PROFILE */
     const char *const *origins; /* page origins that may log in and confirm, ended by NULL */
     const char *public_url;     /* "https://host:port", no trailing slash */
-    struct ca *ca;              /* used under ca_lock */
-    pthread_mutex_t ca_lock;
-    X509 *root; /* of the CA; certificates must chain to it through `issuing` */
+    struct ca *ca;          /* may be used by several threads, and its folder by other programs */
+    struct octets root_der; /* certificates must chain to it through the issuing CA */
+    struct octets issuing_der;
+    X509 *root;
     X509 *issuing;
     const struct payment_provider *payments;
     EVP_PKEY *task_key; /* P-256, signs task documents */

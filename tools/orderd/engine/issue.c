@@ -89,10 +89,12 @@ enum order_error issuance_revoke(const struct engine *engine, struct db *db,
         error = ORDER_WRONG_STATE;
     }
     if (error == ORDER_OK) {
-        error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "REVOKED");
+        error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "REVOKED",
+                                          engine_now_ms(engine));
     }
     if (error == ORDER_OK) {
-        error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "REVOKED");
+        error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "REVOKED",
+                                          engine_now_ms(engine));
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_run(db, NULL, "UPDATE seals SET state = 'REVOKED' WHERE id = $1",
@@ -137,7 +139,7 @@ static enum order_error check_request(struct db *db, struct work *work, const st
     }
     int len =
         snprintf(message, sizeof message, "%s%s:%s", CONTINUITY_PREFIX, work->task.nonce, digest);
-    error = certificate_verify_message(work->old_certificate, message, (size_t)len,
+    error = certificate_verify_message(NULL, work->old_certificate, message, (size_t)len,
                                        continuity->data, continuity->len) == FORMATS_OK
                 ? ORDER_OK
                 : ORDER_CONTINUITY_INVALID;
@@ -179,21 +181,19 @@ static struct ca_request ca_request_of(const struct work *work, int64_t not_befo
     };
 }
 
-static enum order_error draw_numbers(struct engine *engine, const struct ca_request *request,
+static enum order_error draw_numbers(const struct engine *engine, const struct ca_request *request,
                                      struct ca_plan *plan, char seal[29]) {
-    pthread_mutex_lock(&engine->ca_lock);
     enum ca_error error = ca_plan(engine->ca, request, plan);
     if (error == CA_OK) {
         error = ca_seal_id(engine->ca, seal);
     }
-    pthread_mutex_unlock(&engine->ca_lock);
     if (error == CA_BAD_REQUEST || error == CA_BAD_KEY) {
         return ORDER_CSR_INVALID;
     }
     return error == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
 }
 
-static enum order_error prepare(struct engine *engine, struct db *db, struct work *work) {
+static enum order_error prepare(const struct engine *engine, struct db *db, struct work *work) {
     struct ca_plan plan;
     char seal[29] = "";
     struct issuance *made = &work->issuance;
@@ -275,7 +275,7 @@ static enum order_error extend_lease(const struct engine *engine, struct db *db,
     return error == ORDER_OK && changed != 1 ? ORDER_TASK_NOT_LEASED : error;
 }
 
-static enum order_error reserve_in_transaction(struct engine *engine, struct db *db,
+static enum order_error reserve_in_transaction(const struct engine *engine, struct db *db,
                                                const struct caller *caller, const char *task,
                                                const struct octets *csr,
                                                const struct octets *continuity, struct work *work) {
@@ -312,9 +312,10 @@ static enum order_error reserve_in_transaction(struct engine *engine, struct db 
     return error == ORDER_OK && is_new ? prepare(engine, db, work) : error;
 }
 
-static enum order_error reserve(struct engine *engine, struct db *db, const struct caller *caller,
-                                const char *task, const struct octets *csr,
-                                const struct octets *continuity, struct work *work) {
+static enum order_error reserve(const struct engine *engine, struct db *db,
+                                const struct caller *caller, const char *task,
+                                const struct octets *csr, const struct octets *continuity,
+                                struct work *work) {
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
         error = reserve_in_transaction(engine, db, caller, task, csr, continuity, work);
@@ -348,7 +349,7 @@ static void made_clear(struct made *made) {
 }
 
 /* The re-issued seal: the old one's picture, name and size, bound to the new certificate, valid as long as it (R202). */
-static enum order_error make_seal(struct engine *engine, const struct work *work,
+static enum order_error make_seal(const struct engine *engine, const struct work *work,
                                   struct made *made) {
     if (seal_parse(NULL, work->old_seal.der.data, work->old_seal.der.len, &made->old) !=
             FORMATS_OK ||
@@ -369,23 +370,18 @@ static enum order_error make_seal(struct engine *engine, const struct work *work
         .valid_start = work->sign.not_before,
         .valid_end = work->sign.not_after,
     };
-    pthread_mutex_lock(&engine->ca_lock);
-    enum ca_error error = ca_seal(engine->ca, &request, &made->seal);
-    pthread_mutex_unlock(&engine->ca_lock);
-    return error == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
+    return ca_seal(engine->ca, &request, &made->seal) == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
 }
 
-static enum order_error make(struct engine *engine, const struct work *work, struct made *made) {
+static enum order_error make(const struct engine *engine, const struct work *work,
+                             struct made *made) {
     struct ca_plan plan;
     struct ca_request request = ca_request_of(work, work->sign.not_before, work->sign.not_after);
     memset(made, 0, sizeof *made);
     memset(&plan, 0, sizeof plan);
     snprintf(plan.sign_serial, sizeof plan.sign_serial, "%s", work->sign.serial);
     snprintf(plan.encrypt_serial, sizeof plan.encrypt_serial, "%s", work->encrypt.serial);
-    pthread_mutex_lock(&engine->ca_lock);
-    enum ca_error error = ca_issue(engine->ca, &request, &plan, &made->issued);
-    pthread_mutex_unlock(&engine->ca_lock);
-    if (error != CA_OK) {
+    if (ca_issue(engine->ca, &request, &plan, &made->issued) != CA_OK) {
         return ORDER_CA_FAILED;
     }
     return work->issuance.seal[0] != '\0' ? make_seal(engine, work, made) : ORDER_OK;
@@ -512,7 +508,7 @@ static enum order_error make_answer(const struct engine *engine, struct db *db,
         json_object_set_new(answer, "sealId", json_string(issuance->seal));
     }
     json_t *chain =
-        json_pack("[o,o]", base64_json(ca_issuing(engine->ca)), base64_json(ca_root(engine->ca)));
+        json_pack("[o,o]", base64_json(&engine->issuing_der), base64_json(&engine->root_der));
     if (json_object_set_new(answer, "chain", chain) != 0 ||
         json_object_set_new(answer, "nonce", json_string(issuance->proof_nonce)) != 0) {
         error = error == ORDER_OK ? ORDER_INTERNAL : error;
@@ -524,9 +520,10 @@ static enum order_error make_answer(const struct engine *engine, struct db *db,
     return error;
 }
 
-enum order_error issue_request(struct engine *engine, struct db *db, const struct caller *caller,
-                               const char *task, const struct octets *csr,
-                               const struct octets *continuity, json_t **out) {
+enum order_error issue_request(const struct engine *engine, struct db *db,
+                               const struct caller *caller, const char *task,
+                               const struct octets *csr, const struct octets *continuity,
+                               json_t **out) {
     struct work work;
     struct made made;
     memset(&work, 0, sizeof work);

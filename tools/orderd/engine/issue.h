@@ -3,6 +3,7 @@
 #ifndef TOOLS_ORDERD_ENGINE_ISSUE_H
 #define TOOLS_ORDERD_ENGINE_ISSUE_H
 
+#include "tools/orderd/engine/registry.h"
 #include "tools/orderd/engine/task.h"
 
 struct issuance {
@@ -18,9 +19,10 @@ struct issuance {
  * task's nonce, ":" and the hex SHA-256 of the request. The same public key again gives the same answer, whatever happened in
  * between; another one revokes what the earlier got. *out is {signCertificate, encryptCertificate, envelopedKey, chain, seal?, sealId?,
  * nonce}. */
-enum order_error issue_request(struct engine *engine, struct db *db, const struct caller *caller,
-                               const char *task, const struct octets *csr,
-                               const struct octets *continuity, json_t **out);
+enum order_error issue_request(const struct engine *engine, struct db *db,
+                               const struct caller *caller, const char *task,
+                               const struct octets *csr, const struct octets *continuity,
+                               json_t **out);
 
 /* The issuance of this task that is not revoked; ORDER_NOT_FOUND when there is none. */
 enum order_error issuance_live(struct db *db, const char *task, struct issuance *out);

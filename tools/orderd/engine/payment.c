@@ -206,10 +206,6 @@ static enum order_error take_money(const struct engine *engine, struct db *db,
     json_t *data = json_pack("{s:s,s:s,s:I}", "payment", payment->id, "transaction",
                              notice->transaction, "amountFen", (json_int_t)notice->amount_fen);
     error = transition_apply(engine, db, &order, T07_PAID, "provider", payment->id, data);
-    if (error == ORDER_OK) {
-        json_object_set_new(data, "order", json_string(order.number));
-        error = outbox_put(db, "notify.paid", data, engine_now_ms(engine));
-    }
     json_decref(data);
     return error;
 }

@@ -116,11 +116,13 @@ enum order_error registry_seal_of(struct db *db, const char *certificate, struct
 }
 
 enum order_error registry_certificate_move(struct db *db, const char *id, const char *from,
-                                           const char *to) {
+                                           const char *to, int64_t now_ms) {
     int64_t changed = 0;
     enum order_error error = order_error_of(
-        db_run(db, &changed, "UPDATE certificates SET state = $3 WHERE id = $1 AND state = $2",
-               "ttt", id, from, to));
+        db_run(db, &changed,
+               "UPDATE certificates SET state = $3, revoked = CASE WHEN $3 IN ('REVOKED', 'HELD') "
+               "THEN $4 ELSE revoked END WHERE id = $1 AND state = $2",
+               "ttti", id, from, to, now_ms));
     return error == ORDER_OK && changed != 1 ? ORDER_CONFLICT : error;
 }
 

@@ -55,7 +55,7 @@ enum order_error registry_seal_of(struct db *db, const char *certificate, struct
 
 /* Set a certificate's state if it is in `from`; ORDER_CONFLICT when it is not. */
 enum order_error registry_certificate_move(struct db *db, const char *id, const char *from,
-                                           const char *to);
+                                           const char *to, int64_t now_ms);
 
 /* Whether a business may be done with this certificate now: ORDER_OK, or which of the ORDER_CERTIFICATE_* forbids it. A certificate
  * that has expired by no more days than the renewal window takes is allowed (order-domain.md 3, KEY_LOGIN). */

@@ -200,9 +200,10 @@ enum order_error statement_confirm(const struct engine *engine, struct db *db,
                                    const struct caller *caller, const char *number, int64_t version,
                                    const struct octets *signature, const char *address,
                                    struct order *out) {
-    struct signed_object object = {NULL, {NULL, 0}, {{0}}};
+    struct signed_object object;
     struct matter matter;
     char target[40];
+    memset(&object, 0, sizeof object);
     enum order_error error = order_of_caller(db, caller, number, out);
     if (error == ORDER_OK && out->version != version) {
         error = ORDER_VERSION_CONFLICT;

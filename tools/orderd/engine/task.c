@@ -6,7 +6,6 @@
 #include "module/formats/certificate.h"
 #include "tools/orderd/engine/issue.h"
 #include "tools/orderd/engine/jws.h"
-#include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/transition.h"
 
 #include <stdio.h>
@@ -202,7 +201,7 @@ static enum order_error check_proof(struct db *db, const struct issuance *issuan
         error = ORDER_PROOF_INVALID;
         if (certificate_parse(NULL, der.data, der.len, &certificate) != FORMATS_OK) {
             error = ORDER_INTERNAL;
-        } else if (certificate_verify_message(certificate, message, (size_t)len, proof->data,
+        } else if (certificate_verify_message(NULL, certificate, message, (size_t)len, proof->data,
                                               proof->len) == FORMATS_OK) {
             error = ORDER_OK;
         }
@@ -213,12 +212,13 @@ static enum order_error check_proof(struct db *db, const struct issuance *issuan
 }
 
 /* Old out, new in: certificates and seals. The order of the statements keeps invariant 4 at every one of them. */
-static enum order_error swap_certificates(struct db *db, const struct order *order,
+static enum order_error swap_certificates(const struct engine *engine, struct db *db,
+                                          const struct order *order,
                                           const struct issuance *issuance) {
     struct certificate_record old;
     enum order_error error = registry_certificate(db, order->certificate, &old);
     if (error == ORDER_OK) {
-        error = registry_certificate_move(db, old.id, "VALID", "SUPERSEDED");
+        error = registry_certificate_move(db, old.id, "VALID", "SUPERSEDED", engine_now_ms(engine));
     }
     if (error == ORDER_OK && old.pair[0] != '\0') {
         error = order_error_of(
@@ -227,10 +227,12 @@ static enum order_error swap_certificates(struct db *db, const struct order *ord
                    "t", old.pair));
     }
     if (error == ORDER_OK) {
-        error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "VALID");
+        error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "VALID",
+                                          engine_now_ms(engine));
     }
     if (error == ORDER_OK) {
-        error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "VALID");
+        error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "VALID",
+                                          engine_now_ms(engine));
     }
     if (error == ORDER_OK && issuance->seal[0] != '\0') {
         error = order_error_of(db_run(
@@ -257,7 +259,7 @@ static enum order_error finish(const struct engine *engine, struct db *db, const
         error = ORDER_CONFLICT;
     }
     if (error == ORDER_OK) {
-        error = swap_certificates(db, order, issuance);
+        error = swap_certificates(engine, db, order, issuance);
     }
     if (error == ORDER_OK) {
         error = order_error_of(
@@ -266,10 +268,6 @@ static enum order_error finish(const struct engine *engine, struct db *db, const
     json_t *data = json_pack("{s:s,s:s}", "task", task->id, "certificate", sha256);
     if (error == ORDER_OK) {
         error = transition_apply(engine, db, order, T19_DONE, "agent", issuance->id, data);
-    }
-    if (error == ORDER_OK) {
-        json_object_set_new(data, "order", json_string(order->number));
-        error = outbox_put(db, "notify.issued", data, engine_now_ms(engine));
     }
     json_decref(data);
     return error;

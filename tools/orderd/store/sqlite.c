@@ -120,7 +120,7 @@ void db_rollback(struct db *db) {
 
 /* SQLite numbers $-parameters by first appearance, PostgreSQL by their digits: bind by name, so that both agree. */
 static int bind_one(sqlite3_stmt *statement, int number, char type, va_list *values) {
-    char name[8];
+    char name[16];
     snprintf(name, sizeof name, "$%d", number);
     int index = sqlite3_bind_parameter_index(statement, name);
     if (type == 'i') {

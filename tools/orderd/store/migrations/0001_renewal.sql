@@ -65,6 +65,7 @@ CREATE TABLE certificates (
     pair        TEXT,
     der         BYTEA,
     created     BIGINT NOT NULL,
+    revoked     BIGINT, -- since when it is REVOKED or HELD
     UNIQUE (issuer, serial)
 );
 -- invariant 4: at most one working signing certificate of a kind for a subject on a token

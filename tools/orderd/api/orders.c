@@ -1,0 +1,214 @@
+/* /v1/eligibility and /v1/orders: from the question to the signed confirmation. */
+#include "module/formats/gm_cms.h"
+#include "tools/orderd/api/service.h"
+#include "tools/orderd/engine/statement.h"
+#include "tools/orderd/engine/view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LIST_MAX = 100 };
+
+static void eligibility(struct http_request *request) {
+    struct call call;
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
+    enum order_error error =
+        certificate == NULL
+            ? ORDER_BAD_REQUEST
+            : renewal_eligibility(&call.service->engine, call.db, &call.caller, certificate, &body);
+    call_end(&call, error, 200, body);
+}
+
+static void create(struct http_request *request) {
+    static const char *const members[] = {"kind", "certificate", NULL};
+    struct call call;
+    const char *key = NULL;
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_idempotency_key(&call, &key);
+    const char *kind = call_text(&call, "kind", 32);
+    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
+    if (error == ORDER_OK &&
+        (kind == NULL || certificate == NULL || !call_members_are(&call, members))) {
+        error = ORDER_BAD_REQUEST;
+    }
+    if (error == ORDER_OK && kind_of(kind) != KIND_RENEW) {
+        error = ORDER_KIND_UNKNOWN;
+    }
+    if (error == ORDER_OK) {
+        struct idempotency what = {call.caller.session.subject, key, http_request_json(request)};
+        error = renewal_create(&call.service->engine, call.db, &call.caller, certificate, &what,
+                               &body, call.extra);
+    }
+    if (error == ORDER_OK) {
+        char header[64];
+        snprintf(header, sizeof header, "/v1/orders/%s",
+                 json_string_value(json_object_get(body, "no")));
+        http_response_header(request, "Location", header);
+        snprintf(header, sizeof header, "\"%" JSON_INTEGER_FORMAT "\"",
+                 json_integer_value(json_object_get(body, "version")));
+        http_response_header(request, "ETag", header);
+    }
+    call_end(&call, error, 201, body);
+}
+
+static enum order_error list_orders(struct call *call, int64_t is_open, json_t *list) {
+    struct db_rows *rows = NULL;
+    struct order order;
+    char numbers[LIST_MAX][PUBLIC_NUMBER_SIZE];
+    size_t count = 0;
+    enum db_result result =
+        db_query(call->db, &rows,
+                 "SELECT public_no FROM orders WHERE subject = $1 AND is_open = $2 "
+                 "ORDER BY created DESC, public_no DESC LIMIT 100",
+                 "ti", call->caller.session.subject, is_open);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    while (count < LIST_MAX && (result = db_next(rows)) == DB_OK) {
+        snprintf(numbers[count++], PUBLIC_NUMBER_SIZE, "%s", db_text(rows, 0));
+    }
+    db_end(rows);
+    enum order_error error = ORDER_OK;
+    for (size_t i = 0; error == ORDER_OK && i < count; i++) {
+        json_t *item = NULL;
+        error = order_load(call->db, numbers[i], &order);
+        if (error == ORDER_OK) {
+            error = view_order(call->db, &order, call->caller.language, &item);
+        }
+        if (error == ORDER_OK) {
+            json_array_append_new(list, item);
+        }
+    }
+    return error;
+}
+
+static void list(struct http_request *request) {
+    struct call call;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    const char *state = http_request_query_value(request, "state");
+    json_t *orders = json_array();
+    enum order_error error = ORDER_OK;
+    if (state != NULL && strcmp(state, "open") != 0 && strcmp(state, "done") != 0) {
+        error = ORDER_BAD_REQUEST;
+    }
+    /* the unfinished first; the two lists are disjoint and together are all (invariant 10) */
+    if (error == ORDER_OK && (state == NULL || strcmp(state, "open") == 0)) {
+        error = list_orders(&call, 1, orders);
+    }
+    if (error == ORDER_OK && (state == NULL || strcmp(state, "done") == 0)) {
+        error = list_orders(&call, 0, orders);
+    }
+    call_end(&call, error, 200, json_pack("{s:o}", "orders", orders));
+}
+
+static void show(struct http_request *request) {
+    struct call call;
+    struct order order;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error =
+        order_of_caller(call.db, &call.caller, http_request_param(request, "no"), &order);
+    call_end_order(&call, error, 200, &order);
+}
+
+static void edit(struct http_request *request) {
+    struct call call;
+    struct order order;
+    int64_t version = 0;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_version(&call, &version);
+    if (error == ORDER_OK) {
+        error = renewal_edit(&call.service->engine, call.db, &call.caller,
+                             http_request_param(request, "no"), version, http_request_json(request),
+                             &order, call.extra);
+    }
+    call_end_order(&call, error, 200, &order);
+}
+
+static void submit(struct http_request *request) {
+    struct call call;
+    struct order order;
+    int64_t version = 0;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_version(&call, &version);
+    if (error == ORDER_OK) {
+        error = renewal_submit(&call.service->engine, call.db, &call.caller,
+                               http_request_param(request, "no"), version, &order, call.extra);
+    }
+    call_end_order(&call, error, 200, &order);
+}
+
+static void cancel(struct http_request *request) {
+    struct call call;
+    struct order order;
+    int64_t version = 0;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_version(&call, &version);
+    if (error == ORDER_OK) {
+        error = renewal_cancel(&call.service->engine, call.db, &call.caller,
+                               http_request_param(request, "no"), version, &order);
+    }
+    call_end_order(&call, error, 200, &order);
+}
+
+static void statement(struct http_request *request) {
+    struct call call;
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = statement_make(&call.service->engine, call.db, &call.caller,
+                                            http_request_param(request, "no"), &body);
+    call_end(&call, error, 200, body);
+}
+
+static void confirm(struct http_request *request) {
+    struct call call;
+    struct order order;
+    struct octets signature = {NULL, 0};
+    int64_t version = 0;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_version(&call, &version);
+    if (error == ORDER_OK) {
+        error = call_bytes(&call, "signature", GM_CMS_MAX, &signature);
+    }
+    if (error == ORDER_OK) {
+        error = statement_confirm(&call.service->engine, call.db, &call.caller,
+                                  http_request_param(request, "no"), version, &signature,
+                                  http_request_peer_address(request), &order);
+    }
+    octets_free(&signature);
+    call_end_order(&call, error, 200, &order);
+}
+
+const struct http_route api_order_routes[] = {
+    {"POST", "/v1/eligibility", eligibility, HTTP_BODY_JSON, 4096, 0},
+    {"POST", "/v1/orders", create, HTTP_BODY_JSON, 4096, 0},
+    {"GET", "/v1/orders", list, HTTP_BODY_NONE, 0, 0},
+    {"GET", "/v1/orders/{no}", show, HTTP_BODY_NONE, 0, 0},
+    {"PATCH", "/v1/orders/{no}", edit, HTTP_BODY_JSON, 4096, 0},
+    {"POST", "/v1/orders/{no}:submit", submit, HTTP_BODY_JSON, 4096, 0},
+    {"POST", "/v1/orders/{no}:cancel", cancel, HTTP_BODY_JSON, 4096, 0},
+    {"GET", "/v1/orders/{no}/statement", statement, HTTP_BODY_NONE, 0, 0},
+    {"POST", "/v1/orders/{no}:confirm", confirm, HTTP_BODY_JSON, 400 * 1024, 0},
+    {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},
+};

@@ -1,0 +1,74 @@
+/* What the HTTP handlers share: the server's context, one call's state, and how calls begin and end. */
+#ifndef TOOLS_ORDERD_API_SERVICE_H
+#define TOOLS_ORDERD_API_SERVICE_H
+
+#include "agent/http/http.h"
+#include "tools/orderd/engine/engine.h"
+#include "tools/orderd/engine/renewal.h"
+#include "tools/orderd/store/pool.h"
+#include "tools/orderd/third/payment_sim.h"
+#include "tools/orderd/third/worker.h"
+
+#include <pthread.h>
+
+/* The server's context (http_request_context). */
+struct service {
+    struct engine engine;
+    struct db_pool *pool;
+    struct payment_sim *sim; /* NULL when there are no simulators */
+    struct worker *worker;
+    pthread_mutex_t crl_lock; /* the CRL is made anew at most once a minute */
+    struct octets crl;
+    int64_t crl_until_ms;
+};
+
+/* One request being handled. */
+struct call {
+    struct http_request *request;
+    struct service *service;
+    struct db *db;
+    struct caller caller; /* session empty unless the call needed one */
+    json_t *extra;        /* members for the problem document, if it comes to one */
+};
+
+enum call_need { CALL_ANYBODY, CALL_SESSION };
+
+/* Take a connection and, for CALL_SESSION, the session of the bearer token. False: the request has been answered. */
+bool call_begin(struct call *call, struct http_request *request, enum call_need need);
+
+/* Answer with `status` and `body` (reference taken over), or with the problem that `error` means; give the connection back. */
+void call_end(struct call *call, enum order_error error, int status, json_t *body);
+
+/* The same for an order object: adds its ETag. */
+void call_end_order(struct call *call, enum order_error error, int status,
+                    const struct order *order);
+
+/* If-Match: "version". ORDER_VERSION_NEEDED when absent, ORDER_BAD_REQUEST when it is not a version. */
+enum order_error call_version(const struct call *call, int64_t *version);
+
+/* Idempotency-Key, or ORDER_IDEMPOTENCY_NEEDED; 1 to IDEMPOTENCY_KEY_MAX visible characters. */
+enum order_error call_idempotency_key(const struct call *call, const char **key);
+
+/* A base64 member of the body, at most `max` bytes; ORDER_BAD_REQUEST otherwise. *out is the caller's. */
+enum order_error call_bytes(const struct call *call, const char *name, size_t max,
+                            struct octets *out);
+
+/* A string member of the body, or NULL. */
+const char *call_text(const struct call *call, const char *name, size_t max_len);
+
+/* The body has these members only (a list ended by NULL). */
+bool call_members_are(const struct call *call, const char *const *names);
+
+/* Answer with a problem, outside a call. */
+void respond_error(struct http_request *request, enum order_error error, json_t *extra);
+
+/* The routes; each file of this folder has a table. */
+extern const struct http_route api_login_routes[];
+extern const struct http_route api_order_routes[];
+extern const struct http_route api_payment_routes[];
+extern const struct http_route api_task_routes[];
+extern const struct http_route api_authority_routes[];
+extern const struct http_route api_page_routes[];
+extern const struct http_route api_sim_routes[]; /* only with simulators */
+
+#endif

@@ -1,0 +1,93 @@
+/* /v1/tasks: what the agent's job on the key asks of the service. */
+#include "tools/orderd/api/service.h"
+#include "tools/orderd/engine/issue.h"
+#include "tools/orderd/engine/task.h"
+
+#include <string.h>
+
+enum { CSR_MAX = 8192, SIGNATURE_MAX = 512 };
+
+static void claim(struct http_request *request) {
+    struct call call;
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    const char *order = call_text(&call, "order", PUBLIC_NUMBER_SIZE - 1);
+    const char *serial = call_text(&call, "tokenSerial", 64);
+    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
+    enum order_error error = ORDER_BAD_REQUEST;
+    if (order != NULL && serial != NULL && certificate != NULL) {
+        error = task_claim(&call.service->engine, call.db, &call.caller, order, serial, certificate,
+                           &body);
+    }
+    call_end(&call, error, 200, body);
+}
+
+static void csr(struct http_request *request) {
+    struct call call;
+    struct octets der = {NULL, 0};
+    struct octets continuity = {NULL, 0};
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_bytes(&call, "csr", CSR_MAX, &der);
+    if (error == ORDER_OK) {
+        error = call_bytes(&call, "continuity", SIGNATURE_MAX, &continuity);
+    }
+    if (error == ORDER_OK) {
+        error = issue_request(&call.service->engine, call.db, &call.caller,
+                              http_request_param(request, "id"), &der, &continuity, &body);
+    }
+    octets_free(&der);
+    octets_free(&continuity);
+    call_end(&call, error, 200, body);
+}
+
+static void confirm(struct http_request *request) {
+    struct call call;
+    struct octets proof = {NULL, 0};
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
+    enum order_error error =
+        certificate != NULL ? call_bytes(&call, "proof", SIGNATURE_MAX, &proof) : ORDER_BAD_REQUEST;
+    if (error == ORDER_OK) {
+        error = task_confirm(&call.service->engine, call.db, &call.caller,
+                             http_request_param(request, "id"), certificate, &proof, &body);
+    }
+    octets_free(&proof);
+    call_end(&call, error, 200, body);
+}
+
+/* The agent's reason: UPPER_SNAKE, so that it can go into events. */
+static bool code_is_valid(const char *code) {
+    return code != NULL && strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(code);
+}
+
+static void fail(struct http_request *request) {
+    struct call call;
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    const char *code = call_text(&call, "code", 48);
+    const json_t *permanent = json_object_get(http_request_json(request), "permanent");
+    enum order_error error = ORDER_BAD_REQUEST;
+    if (code_is_valid(code) && json_is_boolean(permanent)) {
+        error = task_fail(&call.service->engine, call.db, &call.caller,
+                          http_request_param(request, "id"), code, json_is_true(permanent), &body);
+    }
+    call_end(&call, error, 200, body);
+}
+
+const struct http_route api_task_routes[] = {
+    {"POST", "/v1/tasks:claim", claim, HTTP_BODY_JSON, 4096, 0},
+    {"POST", "/v1/tasks/{id}/csr", csr, HTTP_BODY_JSON, 32 * 1024, 0},
+    {"POST", "/v1/tasks/{id}/confirm", confirm, HTTP_BODY_JSON, 4096, 0},
+    {"POST", "/v1/tasks/{id}/fail", fail, HTTP_BODY_JSON, 4096, 0},
+    {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},
+};

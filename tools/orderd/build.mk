@@ -1,0 +1,18 @@
+# the order service: archive orderd (all but main), embedded files, program ukey-orderd; the CA's archive is in tools/ukey/build.mk
+ARCHIVES += orderd orderd_sql orderd_web orderd_sdk
+orderd_sql_ASSETS := $(sort $(wildcard tools/orderd/store/migrations/*.sql))
+orderd_web_ASSETS := $(sort $(wildcard tools/orderd/web/*)) docs/api/orderd.yaml
+orderd_sdk_ASSETS := $(sort $(wildcard agent/web/sdk/*.mjs agent/web/sdk/*.js))
+
+orderd_SRCS := tools/orderd/server.c tools/orderd/config.c tools/orderd/clock.c \
+               tools/orderd/text.c tools/orderd/import.c agent/log.c \
+               $(sort $(wildcard tools/orderd/store/*.c tools/orderd/engine/*.c \
+                                 tools/orderd/third/*.c tools/orderd/api/*.c))
+orderd_DEPS := orderd_sql orderd_web orderd_sdk ca formats http identity
+orderd_PKGS := jansson libcrypto libcurl sqlite3
+orderd_LDLIBS := -lpthread
+
+PROGRAMS += ukey-orderd
+ukey-orderd_SRCS := tools/orderd/main.c
+ukey-orderd_DEPS := orderd
+ukey-orderd_PKGS := jansson libcrypto

@@ -1,0 +1,204 @@
+/* See config.h. */
+#include "tools/orderd/config.h"
+
+#include "agent/http/json.h"
+#include "agent/log.h"
+#include "module/formats/calendar.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFIG_FILE_MAX = 64 * 1024, CONFIG_TEXT_MAX = 1024 };
+
+/* What is being read, and where complaints go. */
+struct reading {
+    const char *folder;
+    char *error;
+};
+
+static bool complain(const struct reading *reading, const char *name, const char *what) {
+    snprintf(reading->error, CONFIG_ERROR_SIZE, "%s: %s", name, what);
+    return false;
+}
+
+/* A text member; `path` ones are taken from the file's folder. Absent leaves *out alone. */
+static bool read_text(const struct reading *reading, const json_t *object, const char *name,
+                      bool path, char **out) {
+    if (json_object_get(object, name) == NULL) {
+        return true;
+    }
+    const char *text = json_member_string(object, name, CONFIG_TEXT_MAX);
+    if (text == NULL) {
+        return complain(reading, name, "must be a text of 1 to 1024 bytes");
+    }
+    free(*out);
+    if (path && text[0] != '/') {
+        if (asprintf(out, "%s/%s", reading->folder, text) < 0) {
+            *out = NULL;
+        }
+    } else {
+        *out = strdup(text);
+    }
+    return *out != NULL || complain(reading, name, "out of memory");
+}
+
+static bool read_list(const struct reading *reading, const json_t *object, const char *name,
+                      const char *list[CONFIG_LIST_MAX + 1]) {
+    const json_t *array = json_object_get(object, name);
+    if (array == NULL) {
+        return true;
+    }
+    size_t count = json_array_size(array);
+    if (!json_is_array(array) || count == 0 || count > CONFIG_LIST_MAX) {
+        return complain(reading, name, "must be a list of 1 to 16 texts");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(array, i));
+        if (text == NULL || *text == '\0' || (list[i] = strdup(text)) == NULL) {
+            return complain(reading, name, "must be a list of 1 to 16 texts");
+        }
+    }
+    return true;
+}
+
+static bool read_tls(const struct reading *reading, const json_t *object, struct config *out) {
+    static const char *const names[] = {"cert", "key", "ca", NULL};
+    const json_t *tls = json_object_get(object, "tls");
+    const char *unknown = NULL;
+    if (tls == NULL) {
+        return true;
+    }
+    if (!json_is_object(tls) || !json_members_are(tls, names, &unknown)) {
+        return complain(reading, "tls", "is an object with cert, key and ca");
+    }
+    return read_text(reading, tls, "cert", true, &out->tls_certificate) &&
+           read_text(reading, tls, "key", true, &out->tls_key) &&
+           read_text(reading, tls, "ca", true, &out->tls_ca) &&
+           ((out->tls_certificate == NULL) == (out->tls_key == NULL) ||
+            complain(reading, "tls", "cert and key go together"));
+}
+
+static bool read_profile(const struct reading *reading, const json_t *object, struct config *out) {
+    const char *name = "default";
+    if (json_object_get(object, "profile") != NULL) {
+        name = json_member_string(object, "profile", 64);
+    }
+    out->profile = name != NULL ? profile_find(name) : NULL;
+    return out->profile != NULL || complain(reading, "profile", "there is no such profile");
+}
+
+static bool read_clock(const struct reading *reading, const json_t *object, struct config *out) {
+    if (json_object_get(object, "clock") == NULL) {
+        return true;
+    }
+    const char *text = json_member_string(object, "clock", 64);
+    return (text != NULL && calendar_parse_rfc3339(text, &out->clock)) ||
+           complain(reading, "clock", "must be an RFC 3339 time, like 2026-03-01T09:00:00+08:00");
+}
+
+static bool read_simulators(const struct reading *reading, const json_t *object,
+                            struct config *out) {
+    const json_t *value = json_object_get(object, "simulators");
+    out->simulators = json_is_true(value);
+    return value == NULL || json_is_boolean(value) ||
+           complain(reading, "simulators", "must be true or false");
+}
+
+static bool read_log(const struct reading *reading, const json_t *object, struct config *out) {
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {{"error", LOG_LEVEL_ERROR},
+                  {"warn", LOG_LEVEL_WARN},
+                  {"info", LOG_LEVEL_INFO},
+                  {"debug", LOG_LEVEL_DEBUG}};
+    const char *name = json_string_value(json_object_get(object, "log"));
+    out->log_level = LOG_LEVEL_INFO;
+    if (json_object_get(object, "log") == NULL) {
+        return true;
+    }
+    for (size_t i = 0; name != NULL && i < sizeof levels / sizeof levels[0]; i++) {
+        if (strcmp(levels[i].name, name) == 0) {
+            out->log_level = (int)levels[i].level;
+            return true;
+        }
+    }
+    return complain(reading, "log", "is one of error, warn, info, debug");
+}
+
+/* What must be there, and what follows from the rest. */
+static bool complete(const struct reading *reading, struct config *out) {
+    if (out->state == NULL) {
+        return complain(reading, "state", "is required");
+    }
+    if (out->listen[0] == NULL) {
+        return complain(reading, "listen", "is required");
+    }
+    if (out->public_url == NULL || strncmp(out->public_url, "https://", 8) != 0) {
+        return complain(reading, "publicUrl", "is required and begins with https://");
+    }
+    size_t len = strlen(out->public_url);
+    if (out->public_url[len - 1] == '/') {
+        out->public_url[len - 1] = '\0';
+    }
+    if (out->origins[0] == NULL) {
+        out->origins[0] = strdup(out->public_url);
+    }
+    return out->origins[0] != NULL || complain(reading, "origins", "out of memory");
+}
+
+static bool read_object(const struct reading *reading, const json_t *object, struct config *out) {
+    static const char *const names[] = {"state",   "listen", "publicUrl",  "tls", "profile",
+                                        "origins", "clock",  "simulators", "log", NULL};
+    const char *unknown = NULL;
+    if (!json_members_are(object, names, &unknown)) {
+        return complain(reading, unknown, "there is no such setting");
+    }
+    return read_text(reading, object, "state", true, &out->state) &&
+           read_list(reading, object, "listen", out->listen) &&
+           read_text(reading, object, "publicUrl", false, &out->public_url) &&
+           read_tls(reading, object, out) && read_profile(reading, object, out) &&
+           read_list(reading, object, "origins", out->origins) &&
+           read_clock(reading, object, out) && read_simulators(reading, object, out) &&
+           read_log(reading, object, out) && complete(reading, out);
+}
+
+bool config_read(const char *path, struct config *out, char error[CONFIG_ERROR_SIZE]) {
+    memset(out, 0, sizeof *out);
+    char *copy = strdup(path);
+    if (copy == NULL) {
+        snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    struct reading reading = {dirname(copy), error};
+    json_t *object = json_read_file_strict(path, CONFIG_FILE_MAX, error, CONFIG_ERROR_SIZE);
+    bool good = false;
+    if (object != NULL) {
+        good = json_is_object(object) ? read_object(&reading, object, out)
+                                      : complain(&reading, path, "must be a JSON object");
+    }
+    json_decref(object);
+    free(copy);
+    return good;
+}
+
+void config_free(struct config *config) {
+    free(config->state);
+    free(config->public_url);
+    free(config->tls_certificate);
+    free(config->tls_key);
+    free(config->tls_ca);
+    for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
+        free((char *)(uintptr_t)config->listen[i]);
+        free((char *)(uintptr_t)config->origins[i]);
+    }
+    memset(config, 0, sizeof *config);
+}
+
+char *config_state_path(const struct config *config, const char *name) {
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", config->state, name) < 0 ? NULL : path;
+}
