@@ -1,12 +1,9 @@
 /* Opening and closing the key rooms, and what their handlers share. */
 #include "agent/api/key.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/api/anchors.h"
 #include "agent/consent/visible.h"
@@ -36,40 +33,17 @@ static void token_changed(void *context, struct token *token, bool is_inserted) 
     event_publish(key->agent->events, token_event(token, is_inserted ? "inserted" : "removed"));
 }
 
-/* `name` in the folder `beside` (relative to this program's own), or NULL. */
-static char *beside_program(const char *beside, const char *name) {
-    char self[PATH_MAX], path[2 * PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0)
-        return NULL;
-    self[len] = '\0';
-    char *slash = strrchr(self, '/');
-    if (!slash)
-        return NULL;
-    slash[1] = '\0';
-    snprintf(path, sizeof path, "%s%s%s", self, beside, name);
-    return strdup(path);
-}
-
 static int open_tokens(struct key *key, const struct agent_config *config) {
-    struct tokens_option *settings = calloc(config->module_option_count + 2, sizeof *settings);
-    char *module =
-        config->module ? strdup(config->module) : beside_program("../lib/", "openukey-pkcs11.so");
-    int result = -1;
-    if (settings && module) {
-        size_t used = 0;
-        /* our own module shows SM2 keys as vendor objects; another maker's takes no settings */
-        if (!config->module)
-            settings[used++] = (struct tokens_option){"sm2-objects", "vendor"};
-        for (size_t i = 0; i < config->module_option_count; i++)
-            settings[used++] = (struct tokens_option){config->module_options[i].name,
-                                                      config->module_options[i].value};
-        const struct tokens_options options = {
-            .module = module, .settings = settings, .changed = token_changed, .context = key};
-        result = tokens_open(&options, &key->tokens);
-    }
+    struct tokens_option *settings = calloc(config->module_option_count + 1, sizeof *settings);
+    if (!settings)
+        return -1;
+    for (size_t i = 0; i < config->module_option_count; i++)
+        settings[i] =
+            (struct tokens_option){config->module_options[i].name, config->module_options[i].value};
+    const struct tokens_options options = {
+        .module = config->module, .settings = settings, .changed = token_changed, .context = key};
+    int result = tokens_open(&options, &key->tokens);
     free(settings);
-    free(module);
     return result;
 }
 
@@ -79,12 +53,8 @@ int key_open(struct agent *agent) {
         return -1;
     key->agent = agent;
     agent->key = key;
-    key->pinentry = strdup(agent->config->pinentry ? agent->config->pinentry : "pinentry");
-    key->consent = agent->config->consent ? strdup(agent->config->consent)
-                                          : beside_program("", "ukey-consent");
     key->anchors = anchors_read(agent->config);
-    if (!key->pinentry || !key->consent || open_tokens(key, agent->config) != 0 ||
-        jobs_open(key, &key->jobs) != 0) {
+    if (open_tokens(key, agent->config) != 0 || jobs_open(key, &key->jobs) != 0) {
         key_close(agent);
         return -1;
     }
@@ -98,8 +68,6 @@ void key_close(struct agent *agent) {
     jobs_close(key->jobs);
     tokens_close(key->tokens);
     anchors_free(key->anchors);
-    free(key->pinentry);
-    free(key->consent);
     free(key);
     agent->key = NULL;
 }
@@ -200,27 +168,4 @@ void key_watch_init(struct key_watch *watch, const struct http_request *request,
                     const struct token *token) {
     *watch = (struct key_watch){
         .watch = {.is_gone = watch_is_over, .context = watch}, .request = request, .token = token};
-}
-
-enum pairing_decision key_ask_pairing(struct http_request *request, const char *origin) {
-    enum http_language language = http_request_language(request);
-    struct key_watch watch;
-    enum consent_choice choice = CONSENT_CHOICE_NONE;
-    json_t *question = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:s, s:s, s:[s,s]}", "kind",
-                                 "pairing", "lang", http_language_tag(language), "origin", origin,
-                                 "title", word_text(WORD_PAIRING_TITLE, language), "message",
-                                 word_text(WORD_PAIRING_MESSAGE, language), "fields", "agree",
-                                 word_text(WORD_PAIRING_AGREE, language), "refuse",
-                                 word_text(WORD_REFUSE, language), "choices", "once", "always");
-    if (!question)
-        return PAIRING_UNAVAILABLE;
-    key_watch_init(&watch, request, NULL);
-    enum consent_result result =
-        consent_ask(agent_of(request)->key->consent, question, &watch.watch, &choice);
-    json_decref(question);
-    if (result == CONSENT_UNAVAILABLE)
-        return PAIRING_UNAVAILABLE;
-    if (result != CONSENT_GIVEN)
-        return PAIRING_REFUSED;
-    return choice == CONSENT_CHOICE_ALWAYS ? PAIRING_ALWAYS : PAIRING_ONCE;
 }

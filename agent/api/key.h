@@ -17,8 +17,6 @@ struct key {
     struct agent *agent;
     struct tokens *tokens;
     struct jobs *jobs;
-    char *consent; /* programs */
-    char *pinentry;
     struct trust_anchor *anchors; /* of the services' root files; see anchors.h */
 };
 

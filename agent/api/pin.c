@@ -30,7 +30,7 @@ static enum consent_result ask(struct http_request *request, struct token *token
     struct key_watch watch;
     key_watch_init(&watch, request, token);
     describe(request, facts, description);
-    char shortest[12], longest[12];
+    char shortest[24], longest[24];
     snprintf(shortest, sizeof shortest, "%zu", facts->pin_min ? facts->pin_min : 1);
     snprintf(longest, sizeof longest, "%zu",
              facts->pin_max ? facts->pin_max : (size_t)CONSENT_PIN_MAX);
@@ -44,7 +44,7 @@ static enum consent_result ask(struct http_request *request, struct token *token
                                            .cancel = word_text(WORD_CANCEL, language)};
     for (int i = 0; i < PIN_LENGTH_RETRIES; i++) {
         enum consent_result result =
-            consent_ask_pin(agent_of(request)->key->pinentry, &question, &watch.watch, pin);
+            consent_ask_pin(agent_of(request)->config->pinentry, &question, &watch.watch, pin);
         if (result != CONSENT_GIVEN)
             return result;
         if ((*pin)->len > 0 && (*pin)->len >= facts->pin_min &&

@@ -92,7 +92,7 @@ static bool ask(struct http_request *request, struct token *token,
     }
     key_watch_init(&watch, request, token);
     enum consent_result result =
-        consent_ask(agent_of(request)->key->consent, document, &watch.watch, NULL);
+        consent_ask(agent_of(request)->config->consent, document, &watch.watch, NULL);
     agent_action_end(request);
     json_decref(document);
     if (result != CONSENT_GIVEN)

@@ -12,14 +12,6 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_PIN_LENGTH] = {"密码长度应为 {1} 至 {2} 位", "The PIN has {1} to {2} characters"},
     [WORD_OK] = {"确定", "OK"},
     [WORD_CANCEL] = {"取消", "Cancel"},
-    [WORD_PAIRING_TITLE] = {"允许此网站使用您的 UKey？", "Allow this website to use your UKey?"},
-    [WORD_PAIRING_MESSAGE] =
-        {"允许后，此网站可以看到已插入 UKey "
-         "的序列号、证书和印章。\n每次签名前都会向您显示内容并请您确认；网站看不到 "
-         "UKey 密码。",
-         "The website will see the serial number, certificates and seals of the plugged-in key.\n"
-         "Every signature is shown to you first; the website never sees the PIN."},
-    [WORD_PAIRING_AGREE] = {"允许", "Allow"},
     [WORD_REFUSE] = {"拒绝", "Refuse"},
     [WORD_STATEMENT_MESSAGE] = {"请核对以下内容。同意后将用您的 UKey 对其签名。",
                                 "Check what follows. If you agree, your UKey signs it."},
@@ -36,6 +28,9 @@ static const char *const words[WORD_COUNT][2] = {
                       "This is not an SM2 certificate: it cannot make a GM signature."},
     [WORD_NOT_SIGNING] = {"此证书不是签名证书，或其签名密钥不在此 UKey 中。",
                           "This is not a signing certificate whose key is on this UKey."},
+    [WORD_JOB_WRITES] =
+        {"任务已经开始写入 UKey 或已结束，不能再取消。",
+         "The job has begun to write to the key, or is over: it cannot be cancelled."},
     [WORD_STEP_READ_KEY] = {"读取 UKey", "Read the key"},
     [WORD_STEP_MATCH] = {"核对证书", "Find the certificate to renew"},
     [WORD_STEP_CLAIM] = {"领取制证任务", "Claim the task"},

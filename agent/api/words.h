@@ -12,9 +12,6 @@ enum word {
     WORD_PIN_LENGTH, /* {1} shortest, {2} longest */
     WORD_OK,
     WORD_CANCEL,
-    WORD_PAIRING_TITLE,
-    WORD_PAIRING_MESSAGE,
-    WORD_PAIRING_AGREE,
     WORD_REFUSE,
     WORD_STATEMENT_MESSAGE,
     WORD_STATEMENT_AGREE,
@@ -26,6 +23,7 @@ enum word {
     WORD_PIN_UNSET, /* problem detail */
     WORD_NOT_SM2,
     WORD_NOT_SIGNING,
+    WORD_JOB_WRITES,    /* problem detail */
     WORD_STEP_READ_KEY, /* in the order of the steps */
     WORD_STEP_MATCH,
     WORD_STEP_CLAIM,

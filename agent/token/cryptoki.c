@@ -108,6 +108,9 @@ int cryptoki_load(struct cryptoki *cryptoki, const char *path,
         goto fail;
     }
     find_vendor(cryptoki);
+    /* SM2 keys are wanted as what they are; a setting may still say otherwise */
+    if (cryptoki->vendor)
+        cryptoki->vendor->SetOption("sm2-objects", "vendor");
     for (; settings && settings->name; settings++) {
         if (!cryptoki->vendor) {
             log_error("token", "%s takes no moduleOptions", path);

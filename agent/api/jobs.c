@@ -1,0 +1,140 @@
+/* POST /v1/jobs, GET and DELETE /v1/jobs/{id}. */
+#include "agent/jobs/jobs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/api/key.h"
+#include "agent/http/json.h"
+
+enum { JOBS_BODY_MAX = 8192 };
+
+static bool is_word(const char *text, const char *further) {
+    for (; *text; text++) {
+        bool is_letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+                         (*text >= '0' && *text <= '9');
+        if (!is_letter && !strchr(further, *text))
+            return false;
+    }
+    return true;
+}
+
+/* Read the body. `authorization` holds "Bearer ...", made of what the page gave. False: answered. */
+static bool read_request(struct http_request *request, struct job_request *wanted,
+                         const char **token, char *authorization, size_t size) {
+    static const char *const members[] = {"kind",  "token",         "service",
+                                          "order", "authorization", NULL};
+    const json_t *body = http_request_json(request);
+    const char *bearer = json_member_string(body, "authorization", JOB_AUTHORIZATION_MAX);
+    *token = json_member_string(body, "token", TOKEN_ID_SIZE - 1);
+    *wanted = (struct job_request){
+        .kind = json_member_string(body, "kind", 32),
+        .service =
+            json_object_get(body, "service") ? json_member_string(body, "service", 40) : "default",
+        .order = json_member_string(body, "order", JOB_ORDER_MAX),
+        .authorization = authorization,
+        .origin = agent_session(request)->origin,
+        .language = http_request_language(request),
+    };
+    if (!json_members_are(body, members, NULL) || !wanted->kind ||
+        strcmp(wanted->kind, "renew") != 0 || !wanted->service || !wanted->order ||
+        !is_word(wanted->order, "-_") || !bearer || (!*token && json_object_get(body, "token"))) {
+        agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
+        return false;
+    }
+    if (strncmp(bearer, "Bearer ", 7) == 0)
+        bearer += 7;
+    if (!*bearer || !is_word(bearer, "-._~+/=")) { /* RFC 6750, 2.1 */
+        agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
+        return false;
+    }
+    snprintf(authorization, size, "Bearer %s", bearer);
+    return true;
+}
+
+/* A service that jobs may use: known, and with what a job needs to check its answers. */
+static bool service_is_usable(struct http_request *request, const char *name) {
+    const struct agent_service *service = agent_config_service(agent_of(request)->config, name);
+    if (service && service->task_keys && service->root)
+        return true;
+    agent_respond_problem(request, PROBLEM_SERVICE_UNKNOWN, NULL, NULL);
+    return false;
+}
+
+/* The one plugged key, which must be the one that was asked for. NULL: answered. */
+static struct token *only_token(struct http_request *request, const char *id) {
+    struct token *tokens[TOKEN_MAX];
+    size_t count = tokens_list(agent_of(request)->key->tokens, tokens);
+    enum agent_problem problem = count == 0  ? PROBLEM_NO_TOKEN
+                                 : count > 1 ? PROBLEM_SEVERAL_TOKENS
+                                 : id && strcmp(id, token_id(tokens[0])) != 0 ? PROBLEM_WRONG_TOKEN
+                                                                              : PROBLEM_COUNT;
+    if (problem == PROBLEM_COUNT)
+        return tokens[0];
+    for (size_t i = 0; i < count; i++)
+        token_release(tokens[i]);
+    agent_respond_problem(request, problem, NULL, NULL);
+    return NULL;
+}
+
+static void start(struct http_request *request, const struct job_request *wanted,
+                  const char *token_wanted) {
+    struct jobs *jobs = agent_of(request)->key->jobs;
+    json_t *document = NULL;
+    bool is_settled = false;
+    if (jobs_find(jobs, wanted, &document, &is_settled) && is_settled) {
+        http_respond_json(request, 202, document);
+        return;
+    }
+    json_decref(document);
+    struct token *token = only_token(request, token_wanted);
+    if (!token)
+        return;
+    if (key_require_pin(request, token)) {
+        enum agent_problem problem = jobs_start(jobs, wanted, token, &document);
+        if (problem == PROBLEM_COUNT)
+            http_respond_json(request, 202, document);
+        else
+            agent_respond_problem(request, problem, NULL, NULL);
+    }
+    token_release(token);
+}
+
+static void post_job(struct http_request *request) {
+    struct job_request wanted;
+    const char *token = NULL;
+    char authorization[JOB_AUTHORIZATION_MAX + 8];
+    if (read_request(request, &wanted, &token, authorization, sizeof authorization) &&
+        service_is_usable(request, wanted.service))
+        start(request, &wanted, token);
+}
+
+static void get_job(struct http_request *request) {
+    json_t *document = jobs_get(agent_of(request)->key->jobs, http_request_param(request, "id"),
+                                agent_session(request)->origin, http_request_language(request));
+    if (document)
+        http_respond_json(request, 200, document);
+    else
+        agent_respond_problem(request, PROBLEM_JOB_NOT_FOUND, NULL, NULL);
+}
+
+static void delete_job(struct http_request *request) {
+    enum http_language language = http_request_language(request);
+    bool is_cancelled = false;
+    json_t *document = NULL;
+    if (!jobs_cancel(agent_of(request)->key->jobs, http_request_param(request, "id"),
+                     agent_session(request)->origin, language, &is_cancelled, &document))
+        agent_respond_problem(request, PROBLEM_JOB_NOT_FOUND, NULL, NULL);
+    else if (is_cancelled)
+        http_respond_json(request, 200, document);
+    else
+        agent_respond_problem(request, PROBLEM_ACTION_PENDING, word_text(WORD_JOB_WRITES, language),
+                              json_pack("{s:o}", "job", document));
+}
+
+const struct http_route job_routes[] = {
+    {"POST", "/v1/jobs", post_job, HTTP_BODY_JSON, JOBS_BODY_MAX, AGENT_ROUTE_SESSION},
+    {"GET", "/v1/jobs/{id}", get_job, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION},
+    {"DELETE", "/v1/jobs/{id}", delete_job, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION},
+    {0},
+};
