@@ -194,7 +194,7 @@ test('an order that was left is taken up again where it stopped', { skip }, asyn
     await logIn(page);
     await fillIn(page);
     await shows(page, '#panel-confirm');
-    const number = (await page.locator('#statement').innerText()).match(/[A-Z]+\d{6,}[-\d]*/)?.[0];
+    const number = (await page.locator('#statement').innerText()).match(/\d{8}[A-Z]\d{4}/)[0];
 
     await page.reload();
     await logIn(page);

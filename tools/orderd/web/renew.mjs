@@ -223,16 +223,28 @@ function readForm() {
     return { values, wrong };
 }
 
+// The order; or, when another window has made it meanwhile, that one
+async function createOrder() {
+    state.createKey ??= newKey();
+    try {
+        return await state.service.request('POST', '/v1/orders', {
+            json: { kind: 'RENEW', certificate: state.session.certificate.id },
+            idempotencyKey: state.createKey,
+        });
+    } catch (error) {
+        const { order } = error.problem ?? {};
+        if (error.code !== 'OPEN_ORDER_EXISTS' || !order) throw error;
+        return state.service.request('GET', `/v1/orders/${order}`);
+    } finally {
+        state.createKey = undefined;
+    }
+}
+
 async function submitForm() {
     const { values } = readForm();
     view.busy('busy.order');
     if (!state.order) {
-        state.createKey ??= newKey();
-        state.order = await state.service.request('POST', '/v1/orders', {
-            json: { kind: 'RENEW', certificate: state.session.certificate.id },
-            idempotencyKey: state.createKey,
-        });
-        state.createKey = undefined;
+        state.order = await createOrder();
     } else {
         await reload();
     }
