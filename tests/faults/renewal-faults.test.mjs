@@ -1,7 +1,6 @@
 // Whatever is cut during the renewal, the old pair and seal work, and running the job again ends in exactly one valid certificate.
 // The simulated key is stopped at a command; then the agent or the service is killed, or the key is pulled out.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { sealParts } from '../support/der.mjs';
 import { Bidder } from '../../tools/demo/bidder.mjs';
@@ -83,7 +82,7 @@ for (const [moment, hold] of Object.entries(MOMENTS)) {
             assert.deepEqual((await world.validSignCertificates()).map((row) => row.sha256), [signing[0].id]);
             const live = await world.rows("SELECT id FROM issuances WHERE state <> 'REVOKED'");
             assert.equal(live.length, 1);
-            const chain = { root: join(world.ca, 'root.pem'), issuing: join(world.ca, 'issuing.pem') };
+            const chain = { root: world.rootFile, issuing: world.issuingFile };
             assert.equal(await world.openssl.verifyCertificate(fromPem(signing[0].pem), chain), true);
             const seals = again.seals.filter((one) => one.verification.result === 'valid');
             assert.ok(seals.some((one) => one.certificates.includes(signing[0].id)), 'a seal for the new certificate');

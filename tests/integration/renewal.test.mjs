@@ -32,7 +32,7 @@ describe('the whole renewal', () => {
 
     const oldSign = () => old.certificates.find((one) => one.usage === 'sign' && one.current);
     const newOne = (usage) => bidder.certificates.find((one) => one.usage === usage && one.current);
-    const chain = () => ({ root: join(world.ca, 'root.pem'), issuing: join(world.ca, 'issuing.pem') });
+    const chain = () => ({ root: world.rootFile, issuing: world.issuingFile });
 
     test('the page sees serial, label, a pair of SM2 certificates and the seal', () => {
         assert.match(old.token.serial, /^[0-9A-F]{29,32}$/);

@@ -159,8 +159,8 @@ async function checkFromOutside(certificate) {
     const { writeFileSync } = await import('node:fs');
     writeFileSync(path, certificate.pem);
     const { stdout } = await run('openssl', [
-        ...['verify', '-vfyopt', 'distid:1234567812345678', '-CAfile', join(house.ca, 'root.pem')],
-        ...['-untrusted', join(house.ca, 'issuing.pem'), path],
+        ...['verify', '-vfyopt', 'distid:1234567812345678', '-CAfile', house.rootFile],
+        ...['-untrusted', house.issuingFile, path],
     ]);
     fact('openssl verify', stdout.trim().replace(house.dir, ''));
 }

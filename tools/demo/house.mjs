@@ -151,6 +151,22 @@ export class House {
 
     async makeCa() {
         await run(this.binary('ukey'), ['ca', 'init', this.ca]);
+        this.writeAnchors();
+    }
+
+    /* The CA's certificates as PEM files: root, issuing, and both. */
+    writeAnchors() {
+        const pem = (name) => {
+            const lines = readFileSync(join(this.ca, name)).toString('base64').match(/.{1,64}/g).join('\n');
+            return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+        };
+        const write = (name, text) => {
+            writeFileSync(join(this.dir, name), text);
+            return join(this.dir, name);
+        };
+        this.rootFile = write('root.pem', pem('root.crt'));
+        this.issuingFile = write('issuing.pem', pem('issuing.crt'));
+        this.anchorsFile = write('anchors.pem', pem('root.crt') + pem('issuing.crt'));
     }
 
     /* Makes a key's image from a profile (a name in tools/ukey/profiles, or a file) with changes merged in. */
@@ -256,7 +272,7 @@ export class House {
                     upstream: this.serviceUrl,
                     ca: this.serviceCaFile,
                     taskKeys: '/v1/keys',
-                    root: join(this.ca, 'root.pem'),
+                    root: this.anchorsFile,
                 },
             },
             log: 'info',
