@@ -22,3 +22,8 @@ agent_key_LDLIBS := -lpthread
 PROGRAMS += ukey-consent
 ukey-consent_SRCS := $(addprefix agent/consent/dialog/,main.c request.c texts.c window.c) agent/consent/visible.c agent/http/json.c
 ukey-consent_PKGS := gtk+-3.0 jansson
+
+TESTS += test_consent
+test_consent_SRCS := tests/unit/agent-key/test_consent.c
+test_consent_DEPS := agent_consent
+test_consent_PKGS := cmocka jansson
