@@ -119,8 +119,8 @@ static struct octets request_of(EVP_PKEY *key, const struct octets *subject) {
                  FORMATS_OK,
          "request");
     struct octets signature = sign(key, &info);
-    need(certificate_request_assemble(NULL, info.data, info.len, signature.data, signature.len,
-                                      &out) == FORMATS_OK,
+    need(certificate_request_assemble(NULL, &info, signature.data, signature.len, &out) ==
+             FORMATS_OK,
          "request");
     octets_free(&spki);
     octets_free(&info);
@@ -253,9 +253,8 @@ static void signed_data(char **arguments) {
              FORMATS_OK,
          "attributes");
     struct octets signature = sign(key, &attributes);
-    need(gm_cms_assemble(NULL, certificate.data, certificate.len, content.data, content.len,
-                         attributes.data, attributes.len, signature.data, signature.len,
-                         &out) == FORMATS_OK,
+    need(gm_cms_assemble(NULL, certificate.data, certificate.len, content.data, content.len, false,
+                         &attributes, signature.data, signature.len, &out) == FORMATS_OK,
          "message");
     print_base64(out);
     octets_free(&signature);

@@ -16,3 +16,9 @@ PROGRAMS += ukey-orderd
 ukey-orderd_SRCS := tools/orderd/main.c
 ukey-orderd_DEPS := orderd
 ukey-orderd_PKGS := jansson libcrypto
+
+# a key in software, for the integration tests
+PROGRAMS += soft-key
+soft-key_SRCS := tests/support/soft_key.c
+soft-key_DEPS := ca formats
+soft-key_PKGS := jansson libcrypto
