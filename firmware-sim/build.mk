@@ -9,3 +9,13 @@ firmware_LDLIBS := -lmbedcrypto
 PROGRAMS += ukey-sim
 ukey-sim_SRCS := $(wildcard firmware-sim/ports/*.c)
 ukey-sim_DEPS := firmware
+
+# its tests: the host's side is OpenSSL's
+ARCHIVES += sim_testing
+sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,flash_ram.c openssl_sm.c)
+sim_testing_PKGS := libcrypto
+
+TESTS += test_sim_sm
+test_sim_sm_SRCS := tests/unit/firmware-sim/test_sm.c
+test_sim_sm_DEPS := sim_testing firmware
+test_sim_sm_PKGS := cmocka libcrypto

@@ -5,14 +5,10 @@
 #include "firmware-sim/crypto/sm3.h"
 #include "firmware-sim/crypto/sm4.h"
 #include "tests/unit/firmware-sim/openssl_sm.h"
+#include "tests/unit/firmware-sim/testing.h"
 
-#include <cmocka.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
 static struct drbg rng;
 
@@ -42,7 +38,7 @@ static void sm3_gives_the_digests_of_gbt_32905(void **state) {
     sm3("abc", 3, d);
     assert_hex(d, 32, "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
     for (unsigned i = 0; i < 64; i++)
-        msg[i] = "abcd"[i % 4];
+        msg[i] = (uint8_t)('a' + i % 4);
     sm3(msg, 64, d);
     assert_hex(d, 32, "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732");
 }
