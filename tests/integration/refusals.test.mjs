@@ -83,7 +83,7 @@ test('the agent never uses the last try of a PIN', async (t) => {
 });
 
 test('a locked PIN', async (t) => {
-    const world = await makeWorld(t, { keys: { key: { profile: 'org-pin-locked' } } });
+    const world = await makeWorld(t, { keys: { key: { changes: { pin: { triesLeft: 0 } } } } });
     const before = await standOf(world);
     await refusedInBoth(world, 'PIN_LOCKED', async (bidder) => {
         await bidder.look();
@@ -249,17 +249,21 @@ for (const days of [89, -365]) {
     });
 }
 
-test('the 90th day begins at midnight in Shanghai, not in UTC', async (t) => {
-    // 2026-06-30 in Shanghai is the last day of the certificate: the window opens with 2026-04-02 there
-    const changes = { ...daysLeft('2026-06-30T23:59:59+08:00') };
-    const open = await eligibleAt(t, '2026-04-01T16:00:00Z', changes);
-    const closed = await eligibleAt(t, '2026-04-01T15:59:59Z', changes);
+test('the 89th day begins at midnight in Shanghai, not in UTC', async (t) => {
+    const DAY = 86400_000;
+    // midnight in Shanghai at which today began, and the last second of the day 89 days later
+    const midnight = Math.floor((Date.now() + 8 * 3600_000) / DAY) * DAY - 8 * 3600_000;
+    const rfc3339 = (ms) => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+    const changes = daysLeft(rfc3339(midnight + 90 * DAY - 1000));
+    const open = await eligibleAt(t, rfc3339(midnight), changes);
+    const closed = await eligibleAt(t, rfc3339(midnight - 1800_000), changes);
     assert.deepEqual([open.eligible, open.daysLeft], [true, 89]);
-    assert.deepEqual([closed.eligible, closed.daysLeft, closed.earliest], [false, 90, '2026-04-02']);
+    const today = new Date(midnight + 8 * 3600_000).toISOString().slice(0, 10);
+    assert.deepEqual([closed.eligible, closed.daysLeft, closed.earliest], [false, 90, today]);
 });
 
 async function eligibleAt(t, clock, changes) {
-    const world = await makeWorld(t, { clock, keys: { key: { changes } } });
+    const world = await makeWorld(t, { serviceConfig: { clock }, keys: { key: { changes } } });
     const bidder = await ready(await world.bidder());
     return bidder.askEligibility();
 }

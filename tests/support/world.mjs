@@ -57,6 +57,19 @@ export async function makeWorld(t, { keys = { key: 'org-expiring-30-days' }, ...
     return world;
 }
 
+/* Changes to a profile: a certificate that has this many days left in Shanghai (negative: has expired), or ends at a moment. */
+export function daysLeft(days) {
+    const notAfter = typeof days === 'string' ? days : { days };
+    const notBefore = typeof days === 'string' ? new Date(Date.parse(days) - 365 * 86400_000).toISOString() : { days: days - 365 };
+    return { validity: { notBefore: typeof notBefore === 'string' ? notBefore.replace(/\.\d+Z$/, 'Z') : notBefore, notAfter } };
+}
+
+/* Changes that make a key of another organisation. */
+export const OTHER_KEY = {
+    token: { serial: '5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A', label: 'Other key' },
+    subject: { O: '长沙另一家建筑有限公司', CN: '长沙另一家建筑有限公司', organizationIdentifier: '91430100MA0000002B' },
+};
+
 /* Why this machine cannot run a test that needs the commands, or false. */
 export function missing(...commands) {
     const path = `${process.env.PATH}:/usr/sbin:/sbin`.split(':');
