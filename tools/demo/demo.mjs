@@ -1,7 +1,7 @@
 // make demo: the main job end to end on this computer. Starts a simulated key, the order service and the agent, and does
 // through the agent's HTTPS API what a bidder does when the certificate nears its end.
 // usage: node tools/demo/demo.mjs [--once] [--transport socket|pcsc] [--keep]
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Bidder } from './bidder.mjs';
@@ -36,6 +36,12 @@ function expect(what, isTrue) {
     if (!isTrue) throw new Error(`not as expected: ${what}`);
 }
 
+const PROFILE = 'org-expiring-30-days';
+const SECOND = {
+    token: { serial: '5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A', label: 'Second key' },
+    subject: { O: '长沙另一家建筑有限公司', CN: '长沙另一家建筑有限公司', organizationIdentifier: '91430100MA0000002B' },
+};
+
 const house = new House({ transport: options.transport, keep: options.keep, wellKnownPorts: true });
 let stopping = null;
 
@@ -59,8 +65,10 @@ async function startParts() {
     say(dim(`state ${house.dir}`));
     await house.makeCa();
     await house.writeServiceConfig();
-    const key = await house.key('key', 'org-expiring-30-days');
-    say(`   ukey          made a test CA and a key whose certificate ends in 30 days`);
+    const key = await house.key('key', PROFILE);
+    // for whoever opens the portal afterwards
+    if (!options.once) house.second = await house.key('second', PROFILE, { changes: SECOND });
+    say('   ukey          made a test CA and a key whose certificate ends in 30 days');
     await house.startService();
     say(`   ukey-orderd   ${house.serviceUrl}`);
     await house.startTransport();
@@ -156,7 +164,6 @@ async function renew() {
 // A program that is not ours says the same
 async function checkFromOutside(certificate) {
     const path = join(house.dir, 'new.pem');
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(path, certificate.pem);
     const { stdout } = await run('openssl', [
         ...['verify', '-vfyopt', 'distid:1234567812345678', '-CAfile', house.rootFile],
@@ -165,16 +172,22 @@ async function checkFromOutside(certificate) {
     fact('openssl verify', stdout.trim().replace(house.dir, ''));
 }
 
-function tellPortal() {
-    say(`\n${bold('The portal stays up until Ctrl-C:')} ${house.serviceUrl}/renew`);
-    say('To use it in a browser on this computer, let your browser trust the two test identities, then restart it:');
+async function offerPortal() {
+    await house.keys[0].unplug();
+    await house.second.plug();
+    say(`\n${bold('Try it yourself; the portal stays up until Ctrl-C:')} ${house.serviceUrl}/renew`);
+    say('A second key, whose certificate ends in 30 days too, is plugged in now. The scripted programs answer the dialogs.');
+    say('Let a browser on this computer trust the two test identities, then restart it (certutil is in libnss3-tools):');
     say(`   ${house.binary('ukey-agent')} trust install --config ${house.agentConfigFile}`);
     say(`   certutil -A -d sql:$HOME/.pki/nssdb -n openukey-demo-service -t C,, -i ${house.serviceCaFile}`);
-    say('and remove them afterwards:');
+    say('and take them away again afterwards:');
     say(`   ${house.binary('ukey-agent')} trust remove --config ${house.agentConfigFile}`);
     say('   certutil -D -d sql:$HOME/.pki/nssdb -n openukey-demo-service');
-    say('The PIN and the dialogs are answered by the scripted programs. The key has just been renewed, so the portal will say that');
-    say('it is too early; a fresh key: make demo again.');
+    // until Ctrl-C, or until the agent ends by itself
+    const alive = setInterval(() => {}, 3600_000);
+    const { code, signal } = await house.agent.ended;
+    clearInterval(alive);
+    if (!stopping) throw new Error(`ukey-agent ended: ${signal ?? code}`);
 }
 
 try {
@@ -183,10 +196,7 @@ try {
     await renew();
     finished = true;
     say(`\n${bold('Done: the certificate is renewed.')}`);
-    if (!options.once) {
-        tellPortal();
-        await new Promise((resolve) => setInterval(() => {}, 1 << 30) && house.agent.ended.then(resolve));
-    }
+    if (!options.once) await offerPortal();
 } catch (error) {
     process.exitCode = 1;
     console.error(`\nThe demo failed: ${error.stack ?? error}`);
