@@ -154,19 +154,12 @@ export class House {
         this.writeAnchors();
     }
 
-    /* The CA's certificates as PEM files: root, issuing, and both. */
+    /* The CA's certificates are PEM files: root, issuing; and both in one, for the agent. */
     writeAnchors() {
-        const pem = (name) => {
-            const lines = readFileSync(join(this.ca, name)).toString('base64').match(/.{1,64}/g).join('\n');
-            return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
-        };
-        const write = (name, text) => {
-            writeFileSync(join(this.dir, name), text);
-            return join(this.dir, name);
-        };
-        this.rootFile = write('root.pem', pem('root.crt'));
-        this.issuingFile = write('issuing.pem', pem('issuing.crt'));
-        this.anchorsFile = write('anchors.pem', pem('root.crt') + pem('issuing.crt'));
+        this.rootFile = join(this.ca, 'root.crt');
+        this.issuingFile = join(this.ca, 'issuing.crt');
+        this.anchorsFile = join(this.dir, 'anchors.pem');
+        writeFileSync(this.anchorsFile, readFileSync(this.rootFile, 'utf8') + readFileSync(this.issuingFile, 'utf8'));
     }
 
     /* Makes a key's image from a profile (a name in tools/ukey/profiles, or a file) with changes merged in. */
