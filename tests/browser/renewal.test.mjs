@@ -53,7 +53,7 @@ async function payInPopup(page) {
 
 test('a bidder renews the certificate on the portal page, in Chinese', { skip }, async (t) => {
     const world = await makeWorld(t);
-    const page = await openBrowser(t, world);
+    const page = await openBrowser(world);
 
     await page.goto(`${world.serviceUrl}/`);
     await picture(page, 'home');
@@ -119,14 +119,14 @@ test('a bidder renews the certificate on the portal page, in Chinese', { skip },
 
 test('the progress of the writing can be followed, and a pulled key can be put back', { skip }, async (t) => {
     const world = await makeWorld(t);
-    const page = await openBrowser(t, world, { locale: 'en-US' });
+    const page = await openBrowser(world, { locale: 'en-US' });
     await page.goto(`${world.serviceUrl}/renew`);
     await logIn(page);
     await fillIn(page);
     await shows(page, '#panel-confirm');
     await page.click('#sign');
     const talk = await world.key.talk();
-    t.after(() => talk.close());
+    world.guests.push(() => talk.close());
     await talk.say('hold before 4C');
     await payInPopup(page);
 
@@ -155,7 +155,7 @@ test('the progress of the writing can be followed, and a pulled key can be put b
 
 test('a wrong PIN is told with the tries left, and the next try goes on', { skip }, async (t) => {
     const world = await makeWorld(t);
-    const page = await openBrowser(t, world);
+    const page = await openBrowser(world);
     world.dialogs.typePin('000000');
     await page.goto(`${world.serviceUrl}/renew`);
     await logIn(page);
@@ -173,7 +173,7 @@ test('without a key the page waits for one and goes on by itself; with two it as
     const world = await makeWorld(t, {
         keys: { key: { plug: false }, other: { plug: false, changes: OTHER_KEY } },
     });
-    const page = await openBrowser(t, world);
+    const page = await openBrowser(world);
     await page.goto(`${world.serviceUrl}/renew`);
     await shows(page, '#problem');
     assert.equal(await page.locator('#problem').getAttribute('data-code'), 'NO_TOKEN');
@@ -189,7 +189,7 @@ test('without a key the page waits for one and goes on by itself; with two it as
 
 test('an order that was left is taken up again where it stopped', { skip }, async (t) => {
     const world = await makeWorld(t);
-    const page = await openBrowser(t, world, { locale: 'en-US' });
+    const page = await openBrowser(world, { locale: 'en-US' });
     await page.goto(`${world.serviceUrl}/renew`);
     await logIn(page);
     await fillIn(page);
@@ -211,7 +211,7 @@ test('an order that was left is taken up again where it stopped', { skip }, asyn
 
 test('a certificate with 120 days left is refused with the reason and the earliest date', { skip }, async (t) => {
     const world = await makeWorld(t, { keys: { key: { changes: daysLeft(120) } } });
-    const page = await openBrowser(t, world);
+    const page = await openBrowser(world);
     await page.goto(`${world.serviceUrl}/renew`);
     await logIn(page);
     await shows(page, '#panel-refused');
@@ -224,7 +224,7 @@ test('a certificate with 120 days left is refused with the reason and the earlie
 
 test('without the agent the page says what to start', { skip }, async (t) => {
     const world = await makeWorld(t);
-    const page = await openBrowser(t, world);
+    const page = await openBrowser(world);
     await world.agent.stop();
     await page.goto(`${world.serviceUrl}/renew`);
     await shows(page, '#problem');

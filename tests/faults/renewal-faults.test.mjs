@@ -51,7 +51,7 @@ for (const [moment, hold] of Object.entries(MOMENTS)) {
             const old = { sign: find('sign'), encrypt: find('encrypt'), seal: bidder.seals[0] };
 
             const talk = await world.key.talk();
-            t.after(() => talk.close());
+            world.guests.push(() => talk.close());
             await talk.say(hold);
             const writing = bidder.write();
             writing.catch(() => {}); // how it ends is asked for below

@@ -353,6 +353,7 @@ test('an order belongs to its key, and waits for nobody', async (t) => {
         await theirs.fillIn();
         await theirs.confirm();
         const { body: payment } = await theirs.requestPayment();
+        assert.ok(payment.payUrl, JSON.stringify(payment));
         assert.equal((await theirs.change('POST', ':cancel', {})).body.state, 'CANCELLED');
         await service.post(`${new URL(payment.payUrl).pathname}/settle`, {});
         let state;

@@ -24,8 +24,8 @@ async function trust(world, home) {
     return database;
 }
 
-/* Opens a browser for the world; ends with the test. Answers a playwright page whose console and failures are kept in `page.heard`. */
-export async function openBrowser(t, world, { locale = 'zh-CN', trusted = true, ...more } = {}) {
+/* Opens a browser in the world; ends with it. Answers a playwright page whose console and failures are kept in `page.heard`. */
+export async function openBrowser(world, { locale = 'zh-CN', trusted = true, ...more } = {}) {
     const { chromium } = await import('playwright-core');
     const home = join(world.dir, `home-${Date.now()}`);
     mkdirSync(home, { mode: 0o700 });
@@ -39,7 +39,7 @@ export async function openBrowser(t, world, { locale = 'zh-CN', trusted = true, 
         viewport: { width: 1100, height: 900 },
         ...more,
     });
-    t.after(() => context.close());
+    world.guests.push(() => context.close());
     const page = context.pages()[0] ?? (await context.newPage());
     page.heard = [];
     page.on('console', (message) => page.heard.push(`${message.type()}: ${message.text()}`));

@@ -23,12 +23,14 @@ export class OpenSsl {
         return code === 0;
     }
 
-    /* Does the certificate (DER) chain to root (PEM file) through issuing (PEM file)? */
-    verifyCertificate(der, { root, issuing }) {
-        return this.#succeeds([
-            ...['verify', '-vfyopt', DISTID, '-CAfile', root, '-untrusted', issuing],
-            this.file(toPem('CERTIFICATE', der), 'pem'),
-        ]);
+    /* Does the certificate (DER) chain to root (PEM file) through issuing (PEM file)? Two steps: OpenSSL 3.0 gives the distid to
+     * the certificate that is verified, not to those between it and the root. */
+    async verifyCertificate(der, { root, issuing }) {
+        const leaf = this.file(toPem('CERTIFICATE', der), 'pem');
+        return (
+            (await this.#succeeds(['verify', '-vfyopt', DISTID, '-CAfile', root, issuing])) &&
+            this.#succeeds(['verify', '-vfyopt', DISTID, '-partial_chain', '-trusted', issuing, leaf])
+        );
     }
 
     /* Is the PKCS#10 (DER) signed with its own key? */

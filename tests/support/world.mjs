@@ -12,6 +12,12 @@ export class World extends House {
     constructor(options) {
         super(options);
         this.openssl = new OpenSsl(this.dir);
+        this.guests = []; // what lives in this world and must end before it
+    }
+
+    async close() {
+        for (const end of this.guests.reverse()) await end();
+        await super.close();
     }
 
     /* A bidder with an SDK connection of its own. */
