@@ -3,7 +3,7 @@
 //
 // PATTERN is a part of a file's path; a cmocka program has the path of its first source file (tests/unit/...).
 // A file that crashes, runs over its time or runs no test counts as one failed test.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -31,22 +31,13 @@ function* filesBelow(dir) {
     }
 }
 
-// name of a test program -> its first source file, as the build.mk files name it
+// name of a test program -> its first source file, as make knows them
 function sourcesOfPrograms() {
-    const sources = new Map();
-    const folders = readdirSync(root, { withFileTypes: true }).filter((e) => e.isDirectory() && !/^(build|\.)/.test(e.name));
-    const makefiles = folders.flatMap(({ name }) => {
-        const below = readdirSync(join(root, name), { withFileTypes: true }).filter((e) => e.isDirectory());
-        return [join(root, name, 'build.mk'), ...below.map((e) => join(root, name, e.name, 'build.mk'))];
-    });
-    for (const file of makefiles.filter(existsSync)) {
-        const text = readFileSync(file, 'utf8').replace(/\\\n/g, ' ');
-        for (const [, name, value] of text.matchAll(/^(\w+)_SRCS\s*[:+]?=\s*(.*)$/gm)) {
-            const first = value.split(/\s+/).find((word) => word.startsWith('tests/'));
-            if (first && !sources.has(name)) sources.set(name, first);
-        }
-    }
-    return sources;
+    const rule = 'print-tests:;@:$(foreach t,$(TESTS),$(info $(t) $(firstword $($(t)_SRCS))))';
+    const env = { ...process.env };
+    for (const name of ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES']) delete env[name];
+    const said = execFileSync('make', ['--no-print-directory', `--eval=${rule}`, 'print-tests'], { cwd: root, env, encoding: 'utf8' });
+    return new Map(said.split('\n').filter(Boolean).map((line) => line.split(' ')));
 }
 
 function collect() {
@@ -60,7 +51,7 @@ function collect() {
         for (const name of readdirSync(programs).sort()) {
             const file = join(programs, name);
             if (!(statSync(file).mode & 0o111)) continue;
-            // a program that no build.mk names any more is left over from an earlier build
+            // a program that make does not know any more is left over from an earlier build
             if (sources.has(name)) jobs.push({ kind: 'program', path: sources.get(name), file });
         }
     }

@@ -358,7 +358,9 @@ test('an order belongs to its key, and waits for nobody', async (t) => {
         await service.post(`${new URL(payment.payUrl).pathname}/settle`, {});
         let state;
         for (let i = 0; i < 100 && state !== 'REFUNDED'; i += 1) {
-            [{ state }] = await service.rows(`SELECT state FROM payments WHERE id = '${payment.id}'`);
+            const rows = await service.rows(`SELECT state FROM payments WHERE id = '${payment.id}'`);
+            assert.equal(rows.length, 1, JSON.stringify([payment, rows, await service.rows('SELECT id, state FROM payments')]));
+            state = rows[0].state;
             if (state !== 'REFUNDED') await new Promise((resolve) => setTimeout(resolve, 50));
         }
         assert.equal(state, 'REFUNDED');

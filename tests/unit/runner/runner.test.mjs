@@ -33,6 +33,7 @@ writeFileSync(
     join(tree, 'part/build.mk'),
     ['good', 'bad', 'crash', 'silent'].map((n) => `TESTS += test_${n}\ntest_${n}_SRCS := \\\n  tests/unit/part/${n}.c\n`).join(''),
 );
+writeFileSync(join(tree, 'Makefile'), 'TESTS :=\ninclude part/build.mk\n');
 script('tests/unit/one.test.mjs', "test('x', () => {}); test('y', { skip: true }, () => {});");
 script('tests/other/two.test.mjs', "test('z', () => assert.equal(1, 2, 'one is not two'));");
 script('tests/other/empty.test.mjs', '');
