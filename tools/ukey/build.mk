@@ -5,7 +5,15 @@ ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_ce
            tools/orderd/ca/ca_seal.c tools/orderd/seal_picture.c
 ca_DEPS := formats
 ca_PKGS := libcrypto pangocairo
-ca_LDLIBS := -lm
+ca_LDLIBS := -lm -lpthread
+
+PROGRAMS += ukey
+ukey_SRCS := tools/ukey/main.c tools/ukey/text.c tools/ukey/profile.c tools/ukey/simulator.c \
+             tools/ukey/key.c tools/ukey/key_objects.c tools/ukey/container.c \
+             tools/ukey/manifest.c tools/ukey/provision.c
+ukey_DEPS := ca formats http identity
+ukey_PKGS := libcrypto jansson
+ukey_LDLIBS := -ldl
 
 TESTS += test_ca
 test_ca_SRCS := tests/unit/ca/test_ca.c
