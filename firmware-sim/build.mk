@@ -19,3 +19,8 @@ TESTS += test_sim_sm
 test_sim_sm_SRCS := tests/unit/firmware-sim/test_sm.c
 test_sim_sm_DEPS := sim_testing firmware
 test_sim_sm_PKGS := cmocka libcrypto
+
+TESTS += test_sim_store
+test_sim_store_SRCS := tests/unit/firmware-sim/test_store.c
+test_sim_store_DEPS := sim_testing firmware
+test_sim_store_PKGS := cmocka

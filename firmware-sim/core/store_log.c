@@ -17,11 +17,14 @@ static uint32_t padded(uint32_t len) {
     return (len + FLASH_WORD - 1) / FLASH_WORD * FLASH_WORD;
 }
 
+/* len is a multiple of FLASH_WORD. */
 static bool erased(const uint8_t *p, uint32_t len) {
-    for (uint32_t i = 0; i < len; i++)
-        if (p[i] != 0xff)
-            return false;
-    return true;
+    uint64_t word, all = UINT64_MAX;
+    for (uint32_t i = 0; i < len; i += FLASH_WORD) {
+        memcpy(&word, p + i, sizeof word);
+        all &= word;
+    }
+    return all == UINT64_MAX;
 }
 
 static uint32_t bank_size(const struct flash *flash) {

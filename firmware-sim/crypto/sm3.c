@@ -4,9 +4,21 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
+/* T(j) <<< j of clause 4.2. */
+static const uint32_t round_constant[64] = {
+    0x79cc4519u, 0xf3988a32u, 0xe7311465u, 0xce6228cbu, 0x9cc45197u, 0x3988a32fu, 0x7311465eu,
+    0xe6228cbcu, 0xcc451979u, 0x988a32f3u, 0x311465e7u, 0x6228cbceu, 0xc451979cu, 0x88a32f39u,
+    0x11465e73u, 0x228cbce6u, 0x9d8a7a87u, 0x3b14f50fu, 0x7629ea1eu, 0xec53d43cu, 0xd8a7a879u,
+    0xb14f50f3u, 0x629ea1e7u, 0xc53d43ceu, 0x8a7a879du, 0x14f50f3bu, 0x29ea1e76u, 0x53d43cecu,
+    0xa7a879d8u, 0x4f50f3b1u, 0x9ea1e762u, 0x3d43cec5u, 0x7a879d8au, 0xf50f3b14u, 0xea1e7629u,
+    0xd43cec53u, 0xa879d8a7u, 0x50f3b14fu, 0xa1e7629eu, 0x43cec53du, 0x879d8a7au, 0x0f3b14f5u,
+    0x1e7629eau, 0x3cec53d4u, 0x79d8a7a8u, 0xf3b14f50u, 0xe7629ea1u, 0xcec53d43u, 0x9d8a7a87u,
+    0x3b14f50fu, 0x7629ea1eu, 0xec53d43cu, 0xd8a7a879u, 0xb14f50f3u, 0x629ea1e7u, 0xc53d43ceu,
+    0x8a7a879du, 0x14f50f3bu, 0x29ea1e76u, 0x53d43cecu, 0xa7a879d8u, 0x4f50f3b1u, 0x9ea1e762u,
+    0x3d43cec5u};
+
 static uint32_t rotate(uint32_t x, unsigned n) {
-    n &= 31;
-    return n ? x << n | x >> (32 - n) : x;
+    return x << n | x >> (32 - n);
 }
 
 static uint32_t load(const uint8_t *p) {
@@ -40,12 +52,10 @@ static void compress(uint32_t h[8], const uint8_t *block) {
     uint32_t a = h[0], b = h[1], c = h[2], d = h[3];
     uint32_t e = h[4], f = h[5], g = h[6], k = h[7];
     for (unsigned j = 0; j < 64; j++) {
-        uint32_t t = j < 16 ? 0x79cc4519u : 0x7a879d8au;
-        uint32_t ss1 = rotate(rotate(a, 12) + e + rotate(t, j), 7);
-        uint32_t ss2 = ss1 ^ rotate(a, 12);
-        uint32_t ff = j < 16 ? a ^ b ^ c : (a & b) | (a & c) | (b & c);
-        uint32_t gg = j < 16 ? e ^ f ^ g : (e & f) | (~e & g);
-        uint32_t tt1 = ff + d + ss2 + (w[j] ^ w[j + 4]);
+        uint32_t a12 = rotate(a, 12), ss1 = rotate(a12 + e + round_constant[j], 7);
+        uint32_t ff = j < 16 ? a ^ b ^ c : (a & b) | ((a | b) & c);
+        uint32_t gg = j < 16 ? e ^ f ^ g : ((f ^ g) & e) ^ g;
+        uint32_t tt1 = ff + d + (ss1 ^ a12) + (w[j] ^ w[j + 4]);
         uint32_t tt2 = gg + k + ss1 + w[j];
         d = c;
         c = rotate(b, 9);
