@@ -1,4 +1,5 @@
-/* The picture of an official seal, drawn with cairo and pango in a square of 2 x 2 units that is scaled to the picture's size. */
+/* The picture of an official seal, drawn with cairo and pango in a square of 2 x 2 units that is
+ * scaled to the picture's size. */
 #include "tools/orderd/seal_picture.h"
 
 #include <math.h>

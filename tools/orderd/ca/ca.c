@@ -1,5 +1,5 @@
-/* The CA's directory: opened, or made whole. Each key is written before its certificate, so that an interrupted beginning goes on
- * where it stopped. */
+/* The CA's directory: opened, or made whole. Each key is written before its certificate, so that an
+ * interrupted beginning goes on where it stopped. */
 #include "tools/orderd/ca/ca.h"
 
 #include "module/formats/calendar.h"
@@ -169,7 +169,8 @@ static enum ca_error identity_certify(struct ca *ca, const struct identity_plan 
     return error;
 }
 
-/* Reads an identity; makes what is absent when `options` allow. A certificate without its key is a damaged CA. */
+/* Reads an identity; makes what is absent when `options` allow. A certificate without its key is a
+ * damaged CA. */
 static enum ca_error identity_open(struct ca *ca, const struct identity_plan *plan,
                                    const struct ca_options *options,
                                    const struct ca_identity *issuer, struct ca_identity *out) {

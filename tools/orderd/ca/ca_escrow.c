@@ -1,5 +1,6 @@
-/* The key management centre: makes encryption pairs and keeps them, sealed with AES-256-GCM under the KMC key and bound to the
- * certificate's serial number. File: version 1, nonce 12, ciphertext of d 32, tag 16. */
+/* The key management centre: makes encryption pairs and keeps them, sealed with AES-256-GCM under
+ * the KMC key and bound to the certificate's serial number. File: version 1, nonce 12, ciphertext
+ * of d 32, tag 16. */
 #include "module/formats/sm2_envelope.h"
 #include "tools/orderd/ca/ca_internal.h"
 

@@ -67,7 +67,8 @@ ASN1_INTEGER *ca_serial_integer(const char *serial);
 
 /* --- KMC (ca_escrow.c) --- */
 
-/* The escrowed encryption pair of this serial; made and stored when absent and `create`. CA_UNKNOWN otherwise. */
+/* The escrowed encryption pair of this serial; made and stored when absent and `create`. CA_UNKNOWN
+ * otherwise. */
 enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, bool create, EVP_PKEY **out);
 
 /* formats' errors as ours. */

@@ -1,4 +1,5 @@
-/* Issuing by plan: what a plan has made is kept as one file, issued/SERIAL, and comes back when the plan is repeated. */
+/* Issuing by plan: what a plan has made is kept as one file, issued/SERIAL, and comes back when the
+ * plan is repeated. */
 #include "module/formats/certificate_request.h"
 #include "module/formats/der.h"
 #include "module/formats/sm2.h"
@@ -75,7 +76,8 @@ enum ca_error ca_plan(struct ca *ca, const struct ca_request *request, struct ca
     return error;
 }
 
-/* What makes a request the same: key, subject, dates, kind. Not the PKCS#10's signature: a retry signs anew. */
+/* What makes a request the same: key, subject, dates, kind. Not the PKCS#10's signature: a retry
+ * signs anew. */
 static enum ca_error request_digest(const struct ca *ca, const struct ca_request *request,
                                     const struct octets *spki, const struct ca_plan *plan,
                                     unsigned char out[SM3_SIZE]) {
@@ -164,7 +166,8 @@ static enum ca_error kept_write(const struct ca *ca, const char *serial,
     return error;
 }
 
-/* Signs both certificates and wraps the encryption key. The escrow is written first: a key that was certified is never lost. */
+/* Signs both certificates and wraps the encryption key. The escrow is written first: a key that was
+ * certified is never lost. */
 static enum ca_error make(const struct ca *ca, const struct ca_request *request,
                           const struct certificate_request *csr, const struct ca_plan *plan,
                           struct ca_issued *out) {

@@ -1,6 +1,7 @@
 /* db.h over SQLite: the embedded default. Only this file knows sqlite3. */
 #include "tools/orderd/store/db.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
@@ -63,12 +64,14 @@ static int set_up(sqlite3 *handle) {
 
 enum db_result db_open(const char *path, struct db **out) {
     *out = NULL;
-    /* the file is made here, so that it is never readable by others, not even for a moment */
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    /* The file is made here, so that it is never readable by others, not even for a moment. Never open one that is there: closing it
+     * would drop the POSIX locks of this process's other connections. */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        close(fd);
+    } else if (errno != EEXIST) {
         return DB_FAILED;
     }
-    close(fd);
     struct db *db = calloc(1, sizeof *db);
     if (db == NULL) {
         return DB_FAILED;
