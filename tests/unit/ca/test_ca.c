@@ -1,4 +1,5 @@
-/* The CA: what it issues verifies, what it is asked twice it answers once, what it keeps stays private. */
+/* The CA: what it issues verifies, what it is asked twice it answers once, what it keeps stays
+ * private. */
 #include "module/formats/certificate.h"
 #include "module/formats/certificate_request.h"
 #include "module/formats/seal.h"
@@ -193,7 +194,8 @@ static void a_used_plan_is_refused_for_another_request(void **state) {
     EVP_PKEY_free(other);
 }
 
-/* The escrow is written before anything is signed: a plan cut off there goes on with the same encryption key. */
+/* The escrow is written before anything is signed: a plan cut off there goes on with the same
+ * encryption key. */
 static void a_plan_cut_off_after_the_escrow_goes_on_with_its_key(void **state) {
     struct fixture *f = *state;
     struct ca_plan plan;

@@ -1,4 +1,5 @@
-/* What the tests of module/formats share: cmocka's includes, bytes from hex, throwaway SM2 certificates. */
+/* What the tests of module/formats share: cmocka's includes, bytes from hex, throwaway SM2
+ * certificates. */
 #ifndef OPENUKEY_TESTS_FORMATS_BENCH_H
 #define OPENUKEY_TESTS_FORMATS_BENCH_H
 

@@ -133,7 +133,8 @@ static void a_signature_by_another_key_is_not_packed(void **state) {
     EVP_PKEY_free(key);
 }
 
-/* With the signer's certificate given from outside, so that bytes of the embedded one count too only where they are read. */
+/* With the signer's certificate given from outside, so that bytes of the embedded one count too
+ * only where they are read. */
 static void no_flipped_byte_verifies_as_another_message(void **state) {
     struct fixture *f = *state;
     struct octets der = assemble(f, false);
@@ -143,7 +144,8 @@ static void no_flipped_byte_verifies_as_another_message(void **state) {
         der.data[i] ^= 1;
         if (gm_cms_parse(NULL, der.data, der.len, &cms) == FORMATS_OK &&
             gm_cms_verify(cms, NULL, 0, f->x509) == FORMATS_OK) {
-            /* only bytes outside what is signed: the embedded certificate, digestAlgorithms, the algorithm's alias */
+            /* only bytes outside what is signed: the embedded certificate, digestAlgorithms, the
+             * algorithm's alias */
             assert_memory_equal(gm_cms_content(cms, &len), CONTENT, CONTENT_LEN);
             assert_true(octets_equal(gm_cms_signed_bytes(cms), &f->to_be_signed));
         }

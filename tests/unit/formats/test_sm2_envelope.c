@@ -1,4 +1,5 @@
-/* SM2EnvelopedKey: what the KMC makes opens with the recipient's key only; what real CAs write is read. */
+/* SM2EnvelopedKey: what the KMC makes opens with the recipient's key only; what real CAs write is
+ * read. */
 #include "module/formats/sm2_envelope.h"
 #include "tests/unit/formats/bench.h"
 

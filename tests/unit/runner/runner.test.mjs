@@ -24,7 +24,7 @@ function program(name, text) {
 const script = (path, body) =>
     writeFileSync(join(tree, path), `import { test } from 'node:test';\nimport assert from 'node:assert';\n${body}\n`);
 
-program('test_good', 'echo 1..2; echo "ok 1 - a"; echo "ok 2 - b # SKIP no card"');
+program('test_good', 'echo 1..2; echo "ok 1 - a"; echo "not ok 2 # SKIP b"');
 program('test_bad', 'echo 1..1; echo "not ok 1 - c"; echo "# why it failed" >&2; exit 1');
 program('test_crash', 'echo "ok 1 - d"; kill -SEGV $$');
 program('test_silent', 'exit 0');
