@@ -1,1 +1,19 @@
-# sources of module/, see the Makefile
+# The PKCS#11 module: archive p11core (all rooms) and openukey-pkcs11.so, which exports C_* only.
+ARCHIVES += p11core
+p11core_SRCS := module/log.c \
+    $(addprefix module/transport/,transport.c sim_link.c sim_transport.c sim_watch.c pcsc_library.c pcsc_transport.c pcsc_watch.c) \
+    $(addprefix module/token/,wire.c card.c driver.c token.c token_objects.c attribute_records.c gm_driver.c gm_pin.c gm_keys.c \
+      gm_private.c gm_files.c) \
+    $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c mechanisms.c host.c \
+      rsa_padding.c operation_rules.c digest.c sign.c verify.c crypt.c attributes.c objects.c object_changes.c key_creation.c \
+      templates.c pins.c interfaces.c)
+p11core_DEPS := formats
+p11core_PKGS := libcrypto libpcsclite
+p11core_LDLIBS := -ldl
+
+MODULES += openukey-pkcs11
+openukey-pkcs11_SRCS := module/cryptoki/entry.c
+openukey-pkcs11_DEPS := p11core
+openukey-pkcs11_SCRIPT := module/cryptoki/exports.map
+# our own C_* for our function lists, whatever other module the host has loaded before
+openukey-pkcs11_LDLIBS := -Wl,-Bsymbolic

@@ -1,0 +1,150 @@
+/* Reads openukey.conf. */
+#include "module/cryptoki/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool set_socket_dir(struct config *config, const char *value) {
+    if (strcmp(value, "off") == 0) {
+        config->has_sockets = false;
+        return true;
+    }
+    if (value[0] != '/' || strlen(value) >= sizeof(config->socket_dir)) {
+        return false;
+    }
+    strcpy(config->socket_dir, value);
+    config->has_sockets = true;
+    return true;
+}
+
+static bool set_pcsc(struct config *config, const char *value) {
+    bool on = strcmp(value, "on") == 0;
+    if (!on && strcmp(value, "off") != 0) {
+        return false;
+    }
+    config->has_pcsc = on;
+    return true;
+}
+
+static bool set_pcsc_readers(struct config *config, const char *value) {
+    if (value[0] == '\0' || strlen(value) >= sizeof(config->pcsc_readers)) {
+        return false;
+    }
+    strcpy(config->pcsc_readers, value);
+    return true;
+}
+
+static bool set_sm2_objects(struct config *config, const char *value) {
+    static const char *const names[] = {
+        [SM2_AUTO] = "auto", [SM2_VENDOR] = "vendor", [SM2_EC] = "ec", [SM2_HIDDEN] = "hidden"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            config->sm2_objects = (enum sm2_presentation)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_log(struct config *config, const char *value) {
+    return log_level_parse(value, &config->log);
+}
+
+static const struct {
+    const char *name;
+    bool (*set)(struct config *config, const char *value);
+} keys[] = {
+    {"socket-dir", set_socket_dir},   {"pcsc", set_pcsc}, {"pcsc-readers", set_pcsc_readers},
+    {"sm2-objects", set_sm2_objects}, {"log", set_log},
+};
+
+bool config_set(struct config *config, const char *name, const char *value) {
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(keys[i].name, name) == 0) {
+            return keys[i].set(config, value);
+        }
+    }
+    return false;
+}
+
+void config_defaults(struct config *config) {
+    *config = (struct config){
+        .has_sockets = true, .has_pcsc = true, .sm2_objects = SM2_AUTO, .log = LOG_LEVEL_WARN};
+    strcpy(config->pcsc_readers, "*");
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    int n = -1;
+    if (runtime != NULL && runtime[0] == '/') {
+        n = snprintf(config->socket_dir, sizeof(config->socket_dir), "%s/openukey", runtime);
+    }
+    if (n < 0 || (size_t)n >= sizeof(config->socket_dir)) {
+        snprintf(config->socket_dir, sizeof(config->socket_dir), "/tmp/openukey-%u",
+                 (unsigned)geteuid());
+    }
+}
+
+static char *trimmed(char *text) {
+    text += strspn(text, " \t\r\n");
+    size_t len = strlen(text);
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL) {
+        text[--len] = '\0';
+    }
+    return text;
+}
+
+void config_read(struct config *config, const char *path) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        if (errno != ENOENT && errno != ENOTDIR) {
+            log_error("%s: %s", path, strerror(errno));
+        }
+        return;
+    }
+    char line[1024];
+    for (unsigned number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
+        line[strcspn(line, "#")] = '\0';
+        char *name = trimmed(line);
+        if (*name == '\0') {
+            continue;
+        }
+        char *equals = strchr(name, '=');
+        if (equals == NULL) {
+            log_error("%s:%u: not `key = value`", path, number);
+            continue;
+        }
+        *equals = '\0';
+        name = trimmed(name);
+        const char *value = trimmed(equals + 1);
+        if (!config_set(config, name, value)) {
+            log_error("%s:%u: unknown key or bad value: %s = %s", path, number, name, value);
+        }
+    }
+    fclose(file);
+}
+
+void config_load(struct config *config) {
+    config_defaults(config);
+    const char *chosen = secure_getenv("OPENUKEY_CONF");
+    const char *config_home = secure_getenv("XDG_CONFIG_HOME");
+    const char *home = secure_getenv("HOME");
+    char path[CONFIG_PATH_MAX] = "";
+    if (chosen != NULL) {
+        config_read(config, chosen);
+    } else {
+        if (config_home != NULL && config_home[0] == '/') {
+            snprintf(path, sizeof(path), "%s/openukey/openukey.conf", config_home);
+        } else if (home != NULL && home[0] == '/') {
+            snprintf(path, sizeof(path), "%s/.config/openukey/openukey.conf", home);
+        }
+        if (path[0] == '\0' || access(path, F_OK) != 0) {
+            strcpy(path, "/etc/openukey/openukey.conf");
+        }
+        config_read(config, path);
+    }
+    const char *level = secure_getenv("OPENUKEY_LOG");
+    if (level != NULL && !config_set(config, "log", level)) {
+        log_error("OPENUKEY_LOG: not a level: %s", level);
+    }
+}

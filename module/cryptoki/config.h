@@ -1,0 +1,36 @@
+/* The module's settings: openukey.conf, overridden by the vendor interface's SetOption and by OPENUKEY_LOG.
+ * The keys are described in docs/module.md. */
+#ifndef OPENUKEY_CRYPTOKI_CONFIG_H
+#define OPENUKEY_CRYPTOKI_CONFIG_H
+
+#include "module/log.h"
+#include "module/transport/transport.h"
+
+enum { CONFIG_PATH_MAX = 480 };
+
+/* How SM2 keys appear to programs. AUTO: as VENDOR to a program that asked for the interface "OpenUKey", as EC to others. */
+enum sm2_presentation { SM2_AUTO, SM2_VENDOR, SM2_EC, SM2_HIDDEN };
+
+struct config {
+    bool has_sockets;
+    char socket_dir[CONFIG_PATH_MAX];
+    bool has_pcsc;
+    char pcsc_readers[TRANSPORT_READER_NAME]; /* shell pattern */
+    enum sm2_presentation sm2_objects;
+    enum log_level log;
+};
+
+/* The built-in settings. */
+void config_defaults(struct config *config);
+
+/* Sets one key from text. False: no such key, or a value that it does not take; nothing is changed then. */
+bool config_set(struct config *config, const char *name, const char *value);
+
+/* Reads `key = value` lines; '#' begins a comment. A line that makes no sense is logged with its number and skipped. */
+void config_read(struct config *config, const char *path);
+
+/* Defaults, then the configuration file ($OPENUKEY_CONF, else $XDG_CONFIG_HOME/openukey/openukey.conf, else
+ * /etc/openukey/openukey.conf), then $OPENUKEY_LOG. In a program with raised privileges the environment is not asked. */
+void config_load(struct config *config);
+
+#endif

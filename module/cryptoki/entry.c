@@ -1,0 +1,222 @@
+/* Every C_* call: what it needs, and the one function that does it. Read it as a table.
+ *
+ *   CALL          needs nothing
+ *   MODULE_CALL   the module is initialised
+ *   SLOT_CALL     ... and the slot exists; it is locked and settled meanwhile
+ *   SESSION_CALL  ... and the session is open; its slot is locked and settled meanwhile; and what NEED_* say
+ *   ABSENT        not built: CKR_FUNCTION_NOT_SUPPORTED (CKR_CRYPTOKI_NOT_INITIALIZED before C_Initialize)
+ *
+ * Around every call: the program's OpenSSL error queue stays as it was, the token's transaction ends with the call. */
+#include "module/cryptoki/interfaces.h"
+#include "module/cryptoki/objects.h"
+#include "module/cryptoki/pins.h"
+
+#include <openssl/err.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum need { NEED_NOTHING = 0, NEED_RW = 1, NEED_SO = 2 };
+
+struct call {
+    struct module *module;
+    struct slot *slot; /* locked */
+    struct session *session;
+};
+
+static CK_RV call_begin(struct call *call) {
+    *call = (struct call){.module = module_enter()};
+    if (call->module == NULL) {
+        return CKR_CRYPTOKI_NOT_INITIALIZED;
+    }
+    ERR_set_mark();
+    return CKR_OK;
+}
+
+static CK_RV call_begin_slot(struct call *call, CK_SLOT_ID id) {
+    CK_RV rv = call_begin(call);
+    return rv == CKR_OK ? slot_lock(call->module, id, &call->slot) : rv;
+}
+
+static CK_RV call_begin_session(struct call *call, CK_SESSION_HANDLE handle, enum need needs) {
+    CK_RV rv = call_begin(call);
+    if (rv == CKR_OK) {
+        rv = session_lock(call->module, handle, &call->session);
+    }
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    call->slot = call->session->slot;
+    if ((needs & NEED_RW) != 0 && !call->session->is_read_write) {
+        return CKR_SESSION_READ_ONLY;
+    }
+    if ((needs & NEED_SO) != 0 && session_token(call->session)->login != SECURITY_OFFICER) {
+        return CKR_USER_NOT_LOGGED_IN;
+    }
+    return CKR_OK;
+}
+
+static CK_RV call_end(const struct call *call, const char *name, CK_RV rv) {
+    if (rv != CKR_OK) {
+        log_debug("%s: 0x%lX", name, rv);
+    }
+    if (call->slot != NULL) {
+        slot_unlock(call->slot);
+    }
+    if (call->module != NULL) {
+        ERR_pop_to_mark();
+        module_leave();
+    }
+    return rv;
+}
+
+#define CALL(name, params, action)                                                                 \
+    EXPORT CK_RV name params {                                                                     \
+        return action;                                                                             \
+    }
+#define AROUND(name, params, begin, action)                                                        \
+    EXPORT CK_RV name params {                                                                     \
+        struct call call;                                                                          \
+        CK_RV rv = begin;                                                                          \
+        if (rv == CKR_OK) {                                                                        \
+            rv = action;                                                                           \
+        }                                                                                          \
+        return call_end(&call, #name, rv);                                                         \
+    }
+#define MODULE_CALL(name, params, action) AROUND(name, params, call_begin(&call), action)
+#define SLOT_CALL(name, params, action)   AROUND(name, params, call_begin_slot(&call, slotID), action)
+#define SESSION_CALL(name, needs, params, action)                                                  \
+    AROUND(name, params, call_begin_session(&call, hSession, needs), action)
+#define ABSENT(name, params) AROUND(name, params, call_begin(&call), CKR_FUNCTION_NOT_SUPPORTED)
+
+/* The parameters of the calls not built are unused, and those of the others are used in one expression each. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+/* clang-format off */
+
+/* ---- general ---- */
+CALL(C_Initialize, (CK_VOID_PTR pInitArgs), module_initialize(pInitArgs))
+CALL(C_Finalize, (CK_VOID_PTR pReserved), module_finalize(pReserved))
+CALL(C_GetFunctionList, (CK_FUNCTION_LIST_PTR_PTR ppFunctionList), interface_function_list(ppFunctionList))
+CALL(C_GetInterfaceList, (CK_INTERFACE_PTR pInterfacesList, CK_ULONG_PTR pulCount), interface_list(pInterfacesList, pulCount))
+CALL(C_GetInterface, (CK_UTF8CHAR_PTR pInterfaceName, CK_VERSION_PTR pVersion, CK_INTERFACE_PTR_PTR ppInterface, CK_FLAGS flags), interface_get(pInterfaceName, pVersion, ppInterface, flags))
+MODULE_CALL(C_GetInfo, (CK_INFO_PTR pInfo), module_get_info(pInfo))
+
+/* ---- slots and tokens ---- */
+MODULE_CALL(C_GetSlotList, (CK_BBOOL tokenPresent, CK_SLOT_ID_PTR pSlotList, CK_ULONG_PTR pulCount), slot_list(call.module, tokenPresent, pSlotList, pulCount))
+MODULE_CALL(C_GetSlotInfo, (CK_SLOT_ID slotID, CK_SLOT_INFO_PTR pInfo), slot_get_info(call.module, slotID, pInfo))
+MODULE_CALL(C_WaitForSlotEvent, (CK_FLAGS flags, CK_SLOT_ID_PTR pSlot, CK_VOID_PTR pReserved), slot_wait_for_event(call.module, flags, pSlot, pReserved))
+SLOT_CALL(C_GetTokenInfo, (CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo), slot_get_token_info(call.module, call.slot, pInfo))
+SLOT_CALL(C_GetMechanismList, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount), mechanism_list(pMechanismList, pulCount))
+SLOT_CALL(C_GetMechanismInfo, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR pInfo), mechanism_info(type, pInfo))
+SLOT_CALL(C_InitToken, (CK_SLOT_ID slotID, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pLabel), token_init(call.module, call.slot, pPin, ulPinLen, pLabel))
+SLOT_CALL(C_OpenSession, (CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplication, CK_NOTIFY Notify, CK_SESSION_HANDLE_PTR phSession), session_open(call.module, call.slot, flags, phSession))
+SLOT_CALL(C_CloseAllSessions, (CK_SLOT_ID slotID), sessions_close_all(call.module, call.slot))
+
+/* ---- sessions and login ---- */
+SESSION_CALL(C_CloseSession, NEED_NOTHING, (CK_SESSION_HANDLE hSession), session_close(call.session))
+SESSION_CALL(C_GetSessionInfo, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_SESSION_INFO_PTR pInfo), session_get_info(call.session, pInfo))
+SESSION_CALL(C_Login, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen), pin_login(call.session, userType, pPin, ulPinLen))
+SESSION_CALL(C_Logout, NEED_NOTHING, (CK_SESSION_HANDLE hSession), pin_logout(call.session))
+SESSION_CALL(C_InitPIN, NEED_RW | NEED_SO, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen), pin_init(call.session, pPin, ulPinLen))
+SESSION_CALL(C_SetPIN, NEED_RW, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pOldPin, CK_ULONG ulOldLen, CK_UTF8CHAR_PTR pNewPin, CK_ULONG ulNewLen), pin_set(call.session, pOldPin, ulOldLen, pNewPin, ulNewLen))
+
+/* ---- objects ---- */
+SESSION_CALL(C_FindObjectsInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount), find_init(call.session, pTemplate, ulCount))
+SESSION_CALL(C_FindObjects, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject, CK_ULONG ulMaxObjectCount, CK_ULONG_PTR pulObjectCount), find_next(call.session, phObject, ulMaxObjectCount, pulObjectCount))
+SESSION_CALL(C_FindObjectsFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), find_final(call.session))
+SESSION_CALL(C_GetAttributeValue, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount), object_get_attributes(call.session, hObject, pTemplate, ulCount))
+SESSION_CALL(C_SetAttributeValue, NEED_RW, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount), object_set_attributes(call.session, hObject, pTemplate, ulCount))
+SESSION_CALL(C_CreateObject, NEED_RW, (CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phObject), object_create(call.session, pTemplate, ulCount, phObject))
+SESSION_CALL(C_DestroyObject, NEED_RW, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject), object_destroy(call.session, hObject))
+
+/* ---- keys ---- */
+SESSION_CALL(C_GenerateKeyPair, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pPublicKeyTemplate, CK_ULONG ulPublicKeyAttributeCount, CK_ATTRIBUTE_PTR pPrivateKeyTemplate, CK_ULONG ulPrivateKeyAttributeCount, CK_OBJECT_HANDLE_PTR phPublicKey, CK_OBJECT_HANDLE_PTR phPrivateKey), key_pair_generate(call.session, pMechanism, pPublicKeyTemplate, ulPublicKeyAttributeCount, pPrivateKeyTemplate, ulPrivateKeyAttributeCount, phPublicKey, phPrivateKey))
+SESSION_CALL(C_UnwrapKey, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey, CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey), key_unwrap(call.session, pMechanism, hUnwrappingKey, pWrappedKey, ulWrappedKeyLen, pTemplate, ulAttributeCount, phKey))
+
+/* ---- cryptography ---- */
+SESSION_CALL(C_DigestInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism), digest_init(call.session, pMechanism))
+SESSION_CALL(C_Digest, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen), digest_once(call.session, pData, ulDataLen, pDigest, pulDigestLen))
+SESSION_CALL(C_DigestUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), digest_update(call.session, pPart, ulPartLen))
+SESSION_CALL(C_DigestFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen), digest_final(call.session, pDigest, pulDigestLen))
+SESSION_CALL(C_SignInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), sign_init(call.session, pMechanism, hKey))
+SESSION_CALL(C_Sign, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), sign_once(call.session, pData, ulDataLen, pSignature, pulSignatureLen))
+SESSION_CALL(C_SignUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), sign_update(call.session, pPart, ulPartLen))
+SESSION_CALL(C_SignFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), sign_final(call.session, pSignature, pulSignatureLen))
+SESSION_CALL(C_VerifyInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), verify_init(call.session, pMechanism, hKey))
+SESSION_CALL(C_Verify, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), verify_once(call.session, pData, ulDataLen, pSignature, ulSignatureLen))
+SESSION_CALL(C_VerifyUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), verify_update(call.session, pPart, ulPartLen))
+SESSION_CALL(C_VerifyFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), verify_final(call.session, pSignature, ulSignatureLen))
+SESSION_CALL(C_EncryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), encrypt_init(call.session, pMechanism, hKey))
+SESSION_CALL(C_Encrypt, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pEncryptedData, CK_ULONG_PTR pulEncryptedDataLen), encrypt_once(call.session, pData, ulDataLen, pEncryptedData, pulEncryptedDataLen))
+SESSION_CALL(C_DecryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), decrypt_init(call.session, pMechanism, hKey))
+SESSION_CALL(C_Decrypt, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedData, CK_ULONG ulEncryptedDataLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen), decrypt_once(call.session, pEncryptedData, ulEncryptedDataLen, pData, pulDataLen))
+SESSION_CALL(C_GenerateRandom, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_ULONG ulRandomLen), random_generate(call.session, pRandomData, ulRandomLen))
+SESSION_CALL(C_SeedRandom, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed, CK_ULONG ulSeedLen), CKR_RANDOM_SEED_NOT_SUPPORTED)
+
+/* ---- relics: the standard says what they return ---- */
+SESSION_CALL(C_GetFunctionStatus, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CKR_FUNCTION_NOT_PARALLEL)
+SESSION_CALL(C_CancelFunction, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CKR_FUNCTION_NOT_PARALLEL)
+
+/* ---- not built ---- */
+ABSENT(C_GetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG_PTR pulOperationStateLen))
+ABSENT(C_SetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG ulOperationStateLen, CK_OBJECT_HANDLE hEncryptionKey, CK_OBJECT_HANDLE hAuthenticationKey))
+ABSENT(C_CopyObject, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phNewObject))
+ABSENT(C_GetObjectSize, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize))
+ABSENT(C_EncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
+ABSENT(C_EncryptFinal, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastEncryptedPart, CK_ULONG_PTR pulLastEncryptedPartLen))
+ABSENT(C_DecryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))
+ABSENT(C_DecryptFinal, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastPart, CK_ULONG_PTR pulLastPartLen))
+ABSENT(C_DigestKey, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey))
+ABSENT(C_SignRecoverInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
+ABSENT(C_SignRecover, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen))
+ABSENT(C_VerifyRecoverInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
+ABSENT(C_VerifyRecover, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen))
+ABSENT(C_DigestEncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
+ABSENT(C_DecryptDigestUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))
+ABSENT(C_SignEncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
+ABSENT(C_DecryptVerifyUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))
+ABSENT(C_GenerateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phKey))
+ABSENT(C_WrapKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen))
+ABSENT(C_DeriveKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey))
+ABSENT(C_LoginUser, (CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen))
+ABSENT(C_SessionCancel, (CK_SESSION_HANDLE hSession, CK_FLAGS flags))
+ABSENT(C_MessageEncryptInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
+ABSENT(C_EncryptMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pPlaintext, CK_ULONG ulPlaintextLen, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen))
+ABSENT(C_EncryptMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen))
+ABSENT(C_EncryptMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pPlaintextPart, CK_ULONG ulPlaintextPartLen, CK_BYTE_PTR pCiphertextPart, CK_ULONG_PTR pulCiphertextPartLen, CK_FLAGS flags))
+ABSENT(C_MessageEncryptFinal, (CK_SESSION_HANDLE hSession))
+ABSENT(C_MessageDecryptInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
+ABSENT(C_DecryptMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_BYTE_PTR pPlaintext, CK_ULONG_PTR pulPlaintextLen))
+ABSENT(C_DecryptMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen))
+ABSENT(C_DecryptMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pCiphertextPart, CK_ULONG ulCiphertextPartLen, CK_BYTE_PTR pPlaintextPart, CK_ULONG_PTR pulPlaintextPartLen, CK_FLAGS flags))
+ABSENT(C_MessageDecryptFinal, (CK_SESSION_HANDLE hSession))
+ABSENT(C_MessageSignInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
+ABSENT(C_SignMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen))
+ABSENT(C_SignMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen))
+ABSENT(C_SignMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen))
+ABSENT(C_MessageSignFinal, (CK_SESSION_HANDLE hSession))
+ABSENT(C_MessageVerifyInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
+ABSENT(C_VerifyMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen))
+ABSENT(C_VerifyMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen))
+ABSENT(C_VerifyMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen))
+ABSENT(C_MessageVerifyFinal, (CK_SESSION_HANDLE hSession))
+ABSENT(C_EncapsulateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPublicKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey))
+ABSENT(C_DecapsulateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPrivateKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey))
+ABSENT(C_VerifySignatureInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen))
+ABSENT(C_VerifySignature, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen))
+ABSENT(C_VerifySignatureUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen))
+ABSENT(C_VerifySignatureFinal, (CK_SESSION_HANDLE hSession))
+ABSENT(C_GetSessionValidationFlags, (CK_SESSION_HANDLE hSession, CK_SESSION_VALIDATION_FLAGS_TYPE type, CK_FLAGS_PTR pFlags))
+ABSENT(C_AsyncComplete, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ASYNC_DATA_PTR pResult))
+ABSENT(C_AsyncGetID, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG_PTR pulID))
+ABSENT(C_AsyncJoin, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG ulID, CK_BYTE_PTR pData, CK_ULONG ulData))
+ABSENT(C_WrapKeyAuthenticated, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen))
+ABSENT(C_UnwrapKeyAuthenticated, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey, CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_OBJECT_HANDLE_PTR phKey))
+
+/* ---- the vendor interface ---- */
+#undef EXPORT
+#define EXPORT
+CALL(vendor_set_option, (const char *name, const char *value), module_set_option(name, value))
+SLOT_CALL(vendor_get_device_info, (CK_SLOT_ID slotID, CK_OPENUKEY_DEVICE_INFO *pInfo), slot_get_device_info(call.module, call.slot, pInfo))
+SESSION_CALL(vendor_retire_key, NEED_RW, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey), object_retire_key(call.session, hKey))
+/* clang-format on */

@@ -1,0 +1,251 @@
+/* New keys: pairs generated on the card, encryption pairs out of an envelope. */
+#include "module/cryptoki/errors.h"
+#include "module/cryptoki/operation_rules.h"
+#include "module/cryptoki/templates.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t sm2_curve_oid[] = {0x06, 0x08, 0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D};
+static const uint8_t exponent_65537[] = {0x01, 0x00, 0x01};
+
+enum { SUFFIX_ROOM = 8 };
+
+/* What a template for a key of this class may demand; other usages are not refused, and not granted either. */
+static CK_RV check_key_template(struct template t, CK_OBJECT_CLASS class, enum key_family family) {
+    CK_RV rv = template_check(t);
+    if (rv == CKR_OK) {
+        rv = template_requires_ulong(t, CKA_CLASS, class);
+    }
+    if (rv == CKR_OK) {
+        rv = template_requires_bool(t, CKA_TOKEN, true);
+    }
+    CK_ULONG type = family == FAMILY_RSA ? CKK_RSA : CKK_SM2;
+    CK_ULONG given = type;
+    if (rv == CKR_OK) {
+        rv = template_ulong(t, CKA_KEY_TYPE, type, &given);
+    }
+    if (rv == CKR_OK && given != type && !(family == FAMILY_SM2 && given == CKK_EC)) {
+        rv = CKR_TEMPLATE_INCONSISTENT;
+    }
+    if (rv == CKR_OK && class == CKO_PRIVATE_KEY) {
+        rv = template_requires_bool(t, CKA_PRIVATE, true);
+        rv = rv == CKR_OK ? template_requires_bool(t, CKA_SENSITIVE, true) : rv;
+        rv = rv == CKR_OK ? template_requires_bool(t, CKA_EXTRACTABLE, false) : rv;
+    }
+    return rv;
+}
+
+static CK_RV check_public_parameters(struct template t, enum key_family family) {
+    if (family == FAMILY_SM2) {
+        return template_requires(t, CKA_EC_PARAMS, sm2_curve_oid, sizeof(sm2_curve_oid)) == CKR_OK
+                   ? CKR_OK
+                   : CKR_CURVE_NOT_SUPPORTED;
+    }
+    CK_ULONG bits;
+    CK_RV rv = template_ulong(t, CKA_MODULUS_BITS, 0, &bits);
+    if (rv != CKR_OK || bits == 0) {
+        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCOMPLETE;
+    }
+    if (bits != 8 * RSA2048_SIZE) {
+        return CKR_KEY_SIZE_RANGE;
+    }
+    return template_requires(t, CKA_PUBLIC_EXPONENT, exponent_65537, sizeof(exponent_65537)) ==
+                   CKR_OK
+               ? CKR_OK
+               : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
+/* CKA_ID of either template; CKR_TEMPLATE_INCONSISTENT if they differ. */
+static CK_RV common_id(struct template public_template, struct template private_template,
+                       const CK_ATTRIBUTE **out) {
+    const CK_ATTRIBUTE *id = template_find(private_template, CKA_ID);
+    const CK_ATTRIBUTE *other = template_find(public_template, CKA_ID);
+    if (id == NULL || id->ulValueLen == 0) {
+        id = other;
+        other = NULL;
+    }
+    *out = id != NULL && id->ulValueLen > 0 ? id : NULL;
+    if (*out == NULL) {
+        return CKR_OK;
+    }
+    if ((*out)->ulValueLen > ATTRIBUTE_ID_MAX) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    if (other != NULL && other->ulValueLen > 0 &&
+        (other->ulValueLen != id->ulValueLen ||
+         memcmp(other->pValue, id->pValue, id->ulValueLen) != 0)) {
+        return CKR_TEMPLATE_INCONSISTENT;
+    }
+    return CKR_OK;
+}
+
+static bool container_exists(const struct token_object *keys, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(keys[i].key->key.container, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name for the new container: the label, shortened so that a number fits when it is taken; else a random one. */
+static CK_RV container_name(struct session *session, const char *label,
+                            char out[TOKEN_CONTAINER_MAX + 1]) {
+    struct token_object *keys;
+    size_t count;
+    uint8_t random[4];
+    CK_RV rv = rv_from_token(
+        token_objects_list(session_token(session), OBJECT_PRIVATE_KEY, &keys, &count));
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    if (label[0] != '\0') {
+        snprintf(out, TOKEN_CONTAINER_MAX + 1, "%s", label);
+    } else if (RAND_bytes_ex(session->module->libctx, random, sizeof(random), 0) == 1) {
+        snprintf(out, TOKEN_CONTAINER_MAX + 1, "openukey-%02x%02x%02x%02x", random[0], random[1],
+                 random[2], random[3]);
+    } else {
+        rv = CKR_FUNCTION_FAILED;
+    }
+    size_t stem = strlen(out);
+    if (stem > TOKEN_CONTAINER_MAX - SUFFIX_ROOM) {
+        stem = TOKEN_CONTAINER_MAX - SUFFIX_ROOM;
+        while (stem > 0 && ((unsigned char)out[stem] & 0xC0) == 0x80) {
+            stem--;
+        }
+    }
+    for (unsigned n = 2; rv == CKR_OK && container_exists(keys, count, out); n++) {
+        snprintf(out + stem, TOKEN_CONTAINER_MAX + 1 - stem, "-%u", n);
+    }
+    free(keys);
+    return rv;
+}
+
+/* The template's id and label, where they differ from the defaults. */
+static CK_RV give_attributes(struct session *session, struct key_entry *entry,
+                             const CK_ATTRIBUTE *id, const char *label) {
+    const struct attribute_record *a = &entry->attributes;
+    bool new_id =
+        id != NULL && (id->ulValueLen != a->id_len || memcmp(id->pValue, a->id, a->id_len) != 0);
+    bool new_label = label[0] != '\0' && strcmp(label, a->label) != 0;
+    if (!new_id && !new_label) {
+        return CKR_OK;
+    }
+    return rv_from_token(
+        token_objects_set_attributes(session_token(session), entry, new_id ? id->pValue : NULL,
+                                     new_id ? id->ulValueLen : 0, new_label ? label : NULL));
+}
+
+CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR given,
+                        CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
+                        CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
+                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key) {
+    struct token *token = session_token(session);
+    const struct template public_template = {public_attributes, public_count};
+    const struct template private_template = {private_attributes, private_count};
+    const struct mechanism *mechanism;
+    struct mechanism_parameters parameters;
+    if (public_key == NULL || private_key == NULL) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    *public_key = CK_INVALID_HANDLE;
+    *private_key = CK_INVALID_HANDLE;
+    CK_RV rv = mechanism_for(given, CKF_GENERATE_KEY_PAIR, &mechanism, &parameters);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    const CK_ATTRIBUTE *id = NULL;
+    rv = check_key_template(public_template, CKO_PUBLIC_KEY, mechanism->family);
+    rv = rv == CKR_OK ? check_key_template(private_template, CKO_PRIVATE_KEY, mechanism->family)
+                      : rv;
+    rv = rv == CKR_OK ? check_public_parameters(public_template, mechanism->family) : rv;
+    rv = rv == CKR_OK ? common_id(public_template, private_template, &id) : rv;
+    if (rv == CKR_OK && token->login != NORMAL_USER) {
+        rv = CKR_USER_NOT_LOGGED_IN;
+    }
+    char label[ATTRIBUTE_LABEL_MAX + 1] = "", container[TOKEN_CONTAINER_MAX + 1] = "";
+    if (rv == CKR_OK) {
+        if (!template_text(private_template, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX)) {
+            template_text(public_template, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX);
+        }
+        rv = container_name(session, label, container);
+    }
+    if (rv == CKR_OK) {
+        enum token_algorithm algorithm =
+            mechanism->family == FAMILY_RSA ? ALGORITHM_RSA : ALGORITHM_SM2;
+        rv = rv_from_token(token_generate_key(token, container, algorithm));
+        rv = rv == CKR_FUNCTION_NOT_SUPPORTED ? CKR_MECHANISM_INVALID : rv;
+        token_objects_changed(token, container);
+    }
+    struct key_entry *entry = NULL;
+    if (rv == CKR_OK) {
+        rv = rv_from_token(token_objects_find_key(token, container, USAGE_SIGN, &entry));
+    }
+    if (rv == CKR_OK) {
+        rv = give_attributes(session, entry, id, label);
+    }
+    if (rv == CKR_OK) {
+        *public_key = entry->public_handle;
+        *private_key = entry->private_handle;
+    }
+    return rv;
+}
+
+CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HANDLE unwrapping_key,
+                 CK_BYTE_PTR wrapped, CK_ULONG wrapped_len, CK_ATTRIBUTE_PTR attributes,
+                 CK_ULONG count, CK_OBJECT_HANDLE_PTR out) {
+    struct token *token = session_token(session);
+    const struct template t = {attributes, count};
+    const struct mechanism *mechanism;
+    struct mechanism_parameters parameters;
+    struct key_entry *entry = NULL;
+    struct sm2_envelope envelope;
+    if (out == NULL || wrapped == NULL) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    *out = CK_INVALID_HANDLE;
+    CK_RV rv = mechanism_for(given, CKF_UNWRAP, &mechanism, &parameters);
+    if (rv == CKR_OK) {
+        rv = check_key_template(t, CKO_PRIVATE_KEY, FAMILY_SM2);
+    }
+    if (rv == CKR_OK) {
+        rv = rv_from_token(token_enter(token));
+    }
+    if (rv == CKR_OK) {
+        rv = operation_key(session, mechanism, unwrapping_key, OBJECT_PRIVATE_KEY, CKA_UNWRAP,
+                           &entry);
+        rv = rv == CKR_KEY_HANDLE_INVALID      ? CKR_UNWRAPPING_KEY_HANDLE_INVALID
+             : rv == CKR_KEY_TYPE_INCONSISTENT ? CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT
+                                               : rv;
+    }
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    char container[TOKEN_CONTAINER_MAX + 1];
+    strcpy(container, entry->key.container);
+    if (sm2_envelope_parse(session->module->libctx, wrapped, wrapped_len, &envelope) !=
+        FORMATS_OK) {
+        return CKR_WRAPPED_KEY_INVALID;
+    }
+    rv = rv_from_token(token_import_envelope(token, container, &envelope));
+    if (rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_DATA_INVALID) {
+        return CKR_WRAPPED_KEY_INVALID;
+    }
+    token_objects_changed(token, container);
+    if (rv == CKR_OK) {
+        rv = rv_from_token(token_objects_find_key(token, container, USAGE_ENC, &entry));
+    }
+    if (rv == CKR_OK) {
+        char label[ATTRIBUTE_LABEL_MAX + 1];
+        template_text(t, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX);
+        const CK_ATTRIBUTE *id = template_find(t, CKA_ID);
+        rv = give_attributes(session, entry, id != NULL && id->ulValueLen > 0 ? id : NULL, label);
+    }
+    if (rv == CKR_OK) {
+        *out = entry->private_handle;
+    }
+    return rv;
+}

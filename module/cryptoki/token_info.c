@@ -1,0 +1,108 @@
+/* What C_GetTokenInfo and the vendor interface's GetDeviceInfo tell of a token. */
+#include "module/cryptoki/errors.h"
+#include "module/cryptoki/sessions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static CK_FLAGS pin_flags(const struct token_pin *pin, CK_FLAGS low, CK_FLAGS final,
+                          CK_FLAGS locked, CK_FLAGS change) {
+    CK_FLAGS flags = pin->is_default ? change : 0;
+    if (pin->left == 0) {
+        return flags | locked;
+    }
+    if (pin->left < pin->max) {
+        flags |= low;
+    }
+    return pin->left == 1 ? flags | final : flags;
+}
+
+static CK_RV read_token(struct module *module, struct slot *slot, struct token **token,
+                        struct token_pins *pins) {
+    *pins = (struct token_pins){.user = {0}};
+    CK_RV rv = slot_token(module, slot, token);
+    if (rv == CKR_OK) {
+        rv = rv_from_token(token_read_facts(*token));
+    }
+    if (rv == CKR_OK && (*token)->facts.initialized) {
+        rv = rv_from_token(token_read_pins(*token, pins));
+    }
+    return rv;
+}
+
+CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INFO_PTR info) {
+    struct token *token;
+    struct token_pins pins;
+    if (info == NULL) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    CK_RV rv = read_token(module, slot, &token, &pins);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    const struct token_facts *facts = &token->facts;
+    *info = (CK_TOKEN_INFO){
+        .flags = CKF_RNG | CKF_LOGIN_REQUIRED,
+        .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
+        .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,
+        .ulMaxPinLen = facts->pin_max,
+        .ulMinPinLen = facts->pin_min,
+        .ulTotalPublicMemory = facts->total_space,
+        .ulFreePublicMemory = facts->free_space,
+        .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .hardwareVersion = {facts->hardware[0], facts->hardware[1]},
+        .firmwareVersion = {facts->firmware[0], facts->firmware[1]},
+    };
+    if (facts->initialized) {
+        info->flags |= CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+        info->flags |= pin_flags(&pins.user, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
+                                 CKF_USER_PIN_LOCKED, CKF_USER_PIN_TO_BE_CHANGED);
+        info->flags |= pin_flags(&pins.so, CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY,
+                                 CKF_SO_PIN_LOCKED, CKF_SO_PIN_TO_BE_CHANGED);
+    }
+    sessions_count(module, slot, &info->ulSessionCount, &info->ulRwSessionCount);
+    pad_text(info->label, sizeof(info->label), facts->label);
+    pad_text(info->manufacturerID, sizeof(info->manufacturerID), facts->manufacturer);
+    pad_text(info->model, sizeof(info->model), facts->model);
+    size_t len = strlen(facts->serial);
+    size_t skip = len > sizeof(info->serialNumber) ? len - sizeof(info->serialNumber) : 0;
+    pad_text(info->serialNumber, sizeof(info->serialNumber), facts->serial + skip);
+    memset(info->utcTime, ' ', sizeof(info->utcTime));
+    return CKR_OK;
+}
+
+CK_RV slot_get_device_info(struct module *module, struct slot *slot,
+                           CK_OPENUKEY_DEVICE_INFO *info) {
+    struct token *token;
+    struct token_pins pins;
+    if (info == NULL) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    CK_RV rv = read_token(module, slot, &token, &pins);
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    const struct token_facts *facts = &token->facts;
+    bool initialized = facts->initialized;
+    *info = (CK_OPENUKEY_DEVICE_INFO){
+        .hardwareVersion = {facts->hardware[0], facts->hardware[1]},
+        .firmwareVersion = {facts->firmware[0], facts->firmware[1]},
+        .changeCounter = facts->change_counter,
+        .userTries = initialized ? pins.user.left : CK_UNAVAILABLE_INFORMATION,
+        .userMax = initialized ? pins.user.max : CK_UNAVAILABLE_INFORMATION,
+        .adminTries = initialized ? pins.so.left : CK_UNAVAILABLE_INFORMATION,
+        .adminMax = initialized ? pins.so.max : CK_UNAVAILABLE_INFORMATION,
+        .userPinDefault = pins.user.is_default ? CK_TRUE : CK_FALSE,
+        .flags =
+            (initialized ? CKF_OPENUKEY_INITIALIZED : 0) |
+            (facts->has_vendor_ins ? CKF_OPENUKEY_VENDOR_INS : 0) |
+            (strcmp(slot->transport->ops->name, "simulator") == 0 ? CKF_OPENUKEY_SIMULATED : 0),
+    };
+    snprintf(info->serial, sizeof(info->serial), "%s", facts->serial);
+    snprintf(info->manufacturer, sizeof(info->manufacturer), "%s", facts->manufacturer);
+    snprintf(info->issuer, sizeof(info->issuer), "%s", facts->issuer);
+    snprintf(info->label, sizeof(info->label), "%s", facts->label);
+    snprintf(info->readerName, sizeof(info->readerName), "%s", slot->reader);
+    return CKR_OK;
+}

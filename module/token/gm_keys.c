@@ -1,0 +1,284 @@
+/* The GM driver's containers: their key pairs and certificates. */
+#include "module/token/gm_internal.h"
+
+#include "module/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SM2_BITS = 256, RSA_BITS = 2048, ENVELOPE_VERSION = 1 };
+
+struct gm_container_info {
+    uint8_t type;
+    uint32_t sign_bits, enc_bits;
+    bool sign_certificate, enc_certificate;
+};
+
+static enum token_error container_info(struct token *token, const char *name,
+                                       struct gm_container_info *info) {
+    struct gm_data data;
+    gm_data_start(&data, token);
+    wire_put_bytes(&data.w, gm_of(token)->application, GM_ID_SIZE);
+    wire_put_bytes(&data.w, name, strlen(name));
+    enum token_error err = gm_send(token, INS_GET_CONTAINER_INFO, 0, 0, &data, 11);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct wire_reader r = gm_response(token);
+    info->type = wire_u8(&r);
+    info->sign_bits = wire_u32(&r);
+    info->enc_bits = wire_u32(&r);
+    info->sign_certificate = wire_u8(&r) != 0;
+    info->enc_certificate = wire_u8(&r) != 0;
+    if (!wire_ended(&r) || info->type > GM_CONTAINER_ECC) {
+        return TOKEN_DEVICE;
+    }
+    return TOKEN_OK;
+}
+
+/* The names of all containers, NUL separated, an empty one at the end. The caller frees it. */
+static enum token_error container_names(struct token *token, char **out) {
+    *out = NULL;
+    enum token_error err = gm_application(token);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct gm_data data;
+    gm_data_start(&data, token);
+    wire_put_bytes(&data.w, gm_of(token)->application, GM_ID_SIZE);
+    err = gm_send(token, INS_ENUM_CONTAINER, 0, 0, &data, APDU_MAX_DATA);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct wire_reader r = gm_response(token);
+    char *names = calloc(1, r.len + 2);
+    if (names == NULL) {
+        return TOKEN_MEMORY;
+    }
+    bool bad = false;
+    char name[GM_CONTAINER_NAME_MAX + 1];
+    for (char *to = names; gm_next_name(&r, name, GM_CONTAINER_NAME_MAX, &bad) != NULL;
+         to += strlen(to) + 1) {
+        strcpy(to, name);
+    }
+    if (bad) {
+        free(names);
+        return TOKEN_DEVICE;
+    }
+    *out = names;
+    return TOKEN_OK;
+}
+
+static enum token_error add_key(struct token_key_list *list, const char *container,
+                                const struct gm_container_info *info, enum token_usage usage) {
+    uint32_t bits = usage == USAGE_SIGN ? info->sign_bits : info->enc_bits;
+    if (bits == 0 || info->type == GM_CONTAINER_EMPTY) {
+        return TOKEN_OK;
+    }
+    struct token_key *items = realloc(list->items, (list->count + 1) * sizeof(*items));
+    if (items == NULL) {
+        return TOKEN_MEMORY;
+    }
+    list->items = items;
+    struct token_key *key = &items[list->count++];
+    *key = (struct token_key){
+        .usage = usage,
+        .algorithm = info->type == GM_CONTAINER_RSA ? ALGORITHM_RSA : ALGORITHM_SM2,
+        .bits = bits,
+        .has_certificate = usage == USAGE_SIGN ? info->sign_certificate : info->enc_certificate,
+        .has_sibling = info->sign_bits != 0 && info->enc_bits != 0,
+    };
+    strcpy(key->container, container);
+    return TOKEN_OK;
+}
+
+enum token_error gm_list_keys(struct token *token, struct token_key_list *list) {
+    *list = (struct token_key_list){NULL, 0};
+    char *names;
+    enum token_error err = container_names(token, &names);
+    for (const char *name = names; err == TOKEN_OK && *name != '\0'; name += strlen(name) + 1) {
+        struct gm_container_info info;
+        err = container_info(token, name, &info);
+        if (err == TOKEN_OK) {
+            err = add_key(list, name, &info, USAGE_SIGN);
+        }
+        if (err == TOKEN_OK) {
+            err = add_key(list, name, &info, USAGE_ENC);
+        }
+    }
+    free(names);
+    if (err != TOKEN_OK) {
+        free(list->items);
+        *list = (struct token_key_list){NULL, 0};
+    }
+    return err;
+}
+
+/* Four bytes that makers write in either order; an RSA exponent is odd, which tells. */
+static uint32_t read_exponent(const uint8_t e[4]) {
+    uint32_t big = (uint32_t)e[0] << 24 | (uint32_t)e[1] << 16 | (uint32_t)e[2] << 8 | e[3];
+    uint32_t little = (uint32_t)e[3] << 24 | (uint32_t)e[2] << 16 | (uint32_t)e[1] << 8 | e[0];
+    return (big & 1) != 0 && ((little & 1) == 0 || big <= little) ? big : little;
+}
+
+enum token_error gm_read_public_key(struct token *token, const struct token_key *key,
+                                    struct token_public_key *out) {
+    *out = (struct token_public_key){.algorithm = key->algorithm};
+    struct gm_data data;
+    enum token_error err = gm_container(token, key->container, &data);
+    if (err == TOKEN_OK) {
+        err = gm_send(token, INS_EXPORT_PUBLIC_KEY, key->usage == USAGE_SIGN, 0, &data,
+                      APDU_MAX_DATA);
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct wire_reader r = gm_response(token);
+    if (key->algorithm == ALGORITHM_SM2) {
+        uint32_t bits = wire_u32(&r);
+        wire_bytes(&r, out->point.x, SM2_COORD_SIZE);
+        wire_bytes(&r, out->point.y, SM2_COORD_SIZE);
+        return wire_ended(&r) && bits == SM2_BITS ? TOKEN_OK : TOKEN_DEVICE;
+    }
+    uint8_t exponent[4];
+    out->modulus_len = wire_u16(&r) / 8;
+    wire_bytes(&r, exponent, sizeof(exponent));
+    out->exponent = read_exponent(exponent);
+    if (out->modulus_len != RSA2048_SIZE) {
+        return TOKEN_DEVICE;
+    }
+    wire_bytes(&r, out->modulus, out->modulus_len);
+    return wire_ended(&r) && (out->modulus[0] & 0x80) != 0 && out->exponent >= 3 ? TOKEN_OK
+                                                                                 : TOKEN_DEVICE;
+}
+
+enum token_error gm_read_certificate(struct token *token, const struct token_key *key,
+                                     struct octets *out) {
+    *out = (struct octets){NULL, 0};
+    struct gm_data data;
+    enum token_error err = gm_container(token, key->container, &data);
+    if (err == TOKEN_OK) {
+        err = gm_send(token, INS_EXPORT_CERTIFICATE, key->usage == USAGE_SIGN, 0, &data,
+                      APDU_MAX_DATA);
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct wire_reader r = gm_response(token);
+    uint32_t len = wire_u32(&r);
+    const uint8_t *der = len > 0 ? wire_view(&r, len) : NULL;
+    if (der == NULL || !wire_ended(&r)) {
+        return TOKEN_DEVICE;
+    }
+    return octets_copy(out, der, len) == FORMATS_OK ? TOKEN_OK : TOKEN_MEMORY;
+}
+
+enum token_error gm_write_certificate(struct token *token, const struct token_key *key,
+                                      const uint8_t *der, size_t len) {
+    struct gm_data data;
+    enum token_error err = gm_container(token, key->container, &data);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    wire_put_u8(&data.w, key->usage == USAGE_SIGN ? GM_KEY_SIGN : GM_KEY_ENC);
+    wire_put_u32(&data.w, (uint32_t)len);
+    wire_put_bytes(&data.w, der, len);
+    return gm_send(token, INS_IMPORT_CERTIFICATE, 0, 0, &data, 0);
+}
+
+enum token_error gm_delete_container(struct token *token, const char *container) {
+    enum token_error err = gm_application(token);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    gm_forget_container(token, container);
+    struct gm_data data;
+    gm_data_start(&data, token);
+    wire_put_bytes(&data.w, gm_of(token)->application, GM_ID_SIZE);
+    wire_put_bytes(&data.w, container, strlen(container));
+    return gm_send(token, INS_DELETE_CONTAINER, 0, 0, &data, 0);
+}
+
+/* What a generation cut short by power loss leaves behind takes one of the few places on the card. */
+static enum token_error remove_empty_containers(struct token *token) {
+    char *names;
+    enum token_error err = container_names(token, &names);
+    for (const char *name = names; err == TOKEN_OK && *name != '\0'; name += strlen(name) + 1) {
+        struct gm_container_info info;
+        err = container_info(token, name, &info);
+        if (err == TOKEN_OK && info.sign_bits == 0 && info.enc_bits == 0) {
+            log_info("removing empty container %s", name);
+            err = gm_delete_container(token, name);
+        }
+    }
+    free(names);
+    return err;
+}
+
+enum token_error gm_generate_key(struct token *token, const char *container,
+                                 enum token_algorithm algorithm) {
+    size_t len = strlen(container);
+    if (len == 0 || len > GM_CONTAINER_NAME_MAX) {
+        return TOKEN_ARGUMENT;
+    }
+    enum token_error err = remove_empty_containers(token);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct gm_data data;
+    gm_data_start(&data, token);
+    wire_put_bytes(&data.w, gm_of(token)->application, GM_ID_SIZE);
+    wire_put_bytes(&data.w, container, len);
+    err = gm_send(token, INS_CREATE_CONTAINER, 0, 0, &data, GM_ID_SIZE);
+    if (err == TOKEN_OK && token->card.response_len != GM_ID_SIZE) {
+        err = TOKEN_DEVICE;
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    gm_remember_container(token, container, token->card.response);
+    err = gm_container(token, container, &data);
+    if (err == TOKEN_OK && algorithm == ALGORITHM_SM2) {
+        wire_put_u32(&data.w, SM2_BITS);
+        err = gm_send(token, INS_GEN_ECC_KEY_PAIR, 0, 0, &data, 2 * SM2_COORD_SIZE);
+    } else if (err == TOKEN_OK) {
+        wire_put_u16(&data.w, RSA_BITS);
+        err = gm_send(token, INS_GEN_RSA_KEY_PAIR, 0, 0, &data, RSA2048_SIZE + 4);
+    }
+    if (err != TOKEN_OK && err != TOKEN_REMOVED && err != TOKEN_TIMEOUT) {
+        gm_delete_container(token, container);
+    }
+    return err;
+}
+
+enum token_error gm_import_envelope(struct token *token, const char *container,
+                                    const struct sm2_envelope *envelope) {
+    struct gm_data data;
+    enum token_error err = gm_container(token, container, &data);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    wire_put_u32(&data.w, ENVELOPE_VERSION);
+    wire_put_u32(&data.w, envelope->sym_alg);
+    wire_put_u32(&data.w, SM2_BITS);
+    wire_put_bytes(&data.w, envelope->c1.x, SM2_COORD_SIZE);
+    wire_put_bytes(&data.w, envelope->c1.y, SM2_COORD_SIZE);
+    wire_put_bytes(&data.w, envelope->c3, sizeof(envelope->c3));
+    wire_put_u32(&data.w, sizeof(envelope->cipher));
+    wire_put_bytes(&data.w, envelope->cipher, sizeof(envelope->cipher));
+    wire_put_u32(&data.w, SM2_BITS);
+    wire_put_bytes(&data.w, envelope->public_key.x, SM2_COORD_SIZE);
+    wire_put_bytes(&data.w, envelope->public_key.y, SM2_COORD_SIZE);
+    wire_put_u32(&data.w, sizeof(envelope->encrypted_private));
+    wire_put_bytes(&data.w, envelope->encrypted_private, sizeof(envelope->encrypted_private));
+    return gm_send(token, INS_IMPORT_ECC_KEY_PAIR, 0, 0, &data, 0);
+}
+
+enum token_error gm_retire_signing_key(struct token *token, const char *container) {
+    struct gm_data data;
+    if (!token->facts.has_vendor_ins) {
+        return TOKEN_UNSUPPORTED;
+    }
+    enum token_error err = gm_container(token, container, &data);
+    return err != TOKEN_OK ? err : gm_send(token, INS_VENDOR_RETIRE_SIGNING_KEY, 0, 0, &data, 0);
+}

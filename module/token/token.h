@@ -1,0 +1,100 @@
+/* A token in a slot, from its insertion to its removal: its card, driver, login, transactions and objects.
+ *
+ * One thread at a time. Functions that talk to the card begin a transaction when none is open; it stays open, so that a
+ * call's commands are never mixed with another program's, until token_leave().
+ *
+ * Login survives what other programs do: after a foreign reset or logout the PIN, kept here while logged in, is given
+ * to the card again, once, and never when only one try is left. */
+#ifndef OPENUKEY_TOKEN_TOKEN_H
+#define OPENUKEY_TOKEN_TOKEN_H
+
+#include "module/token/driver.h"
+
+#include <openssl/types.h>
+
+struct token_object_list;
+
+struct token {
+    struct card card;
+    const struct token_driver *driver;
+    void *driver_state;
+    OSSL_LIB_CTX *libctx; /* the module's */
+    struct token_facts facts;
+
+    enum token_user
+        login; /* of this process; the card's own state may be less, never counts as more */
+    uint8_t pin[GM_PIN_MAX];
+    size_t pin_len;
+
+    struct token_pins pins;
+    bool pins_known;
+
+    bool in_transaction;
+    bool must_relogin; /* the card forgot our login */
+    bool removed;
+
+    struct token_object_list *objects;
+};
+
+/* Recognises the card behind a new connection, which the token owns from now on, also on failure.
+ * A card without application is a token too (facts.initialized false). *out is the caller's (token_free). */
+enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
+                            struct token **out);
+
+/* Logs out on the card if logged in, ends the transaction and the connection, cleanses. */
+void token_free(struct token *token);
+
+/* Begins a transaction if none is open and learns what happened since the last one. */
+enum token_error token_enter(struct token *token);
+/* Ends the transaction if one is open. */
+void token_leave(struct token *token);
+
+/* Facts that may change (space, counter), read anew. */
+enum token_error token_read_facts(struct token *token);
+enum token_error token_read_pins(struct token *token, struct token_pins *pins);
+
+enum token_error token_login(struct token *token, enum token_user user, const uint8_t *pin,
+                             size_t len);
+/* Forgets the PIN first, then tells the card. */
+enum token_error token_logout(struct token *token);
+enum token_error token_change_pin(struct token *token, enum token_user user, const uint8_t *old_pin,
+                                  size_t old_len, const uint8_t *new_pin, size_t new_len);
+/* Needs the security officer's login. */
+enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pin, size_t new_len);
+enum token_error token_initialize(struct token *token, const uint8_t *so_pin, size_t so_len,
+                                  const char *label);
+
+/* The driver's functions of the same names, healed: if the card lost our login or open names, once more after
+ * restoring them. */
+enum token_error token_list_keys(struct token *token, struct token_key_list *list);
+enum token_error token_read_public_key(struct token *token, const struct token_key *key,
+                                       struct token_public_key *out);
+enum token_error token_read_certificate(struct token *token, const struct token_key *key,
+                                        struct octets *out);
+enum token_error token_write_certificate(struct token *token, const struct token_key *key,
+                                         const uint8_t *der, size_t len);
+enum token_error token_generate_key(struct token *token, const char *container,
+                                    enum token_algorithm algorithm);
+enum token_error token_import_envelope(struct token *token, const char *container,
+                                       const struct sm2_envelope *envelope);
+enum token_error token_delete_container(struct token *token, const char *container);
+enum token_error token_retire_signing_key(struct token *token, const char *container);
+enum token_error token_private_operation(struct token *token, const struct token_key *key,
+                                         enum private_operation operation, const uint8_t *in,
+                                         size_t in_len, uint8_t *out, size_t out_size,
+                                         size_t *out_len);
+enum token_error token_list_files(struct token *token, struct token_file_list *list);
+enum token_error token_read_file(struct token *token, const struct token_file *file,
+                                 struct octets *out);
+/* A file by its name; TOKEN_NOT_FOUND when there is none. */
+enum token_error token_read_named_file(struct token *token, const char *name,
+                                       struct token_file *file, struct octets *out);
+/* Creates with exactly this size and writes; a file that could not be written whole is deleted again. */
+enum token_error token_create_file(struct token *token, const struct token_file *file,
+                                   const uint8_t *data, size_t len);
+enum token_error token_write_file(struct token *token, const char *name, const uint8_t *data,
+                                  size_t len);
+enum token_error token_delete_file(struct token *token, const char *name);
+enum token_error token_random(struct token *token, uint8_t *out, size_t len);
+
+#endif

@@ -1,0 +1,482 @@
+/* The objects on a token: listing, handles, values read once, the attribute file. */
+#include "module/token/token_objects.h"
+
+#include "module/log.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct token_object_list {
+    struct key_entry **keys;
+    size_t key_count;
+    struct file_entry **files;
+    size_t file_count;
+    bool keys_listed, files_listed; /* and still so */
+    bool has_attribute_file;
+    unsigned long next_handle;
+};
+
+struct token_object_list *token_objects_new(void) {
+    struct token_object_list *objects = calloc(1, sizeof(*objects));
+    if (objects != NULL) {
+        objects->next_handle = 1;
+    }
+    return objects;
+}
+
+static void drop_key_values(struct key_entry *entry) {
+    entry->public_key_known = false;
+    entry->certificate_known = false;
+    octets_free(&entry->certificate);
+}
+
+static void drop_file_value(struct file_entry *entry) {
+    entry->value_known = false;
+    octets_free(&entry->value);
+}
+
+static void free_key(struct key_entry *entry) {
+    if (entry != NULL) {
+        drop_key_values(entry);
+        free(entry);
+    }
+}
+
+static void free_file(struct file_entry *entry) {
+    if (entry != NULL) {
+        drop_file_value(entry);
+        free(entry);
+    }
+}
+
+void token_objects_free(struct token_object_list *objects) {
+    if (objects == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < objects->key_count; i++) {
+        free_key(objects->keys[i]);
+    }
+    for (size_t i = 0; i < objects->file_count; i++) {
+        free_file(objects->files[i]);
+    }
+    free(objects->keys);
+    free(objects->files);
+    free(objects);
+}
+
+void token_objects_outdate(struct token_object_list *objects) {
+    for (size_t i = 0; i < objects->key_count; i++) {
+        drop_key_values(objects->keys[i]);
+    }
+    for (size_t i = 0; i < objects->file_count; i++) {
+        drop_file_value(objects->files[i]);
+    }
+    objects->keys_listed = false;
+    objects->files_listed = false;
+}
+
+void token_objects_changed(struct token *token, const char *container) {
+    struct token_object_list *objects = token->objects;
+    for (size_t i = 0; i < objects->key_count; i++) {
+        if (container != NULL && strcmp(objects->keys[i]->key.container, container) == 0) {
+            drop_key_values(objects->keys[i]);
+        }
+    }
+    objects->keys_listed = false;
+}
+
+void token_objects_files_changed(struct token *token) {
+    token->objects->files_listed = false;
+}
+
+/* ---- keys ---- */
+
+/* The entry that already stands for this pair, taken out of the old list; else a new one. */
+static struct key_entry *take_key(struct token_object_list *objects, const struct token_key *key) {
+    for (size_t i = 0; i < objects->key_count; i++) {
+        struct key_entry *entry = objects->keys[i];
+        if (entry != NULL && entry->key.usage == key->usage &&
+            entry->key.algorithm == key->algorithm &&
+            strcmp(entry->key.container, key->container) == 0) {
+            objects->keys[i] = NULL;
+            return entry;
+        }
+    }
+    struct key_entry *entry = calloc(1, sizeof(*entry));
+    if (entry != NULL) {
+        entry->private_handle = objects->next_handle++;
+        entry->public_handle = objects->next_handle++;
+    }
+    return entry;
+}
+
+static enum token_error default_attributes(struct token *token, struct key_entry *entry) {
+    struct attribute_record *a = &entry->attributes;
+    *a = (struct attribute_record){.usage = entry->key.usage, .id_len = 20};
+    strcpy(a->container, entry->key.container);
+    _Static_assert(sizeof(a->label) >= sizeof(a->container), "a container name is a label");
+    strcpy(a->label, entry->key.container);
+    return attribute_default_id(token->libctx, a->container, a->usage, a->id);
+}
+
+static void apply_record(struct token_object_list *objects, const struct attribute_record *record) {
+    for (size_t i = 0; i < objects->key_count; i++) {
+        struct attribute_record *a = &objects->keys[i]->attributes;
+        if (a->usage != record->usage || strcmp(a->container, record->container) != 0) {
+            continue;
+        }
+        if (record->has_id) {
+            a->has_id = true;
+            a->id_len = record->id_len;
+            memcpy(a->id, record->id, record->id_len);
+        }
+        if (record->has_label) {
+            a->has_label = true;
+            memcpy(a->label, record->label, sizeof(a->label));
+        }
+    }
+}
+
+static enum token_error load_attributes(struct token *token) {
+    struct token_object_list *objects = token->objects;
+    struct token_file file;
+    struct octets value;
+    enum token_error err = token_read_named_file(token, ATTRIBUTE_FILE_NAME, &file, &value);
+    objects->has_attribute_file = err == TOKEN_OK;
+    if (err == TOKEN_NOT_FOUND) {
+        return TOKEN_OK;
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct attribute_record record;
+    size_t at = 0;
+    while (attribute_records_next(value.data, value.len, &at, &record)) {
+        apply_record(objects, &record);
+    }
+    if (at == 0 && value.len > 0 && value.data[0] != 0) {
+        log_warn("file " ATTRIBUTE_FILE_NAME " makes no sense: default labels and ids");
+    }
+    octets_free(&value);
+    return TOKEN_OK;
+}
+
+/* Replaces the list by what the card has now. */
+static enum token_error adopt_keys(struct token *token, const struct token_key_list *list) {
+    struct token_object_list *objects = token->objects;
+    struct key_entry **keys = calloc(list->count + 1, sizeof(struct key_entry *));
+    enum token_error err = keys == NULL ? TOKEN_MEMORY : TOKEN_OK;
+    size_t count = 0;
+    for (size_t i = 0; err == TOKEN_OK && i < list->count; i++) {
+        struct key_entry *entry = take_key(objects, &list->items[i]);
+        if (entry == NULL) {
+            err = TOKEN_MEMORY;
+            break;
+        }
+        if (entry->key.has_certificate && !list->items[i].has_certificate) {
+            drop_key_values(entry);
+            entry->certificate_handle = 0;
+        }
+        entry->key = list->items[i];
+        if (entry->key.has_certificate && entry->certificate_handle == 0) {
+            entry->certificate_handle = objects->next_handle++;
+        }
+        keys[count++] = entry;
+        err = default_attributes(token, entry);
+    }
+    for (size_t i = 0; i < objects->key_count; i++) {
+        free_key(objects->keys[i]);
+    }
+    free(objects->keys);
+    objects->keys = keys;
+    objects->key_count = count;
+    return err;
+}
+
+static enum token_error want_keys(struct token *token) {
+    struct token_object_list *objects = token->objects;
+    if (objects->keys_listed) {
+        return TOKEN_OK;
+    }
+    struct token_key_list list;
+    enum token_error err = token_list_keys(token, &list);
+    if (err == TOKEN_BLANK) {
+        list = (struct token_key_list){NULL, 0};
+    } else if (err != TOKEN_OK) {
+        return err;
+    }
+    bool blank = err == TOKEN_BLANK;
+    err = adopt_keys(token, &list);
+    free(list.items);
+    if (err == TOKEN_OK && !blank) {
+        err = load_attributes(token);
+    }
+    objects->keys_listed = err == TOKEN_OK;
+    return err;
+}
+
+/* ---- files ---- */
+
+static enum token_error adopt_files(struct token_object_list *objects,
+                                    const struct token_file_list *list) {
+    struct file_entry **files = calloc(list->count + 1, sizeof(struct file_entry *));
+    if (files == NULL) {
+        return TOKEN_MEMORY;
+    }
+    enum token_error err = TOKEN_OK;
+    size_t count = 0;
+    for (size_t i = 0; err == TOKEN_OK && i < list->count; i++) {
+        if (strcmp(list->items[i].name, ATTRIBUTE_FILE_NAME) == 0) {
+            continue;
+        }
+        struct file_entry *entry = NULL;
+        for (size_t k = 0; k < objects->file_count && entry == NULL; k++) {
+            if (objects->files[k] != NULL &&
+                strcmp(objects->files[k]->file.name, list->items[i].name) == 0) {
+                entry = objects->files[k];
+                objects->files[k] = NULL;
+            }
+        }
+        if (entry == NULL) {
+            entry = calloc(1, sizeof(*entry));
+            if (entry == NULL) {
+                err = TOKEN_MEMORY;
+                break;
+            }
+            entry->handle = objects->next_handle++;
+        }
+        entry->file = list->items[i];
+        files[count++] = entry;
+    }
+    for (size_t i = 0; i < objects->file_count; i++) {
+        free_file(objects->files[i]);
+    }
+    free(objects->files);
+    objects->files = files;
+    objects->file_count = count;
+    return err;
+}
+
+static enum token_error want_files(struct token *token) {
+    struct token_object_list *objects = token->objects;
+    if (objects->files_listed) {
+        return TOKEN_OK;
+    }
+    struct token_file_list list = {NULL, 0};
+    enum token_error err = token_list_files(token, &list);
+    if (err == TOKEN_BLANK) {
+        err = TOKEN_OK;
+    }
+    if (err == TOKEN_OK) {
+        err = adopt_files(objects, &list);
+    }
+    free(list.items);
+    objects->files_listed = err == TOKEN_OK;
+    return err;
+}
+
+/* ---- objects ---- */
+
+static size_t key_objects(struct key_entry *entry, unsigned kinds, struct token_object *out) {
+    const struct token_object views[] = {
+        {OBJECT_PRIVATE_KEY, entry->private_handle, entry, NULL},
+        {OBJECT_PUBLIC_KEY, entry->public_handle, entry, NULL},
+        {OBJECT_CERTIFICATE, entry->certificate_handle, entry, NULL},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+        if ((kinds & views[i].kind) != 0 && views[i].handle != 0) {
+            out[count++] = views[i];
+        }
+    }
+    return count;
+}
+
+enum token_error token_objects_list(struct token *token, unsigned kinds, struct token_object **out,
+                                    size_t *count) {
+    struct token_object_list *objects = token->objects;
+    *out = NULL;
+    *count = 0;
+    enum token_error err =
+        token_enter(token); /* first, as it may find that what we know is outdated */
+    if (err == TOKEN_OK && (kinds & OBJECT_OF_KEY) != 0) {
+        err = want_keys(token);
+    }
+    if (err == TOKEN_OK && (kinds & OBJECT_DATA) != 0) {
+        err = want_files(token);
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    struct token_object *items =
+        calloc(3 * objects->key_count + objects->file_count + 1, sizeof(*items));
+    if (items == NULL) {
+        return TOKEN_MEMORY;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < objects->key_count; i++) {
+        n += key_objects(objects->keys[i], kinds, items + n);
+    }
+    for (size_t i = 0; (kinds & OBJECT_DATA) != 0 && i < objects->file_count; i++) {
+        items[n++] =
+            (struct token_object){OBJECT_DATA, objects->files[i]->handle, NULL, objects->files[i]};
+    }
+    *out = items;
+    *count = n;
+    return TOKEN_OK;
+}
+
+static bool look_up(struct token_object_list *objects, unsigned long handle,
+                    struct token_object *out) {
+    struct token_object views[3];
+    for (size_t i = 0; handle != 0 && i < objects->key_count; i++) {
+        size_t count = key_objects(objects->keys[i], OBJECT_OF_KEY, views);
+        for (size_t k = 0; k < count; k++) {
+            if (views[k].handle == handle) {
+                *out = views[k];
+                return true;
+            }
+        }
+    }
+    for (size_t i = 0; handle != 0 && i < objects->file_count; i++) {
+        if (objects->files[i]->handle == handle) {
+            *out = (struct token_object){OBJECT_DATA, handle, NULL, objects->files[i]};
+            return true;
+        }
+    }
+    return false;
+}
+
+enum token_error token_object_find(struct token *token, unsigned long handle,
+                                   struct token_object *out) {
+    *out = (struct token_object){.handle = 0};
+    if (token->removed) {
+        return TOKEN_REMOVED;
+    }
+    if (!look_up(token->objects, handle, out)) {
+        return TOKEN_NOT_FOUND;
+    }
+    bool outdated =
+        out->kind == OBJECT_DATA ? !token->objects->files_listed : !token->objects->keys_listed;
+    if (outdated) {
+        enum token_error err = out->kind == OBJECT_DATA ? want_files(token) : want_keys(token);
+        if (err != TOKEN_OK) {
+            return err;
+        }
+        return look_up(token->objects, handle, out) ? TOKEN_OK : TOKEN_NOT_FOUND;
+    }
+    return TOKEN_OK;
+}
+
+enum token_error token_objects_find_key(struct token *token, const char *container,
+                                        enum token_usage usage, struct key_entry **out) {
+    *out = NULL;
+    enum token_error err = want_keys(token);
+    for (size_t i = 0; err == TOKEN_OK && i < token->objects->key_count; i++) {
+        struct key_entry *entry = token->objects->keys[i];
+        if (entry->key.usage == usage && strcmp(entry->key.container, container) == 0) {
+            *out = entry;
+            return TOKEN_OK;
+        }
+    }
+    return err != TOKEN_OK ? err : TOKEN_NOT_FOUND;
+}
+
+/* ---- values ---- */
+
+enum token_error token_object_public_key(struct token *token, struct key_entry *entry,
+                                         const struct token_public_key **out) {
+    *out = NULL;
+    if (!entry->public_key_known) {
+        enum token_error err = token_read_public_key(token, &entry->key, &entry->public_key);
+        if (err != TOKEN_OK) {
+            return err;
+        }
+        entry->public_key_known = true;
+    }
+    *out = &entry->public_key;
+    return TOKEN_OK;
+}
+
+enum token_error token_object_certificate(struct token *token, struct key_entry *entry,
+                                          const struct octets **out) {
+    *out = NULL;
+    if (!entry->key.has_certificate) {
+        return TOKEN_NOT_FOUND;
+    }
+    if (!entry->certificate_known) {
+        enum token_error err = token_read_certificate(token, &entry->key, &entry->certificate);
+        if (err != TOKEN_OK) {
+            return err;
+        }
+        entry->certificate_known = true;
+    }
+    *out = &entry->certificate;
+    return TOKEN_OK;
+}
+
+enum token_error token_object_file_value(struct token *token, struct file_entry *entry,
+                                         const struct octets **out) {
+    *out = NULL;
+    if (!entry->value_known) {
+        enum token_error err = token_read_file(token, &entry->file, &entry->value);
+        if (err != TOKEN_OK) {
+            return err;
+        }
+        entry->value_known = true;
+    }
+    *out = &entry->value;
+    return TOKEN_OK;
+}
+
+/* ---- the attribute file ---- */
+
+static enum token_error save_attributes(struct token *token) {
+    struct token_object_list *objects = token->objects;
+    uint8_t bytes[ATTRIBUTE_FILE_SIZE];
+    struct wire_writer w = {.data = bytes, .size = sizeof(bytes), .order = BIG_ENDIAN_FIELDS};
+    attribute_records_start(&w);
+    for (size_t i = 0; i < objects->key_count; i++) {
+        const struct attribute_record *a = &objects->keys[i]->attributes;
+        if (a->has_id || a->has_label) {
+            attribute_records_add(&w, a);
+        }
+    }
+    attribute_records_end(&w);
+    if (w.failed) {
+        return TOKEN_NO_SPACE;
+    }
+    if (objects->has_attribute_file) {
+        return token_write_file(token, ATTRIBUTE_FILE_NAME, bytes, w.len);
+    }
+    const struct token_file file = {
+        .name = ATTRIBUTE_FILE_NAME, .size = ATTRIBUTE_FILE_SIZE, .is_private = false};
+    enum token_error err = token_create_file(token, &file, bytes, w.len);
+    objects->has_attribute_file = err == TOKEN_OK;
+    return err;
+}
+
+enum token_error token_objects_set_attributes(struct token *token, struct key_entry *entry,
+                                              const uint8_t *id, size_t id_len, const char *label) {
+    struct attribute_record *a = &entry->attributes;
+    if ((id != NULL && (id_len == 0 || id_len > sizeof(a->id))) ||
+        (label != NULL && strlen(label) > ATTRIBUTE_LABEL_MAX)) {
+        return TOKEN_ARGUMENT;
+    }
+    const struct attribute_record before = *a;
+    if (id != NULL) {
+        memcpy(a->id, id, id_len);
+        a->id_len = id_len;
+        a->has_id = true;
+    }
+    if (label != NULL) {
+        strcpy(a->label, label);
+        a->has_label = strcmp(label, a->container) != 0;
+    }
+    enum token_error err = save_attributes(token);
+    if (err != TOKEN_OK) {
+        *a = before;
+    }
+    return err;
+}

@@ -1,0 +1,83 @@
+/* What is on a token, as Cryptoki counts it: each key pair is a private key, a public key and perhaps a certificate;
+ * each file is a data object. Everything is read when asked for, and kept until the card says that it changed.
+ *
+ * Handles are never used twice in a token's life; an object keeps its handle as long as it is on the token. Pointers to
+ * entries stay good until the next call of this header for the same token. */
+#ifndef OPENUKEY_TOKEN_TOKEN_OBJECTS_H
+#define OPENUKEY_TOKEN_TOKEN_OBJECTS_H
+
+#include "module/token/attribute_records.h"
+#include "module/token/token.h"
+
+/* As bits, so that a set of kinds is a number. */
+enum object_kind {
+    OBJECT_PRIVATE_KEY = 1,
+    OBJECT_PUBLIC_KEY = 2,
+    OBJECT_CERTIFICATE = 4,
+    OBJECT_DATA = 8,
+    OBJECT_KEYS = OBJECT_PRIVATE_KEY | OBJECT_PUBLIC_KEY,
+    OBJECT_OF_KEY = OBJECT_KEYS | OBJECT_CERTIFICATE
+};
+
+struct key_entry {
+    struct token_key key;
+    struct attribute_record attributes; /* has_id, has_label: not the default */
+    unsigned long private_handle, public_handle,
+        certificate_handle; /* the last 0 without certificate */
+    bool public_key_known;
+    struct token_public_key public_key;
+    bool certificate_known;
+    struct octets certificate;
+};
+
+struct file_entry {
+    struct token_file file;
+    unsigned long handle;
+    bool value_known;
+    struct octets value;
+};
+
+/* One object: `kind` and the entry behind it. */
+struct token_object {
+    enum object_kind kind;
+    unsigned long handle;
+    struct key_entry *key;   /* NULL for data */
+    struct file_entry *file; /* NULL otherwise */
+};
+
+struct token_object_list *token_objects_new(void);
+void token_objects_free(struct token_object_list *objects);
+
+/* The card changed behind our back: look again before the next use. */
+void token_objects_outdate(struct token_object_list *objects);
+
+/* All objects of these kinds (bits). *out is the caller's (free). Does not read keys when only data is asked for, nor
+ * the other way round. The attribute file is no object. */
+enum token_error token_objects_list(struct token *token, unsigned kinds, struct token_object **out,
+                                    size_t *count);
+
+/* The object with this handle; TOKEN_NOT_FOUND. Looks at the card only if what we know is outdated. */
+enum token_error token_object_find(struct token *token, unsigned long handle,
+                                   struct token_object *out);
+
+/* The pair of this container and usage; TOKEN_NOT_FOUND. */
+enum token_error token_objects_find_key(struct token *token, const char *container,
+                                        enum token_usage usage, struct key_entry **out);
+
+/* Values, read once. The pointers belong to the entry. */
+enum token_error token_object_public_key(struct token *token, struct key_entry *entry,
+                                         const struct token_public_key **out);
+enum token_error token_object_certificate(struct token *token, struct key_entry *entry,
+                                          const struct octets **out);
+enum token_error token_object_file_value(struct token *token, struct file_entry *entry,
+                                         const struct octets **out);
+
+/* After a write of our own: list anew at the next use, keeping values already read, except this container's. */
+void token_objects_changed(struct token *token, const char *container);
+void token_objects_files_changed(struct token *token);
+
+/* Writes CKA_ID and/or CKA_LABEL (NULL: leave) of a pair to the attribute file. */
+enum token_error token_objects_set_attributes(struct token *token, struct key_entry *entry,
+                                              const uint8_t *id, size_t id_len, const char *label);
+
+#endif
