@@ -7,7 +7,7 @@
 #include "module/formats/octets.h"
 
 enum statement_limit {
-    STATEMENT_MAX = 64 * 1024, /* bytes, canonical */
+    STATEMENT_MAX = 65535, /* bytes, canonical: under 64 KiB */
     STATEMENT_FIELDS_MAX = 1000,
     STATEMENT_TITLE_MAX = 256, /* bytes of UTF-8, as the others */
     STATEMENT_LABEL_MAX = 256,

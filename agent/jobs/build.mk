@@ -27,3 +27,24 @@ TESTS += test_consent
 test_consent_SRCS := tests/unit/agent-key/test_consent.c
 test_consent_DEPS := agent_consent
 test_consent_PKGS := cmocka jansson
+
+TESTS += test_statement test_task
+test_statement_SRCS := tests/unit/agent-key/test_statement.c
+test_statement_DEPS := agent_key
+test_statement_PKGS := cmocka jansson
+test_task_SRCS := tests/unit/agent-key/test_task.c
+test_task_DEPS := agent_key
+test_task_PKGS := cmocka jansson libcrypto
+
+# a PKCS#11 module inside the test program: dlopen(NULL) finds what -rdynamic exports
+ARCHIVES += mock_module
+mock_module_SRCS := tests/unit/agent-key/mock_module.c
+mock_module_DEPS := formats
+mock_module_PKGS := libcrypto
+mock_module_LDLIBS := -rdynamic -lpthread
+
+TESTS += test_token
+test_token_SRCS := tests/unit/agent-key/test_token.c
+test_token_DEPS := agent_token agent_core mock_module
+test_token_PKGS := cmocka libcrypto
+test_token_LDLIBS := -Wl,-u,C_GetFunctionList
