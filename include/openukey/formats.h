@@ -5,7 +5,7 @@
 
 /* --- object identifiers (GM/T 0006, GM/T 0010) --- */
 #define OID_SM2_CURVE               "1.2.156.10197.1.301" /* namedCurve of id-ecPublicKey */
-#define OID_SM2_SIGN                "1.2.156.10197.1.301.1" /* digestEncryptionAlgorithm of GM SignedData */
+#define OID_SM2_SIGN                "1.2.156.10197.1.301.1" /* signatures of GM SignedData */
 #define OID_SM2_ENCRYPT             "1.2.156.10197.1.301.3"
 #define OID_SM3                     "1.2.156.10197.1.401"
 #define OID_SM3_WITH_SM2            "1.2.156.10197.1.501"
@@ -19,12 +19,14 @@
 #define OID_ORGANIZATION_IDENTIFIER "2.5.4.97"
 
 /* --- seals on a key --- */
-/* A seal is a GM file (a CKO_DATA object) named esID + SEAL_FILE_SUFFIX holding the DER SESeal. A file name has 32 bytes at most. */
+/* A seal is a GM file (a CKO_DATA object) named esID + SEAL_FILE_SUFFIX that holds the DER SESeal. A
+ * file name has 32 bytes at most. */
 #define SEAL_FILE_SUFFIX ".esl"
 #define SEAL_ID_MAX      28 /* IA5 characters of esID in seals that we make */
 
 /* --- what the renewal job signs beside the PKCS#10 --- */
-/* Proof of continuity, by the old signing key: prefix || nonce || ":" || lower-case hex SHA-256 of the DER request. */
+/* Proof of continuity, by the old signing key: prefix || nonce || ":" || lower-case hex SHA-256 of
+ * the DER request. */
 #define CONTINUITY_PREFIX "openukey-continuity:"
 /* Proof of installation, by the new signing key: prefix || nonce. */
 #define PROOF_PREFIX      "openukey-proof:"

@@ -8,13 +8,33 @@ formats_SRCS := module/formats/octets.c module/formats/der.c module/formats/sm2.
                 module/formats/canonical_json.c
 formats_PKGS := libcrypto jansson
 
-# each test is one program; bench.c makes throwaway certificates for them
+# bench.c makes throwaway certificates for the tests
 ARCHIVES += formats_bench
 formats_bench_SRCS := tests/unit/formats/bench.c
 formats_bench_DEPS := formats
 formats_bench_PKGS := libcrypto cmocka
-formats_tests := sm2 sm2_envelope gm_cms seal certificate calendar canonical_json
-TESTS += $(formats_tests:%=test_formats_%)
-$(foreach t,$(formats_tests),$(eval test_formats_$(t)_SRCS := tests/unit/formats/test_$(t).c)\
-  $(eval test_formats_$(t)_DEPS := formats_bench formats)\
-  $(eval test_formats_$(t)_PKGS := libcrypto cmocka jansson))
+
+TESTS += test_formats_sm2 test_formats_sm2_envelope test_formats_gm_cms \
+         test_formats_seal test_formats_certificate test_formats_calendar \
+         test_formats_canonical_json
+test_formats_sm2_SRCS := tests/unit/formats/test_sm2.c
+test_formats_sm2_DEPS := formats_bench formats
+test_formats_sm2_PKGS := libcrypto cmocka jansson
+test_formats_sm2_envelope_SRCS := tests/unit/formats/test_sm2_envelope.c
+test_formats_sm2_envelope_DEPS := formats_bench formats
+test_formats_sm2_envelope_PKGS := libcrypto cmocka jansson
+test_formats_gm_cms_SRCS := tests/unit/formats/test_gm_cms.c
+test_formats_gm_cms_DEPS := formats_bench formats
+test_formats_gm_cms_PKGS := libcrypto cmocka jansson
+test_formats_seal_SRCS := tests/unit/formats/test_seal.c
+test_formats_seal_DEPS := formats_bench formats
+test_formats_seal_PKGS := libcrypto cmocka jansson
+test_formats_certificate_SRCS := tests/unit/formats/test_certificate.c
+test_formats_certificate_DEPS := formats_bench formats
+test_formats_certificate_PKGS := libcrypto cmocka jansson
+test_formats_calendar_SRCS := tests/unit/formats/test_calendar.c
+test_formats_calendar_DEPS := formats_bench formats
+test_formats_calendar_PKGS := libcrypto cmocka jansson
+test_formats_canonical_json_SRCS := tests/unit/formats/test_canonical_json.c
+test_formats_canonical_json_DEPS := formats_bench formats
+test_formats_canonical_json_PKGS := libcrypto cmocka jansson

@@ -10,7 +10,8 @@ static int64_t floor_div(int64_t a, int64_t b) {
     return a / b - (a % b < 0 ? 1 : 0);
 }
 
-/* Days since 1970-01-01 of a date, and back; years start in March inside, so that leap days come last. */
+/* Days since 1970-01-01 of a date, and back; years start in March inside, so that leap days come
+ * last. */
 static int64_t days_from_civil(int64_t year, int month, int day) {
     year -= month <= 2;
     int64_t era = floor_div(year, 400);

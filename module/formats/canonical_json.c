@@ -27,7 +27,8 @@ static void put(struct writer *w, const char *bytes, size_t len) {
     w->len += len;
 }
 
-/* RFC 8785 3.2.2.2: the two-character escapes where JSON has them, \u00xx for other controls, everything else as it is. */
+/* RFC 8785 3.2.2.2: the two-character escapes where JSON has them, \u00xx for other controls,
+ * everything else as it is. */
 static void put_string(struct writer *w, const char *bytes, size_t len) {
     static const char short_escapes[] = "\b\t\n\f\r\"\\";
     static const char short_letters[] = "btnfr\"\\";
@@ -53,8 +54,8 @@ static void put_string(struct writer *w, const char *bytes, size_t len) {
     put(w, "\"", 1);
 }
 
-/* The UTF-8 sequence at *p as a number that sorts as its UTF-16 code units do: supplementary characters, whose first unit is
- * D800..DBFF, come before E000..FFFF. */
+/* The UTF-8 sequence at *p as a number that sorts as its UTF-16 code units do: supplementary
+ * characters, whose first unit is D800..DBFF, come before E000..FFFF. */
 static unsigned long utf16_order(const unsigned char **p) {
     const unsigned char *s = *p;
     unsigned long code;
@@ -77,7 +78,8 @@ static unsigned long utf16_order(const unsigned char **p) {
     return code;
 }
 
-/* Keys in the order of their UTF-16 code units (RFC 8785 3.2.3). jansson's strings are valid UTF-8. */
+/* Keys in the order of their UTF-16 code units (RFC 8785 3.2.3). jansson's strings are valid UTF-8.
+ */
 static int key_compare(const void *a, const void *b) {
     const unsigned char *p = *(const unsigned char *const *)a;
     const unsigned char *q = *(const unsigned char *const *)b;

@@ -22,7 +22,8 @@ const char *certificate_algorithm_name(enum certificate_algorithm algorithm) {
                                           : "OTHER";
 }
 
-/* The first value of an attribute as UTF-8 on the heap; "" when absent. FORMATS_MALFORMED: not text, or a NUL inside. */
+/* The first value of an attribute as UTF-8 on the heap; "" when absent. FORMATS_MALFORMED: not
+ * text, or a NUL inside. */
 static enum formats_error name_value(const X509_NAME *name, int nid, char **out) {
     int index = X509_NAME_get_index_by_NID(name, nid, -1);
     unsigned char *utf8 = NULL;

@@ -80,7 +80,7 @@ enum formats_error certificate_verify_message(OSSL_LIB_CTX *libctx,
  * signatures (SM2 with the default identity), CA bits, path lengths, and dates at `at`.
  * FORMATS_UNTRUSTED, FORMATS_EXPIRED, FORMATS_NOT_YET_VALID, FORMATS_SIGNATURE. */
 enum formats_error certificate_verify_chain(OSSL_LIB_CTX *libctx, X509 *leaf,
-                                            STACK_OF(X509) * intermediates, X509 *root, int64_t at);
+                                            STACK_OF(X509) *intermediates, X509 *root, int64_t at);
 
 /* True when both carry the same public key. */
 bool certificate_same_key(const struct certificate *a, const struct certificate *b);

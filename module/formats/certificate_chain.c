@@ -7,7 +7,8 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* A private copy that verifies under the default SM2 identity: OpenSSL 3 keeps the identity in the X509 itself. */
+/* A private copy that verifies under the default SM2 identity: OpenSSL 3 keeps the identity in the
+ * X509 itself. */
 static X509 *identified_copy(OSSL_LIB_CTX *libctx, X509 *x509) {
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
@@ -25,7 +26,7 @@ static X509 *identified_copy(OSSL_LIB_CTX *libctx, X509 *x509) {
     return copy;
 }
 
-static bool push_copy(OSSL_LIB_CTX *libctx, STACK_OF(X509) * stack, X509 *x509) {
+static bool push_copy(OSSL_LIB_CTX *libctx, STACK_OF(X509) *stack, X509 *x509) {
     X509 *copy = identified_copy(libctx, x509);
     if (copy != NULL && sk_X509_push(stack, copy) > 0)
         return true;
@@ -49,8 +50,7 @@ static enum formats_error error_of(int code) {
 }
 
 enum formats_error certificate_verify_chain(OSSL_LIB_CTX *libctx, X509 *leaf,
-                                            STACK_OF(X509) * intermediates, X509 *root,
-                                            int64_t at) {
+                                            STACK_OF(X509) *intermediates, X509 *root, int64_t at) {
     if (leaf == NULL || root == NULL)
         return FORMATS_ARGUMENT;
     enum formats_error error = FORMATS_MEMORY;

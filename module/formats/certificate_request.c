@@ -9,37 +9,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* CertificationRequestInfo and CertificationRequest (RFC 2986 4) with the inner parts as they came. */
+/* CertificationRequestInfo and CertificationRequest (RFC 2986 4) with the inner parts as they came.
+ */
 typedef struct request_info_asn1 {
     ASN1_INTEGER *version;
     ASN1_TYPE *subject;
     ASN1_TYPE *spki;
-    STACK_OF(X509_ATTRIBUTE) * attributes;
+    STACK_OF(X509_ATTRIBUTE) *attributes;
 } REQUEST_INFO;
 
-ASN1_SEQUENCE(REQUEST_INFO) =
-    {
-        ASN1_SIMPLE(REQUEST_INFO, version, ASN1_INTEGER),
-        ASN1_SIMPLE(REQUEST_INFO, subject, ASN1_ANY),
-        ASN1_SIMPLE(REQUEST_INFO, spki, ASN1_ANY),
-        ASN1_IMP_SET_OF(REQUEST_INFO, attributes, X509_ATTRIBUTE, 0),
-} static_ASN1_SEQUENCE_END(REQUEST_INFO)
+/* clang-format off */
+ASN1_SEQUENCE(REQUEST_INFO) = {
+    ASN1_SIMPLE(REQUEST_INFO, version, ASN1_INTEGER),
+    ASN1_SIMPLE(REQUEST_INFO, subject, ASN1_ANY),
+    ASN1_SIMPLE(REQUEST_INFO, spki, ASN1_ANY),
+    ASN1_IMP_SET_OF(REQUEST_INFO, attributes, X509_ATTRIBUTE, 0),
+} static_ASN1_SEQUENCE_END(REQUEST_INFO);
+/* clang-format on */
 
-        typedef struct request_asn1 {
+typedef struct request_asn1 {
     ASN1_TYPE *info;
     X509_ALGOR *algorithm;
     ASN1_BIT_STRING *signature;
 } REQUEST;
 
-ASN1_SEQUENCE(REQUEST) =
-    {
-        ASN1_SIMPLE(REQUEST, info, ASN1_ANY),
-        ASN1_SIMPLE(REQUEST, algorithm, X509_ALGOR),
-        ASN1_SIMPLE(REQUEST, signature, ASN1_BIT_STRING),
-} static_ASN1_SEQUENCE_END(REQUEST)
+/* clang-format off */
+ASN1_SEQUENCE(REQUEST) = {
+    ASN1_SIMPLE(REQUEST, info, ASN1_ANY),
+    ASN1_SIMPLE(REQUEST, algorithm, X509_ALGOR),
+    ASN1_SIMPLE(REQUEST, signature, ASN1_BIT_STRING),
+} static_ASN1_SEQUENCE_END(REQUEST);
+/* clang-format on */
 
-    /* What a name may hold, with the string types and upper bounds of X.520. */
-    static const struct name_type {
+/* What a name may hold, with the string types and upper bounds of X.520. */
+static const struct name_type {
     const char *type;
     int nid;
     int string_type;
@@ -63,7 +66,8 @@ static const struct name_type *name_type_find(const char *type) {
     return NULL;
 }
 
-/* True when the text fits the string type: UTF-8 without control characters, or ASCII letters, digits and PrintableString's marks. */
+/* True when the text fits the string type: UTF-8 without control characters, or ASCII letters,
+ * digits and PrintableString's marks. */
 static bool name_value_fits(const struct name_type *type, const char *value) {
     size_t len = strlen(value);
     if (len == 0 || len > type->max || (type->nid == NID_countryName && len != 2))

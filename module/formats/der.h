@@ -1,4 +1,5 @@
-/* How the rooms of module/formats read and write DER through OpenSSL's ASN.1 templates: strict, bounded, owned. Not for others, but for the CA. */
+/* How the rooms of module/formats read and write DER through OpenSSL's ASN.1 templates: strict,
+ * bounded, owned. Not for others, but for the CA. */
 #ifndef OPENUKEY_FORMATS_DER_H
 #define OPENUKEY_FORMATS_DER_H
 
@@ -7,8 +8,8 @@
 #include <openssl/asn1t.h>
 #include <openssl/x509.h>
 
-/* Reads one item that fills the input: no trailing bytes, and DER, not merely BER (what is read must encode to the same bytes).
- * *out is the caller's (ASN1_item_free). */
+/* Reads one item that fills the input: no trailing bytes, and DER, not merely BER (what is read
+ * must encode to the same bytes). *out is the caller's (ASN1_item_free). */
 enum formats_error der_read(const ASN1_ITEM *item, const unsigned char *der, size_t len, size_t max,
                             void *out);
 
@@ -19,7 +20,8 @@ enum formats_error der_write(const ASN1_ITEM *item, const void *value, struct oc
 bool der_oid_is(const ASN1_OBJECT *object, const char *oid);
 ASN1_OBJECT *der_oid(const char *oid);
 
-/* An AlgorithmIdentifier with absent parameters; and whether one is `oid` with parameters absent or NULL. */
+/* An AlgorithmIdentifier with absent parameters; and whether one is `oid` with parameters absent or
+ * NULL. */
 enum formats_error der_algorithm_set(X509_ALGOR *algorithm, const char *oid);
 bool der_algorithm_is(const X509_ALGOR *algorithm, const char *oid);
 
@@ -28,7 +30,8 @@ bool der_bits_set(ASN1_BIT_STRING *bits, const void *data, size_t len);
 /* True when the BIT STRING has no unused bits. */
 bool der_bits_are_bytes(const ASN1_BIT_STRING *bits);
 
-/* An ASN1_TYPE (ANY) that holds the given DER SEQUENCE as it is. NULL: not one SEQUENCE, or out of memory. */
+/* An ASN1_TYPE (ANY) that holds the given DER SEQUENCE as it is. NULL: not one SEQUENCE, or out of
+ * memory. */
 ASN1_TYPE *der_any_sequence(const unsigned char *der, size_t len);
 /* The DER of an ANY that is a SEQUENCE; a view. False: it is something else. */
 bool der_any_is_sequence(const ASN1_TYPE *any, struct octets *view);

@@ -1,4 +1,5 @@
-/* GM/T 0010 SignedData with one SM2 signer. The structures are PKCS#7 1.5's, the object identifiers GM/T 0010's. */
+/* GM/T 0010 SignedData with one SM2 signer. The structures are PKCS#7 1.5's, the object identifiers
+ * GM/T 0010's. */
 #include "module/formats/gm_cms.h"
 
 #include "module/formats/der.h"
@@ -15,65 +16,70 @@ typedef struct gm_content_info_asn1 {
     ASN1_TYPE *content;
 } GM_CONTENT_INFO;
 
-ASN1_SEQUENCE(GM_CONTENT_INFO) =
-    {
-        ASN1_SIMPLE(GM_CONTENT_INFO, type, ASN1_OBJECT),
-        ASN1_EXP_OPT(GM_CONTENT_INFO, content, ASN1_ANY, 0),
-} static_ASN1_SEQUENCE_END(GM_CONTENT_INFO)
+/* clang-format off */
+ASN1_SEQUENCE(GM_CONTENT_INFO) = {
+    ASN1_SIMPLE(GM_CONTENT_INFO, type, ASN1_OBJECT),
+    ASN1_EXP_OPT(GM_CONTENT_INFO, content, ASN1_ANY, 0),
+} static_ASN1_SEQUENCE_END(GM_CONTENT_INFO);
+/* clang-format on */
 
-        typedef struct gm_signer_info_asn1 {
+typedef struct gm_signer_info_asn1 {
     ASN1_INTEGER *version;
     PKCS7_ISSUER_AND_SERIAL *signer;
     X509_ALGOR *digest;
-    STACK_OF(X509_ATTRIBUTE) * attributes;
+    STACK_OF(X509_ATTRIBUTE) *attributes;
     X509_ALGOR *algorithm;
     ASN1_OCTET_STRING *signature;
-    STACK_OF(X509_ATTRIBUTE) * unauthenticated;
+    STACK_OF(X509_ATTRIBUTE) *unauthenticated;
 } GM_SIGNER_INFO;
 
-ASN1_SEQUENCE(GM_SIGNER_INFO) =
-    {
-        ASN1_SIMPLE(GM_SIGNER_INFO, version, ASN1_INTEGER),
-        ASN1_SIMPLE(GM_SIGNER_INFO, signer, PKCS7_ISSUER_AND_SERIAL),
-        ASN1_SIMPLE(GM_SIGNER_INFO, digest, X509_ALGOR),
-        ASN1_IMP_SET_OF_OPT(GM_SIGNER_INFO, attributes, X509_ATTRIBUTE, 0),
-        ASN1_SIMPLE(GM_SIGNER_INFO, algorithm, X509_ALGOR),
-        ASN1_SIMPLE(GM_SIGNER_INFO, signature, ASN1_OCTET_STRING),
-        ASN1_IMP_SET_OF_OPT(GM_SIGNER_INFO, unauthenticated, X509_ATTRIBUTE, 1),
-} static_ASN1_SEQUENCE_END(GM_SIGNER_INFO)
+/* clang-format off */
+ASN1_SEQUENCE(GM_SIGNER_INFO) = {
+    ASN1_SIMPLE(GM_SIGNER_INFO, version, ASN1_INTEGER),
+    ASN1_SIMPLE(GM_SIGNER_INFO, signer, PKCS7_ISSUER_AND_SERIAL),
+    ASN1_SIMPLE(GM_SIGNER_INFO, digest, X509_ALGOR),
+    ASN1_IMP_SET_OF_OPT(GM_SIGNER_INFO, attributes, X509_ATTRIBUTE, 0),
+    ASN1_SIMPLE(GM_SIGNER_INFO, algorithm, X509_ALGOR),
+    ASN1_SIMPLE(GM_SIGNER_INFO, signature, ASN1_OCTET_STRING),
+    ASN1_IMP_SET_OF_OPT(GM_SIGNER_INFO, unauthenticated, X509_ATTRIBUTE, 1),
+} static_ASN1_SEQUENCE_END(GM_SIGNER_INFO);
+/* clang-format on */
 
-        DEFINE_STACK_OF(GM_SIGNER_INFO)
+DEFINE_STACK_OF(GM_SIGNER_INFO);
 
-    /* Certificates are kept as they came: ANY, in the order of the message. */
-    typedef struct gm_signed_data_asn1 {
+/* Certificates are kept as they came: ANY, in the order of the message. */
+typedef struct gm_signed_data_asn1 {
     ASN1_INTEGER *version;
-    STACK_OF(X509_ALGOR) * digests;
+    STACK_OF(X509_ALGOR) *digests;
     GM_CONTENT_INFO *content;
-    STACK_OF(ASN1_TYPE) * certificates;
-    STACK_OF(ASN1_TYPE) * crls;
-    STACK_OF(GM_SIGNER_INFO) * signers;
+    STACK_OF(ASN1_TYPE) *certificates;
+    STACK_OF(ASN1_TYPE) *crls;
+    STACK_OF(GM_SIGNER_INFO) *signers;
 } GM_SIGNED_DATA;
 
-ASN1_SEQUENCE(GM_SIGNED_DATA) =
-    {
-        ASN1_SIMPLE(GM_SIGNED_DATA, version, ASN1_INTEGER),
-        ASN1_SET_OF(GM_SIGNED_DATA, digests, X509_ALGOR),
-        ASN1_SIMPLE(GM_SIGNED_DATA, content, GM_CONTENT_INFO),
-        ASN1_IMP_SEQUENCE_OF_OPT(GM_SIGNED_DATA, certificates, ASN1_ANY, 0),
-        ASN1_IMP_SEQUENCE_OF_OPT(GM_SIGNED_DATA, crls, ASN1_ANY, 1),
-        ASN1_SET_OF(GM_SIGNED_DATA, signers, GM_SIGNER_INFO),
-} static_ASN1_SEQUENCE_END(GM_SIGNED_DATA)
+/* clang-format off */
+ASN1_SEQUENCE(GM_SIGNED_DATA) = {
+    ASN1_SIMPLE(GM_SIGNED_DATA, version, ASN1_INTEGER),
+    ASN1_SET_OF(GM_SIGNED_DATA, digests, X509_ALGOR),
+    ASN1_SIMPLE(GM_SIGNED_DATA, content, GM_CONTENT_INFO),
+    ASN1_IMP_SEQUENCE_OF_OPT(GM_SIGNED_DATA, certificates, ASN1_ANY, 0),
+    ASN1_IMP_SEQUENCE_OF_OPT(GM_SIGNED_DATA, crls, ASN1_ANY, 1),
+    ASN1_SET_OF(GM_SIGNED_DATA, signers, GM_SIGNER_INFO),
+} static_ASN1_SEQUENCE_END(GM_SIGNED_DATA);
+/* clang-format on */
 
-    /* The attributes as they are signed: a SET OF under its own tag. */
-    ASN1_ITEM_TEMPLATE(GM_ATTRIBUTES) = ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SET_OF, 0, attributes,
-                                                              X509_ATTRIBUTE)
-        static_ASN1_ITEM_TEMPLATE_END(GM_ATTRIBUTES)
+/* The attributes as they are signed: a SET OF under its own tag. */
+/* clang-format off */
+ASN1_ITEM_TEMPLATE(GM_ATTRIBUTES) =
+    ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SET_OF, 0, attributes, X509_ATTRIBUTE)
+static_ASN1_ITEM_TEMPLATE_END(GM_ATTRIBUTES);
+/* clang-format on */
 
 #define CONTENT_INFO_ITEM ASN1_ITEM_rptr(GM_CONTENT_INFO)
 #define SIGNED_DATA_ITEM  ASN1_ITEM_rptr(GM_SIGNED_DATA)
 #define ATTRIBUTES_ITEM   ASN1_ITEM_rptr(GM_ATTRIBUTES)
 
-            struct gm_cms {
+struct gm_cms {
     OSSL_LIB_CTX *libctx;
     GM_SIGNED_DATA *asn1;
     GM_SIGNER_INFO *signer_info;
@@ -86,7 +92,7 @@ ASN1_SEQUENCE(GM_SIGNED_DATA) =
 /* --- making --- */
 
 /* Adds an attribute with one value; `len` -1 means that `data` is an ASN.1 object of `type`. */
-static bool attribute_add(STACK_OF(X509_ATTRIBUTE) * attributes, const char *oid, int type,
+static bool attribute_add(STACK_OF(X509_ATTRIBUTE) *attributes, const char *oid, int type,
                           const void *data, int len) {
     ASN1_OBJECT *object = der_oid(oid);
     X509_ATTRIBUTE *attribute =
@@ -99,7 +105,7 @@ static bool attribute_add(STACK_OF(X509_ATTRIBUTE) * attributes, const char *oid
 }
 
 /* Times before 2050 are UTCTime, as in CMS (RFC 5652 11.3). */
-static bool signing_time_add(STACK_OF(X509_ATTRIBUTE) * attributes, int64_t signing_time) {
+static bool signing_time_add(STACK_OF(X509_ATTRIBUTE) *attributes, int64_t signing_time) {
     ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)signing_time);
     bool done =
         time != NULL && attribute_add(attributes, OID_SIGNING_TIME, ASN1_STRING_type(time),
@@ -259,7 +265,7 @@ out:
 /* --- reading --- */
 
 /* The single value of an attribute that must be there once. NULL otherwise. */
-static const ASN1_TYPE *attribute_find(const STACK_OF(X509_ATTRIBUTE) * attributes,
+static const ASN1_TYPE *attribute_find(const STACK_OF(X509_ATTRIBUTE) *attributes,
                                        const char *oid) {
     const ASN1_TYPE *found = NULL;
     for (int i = 0; i < sk_X509_ATTRIBUTE_num(attributes); i++) {

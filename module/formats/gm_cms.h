@@ -38,10 +38,10 @@ enum formats_error gm_cms_parse(OSSL_LIB_CTX *libctx, const unsigned char *der, 
 void gm_cms_free(struct gm_cms *cms);
 
 /* FORMATS_OK when messageDigest is the content's and the signature over the attributes is the
- * signer's. `detached`: the content, when the message carries none; when it carries one, NULL or the
- * same bytes (else FORMATS_MISMATCH). `expected`: the certificate that must be the signer's, NULL for
- * the embedded one. FORMATS_ARGUMENT when there is no content or no certificate. Says nothing of
- * trust. */
+ * signer's. `detached`: the content, when the message carries none; when it carries one, NULL or
+ * the same bytes (else FORMATS_MISMATCH). `expected`: the certificate that must be the signer's,
+ * NULL for the embedded one. FORMATS_ARGUMENT when there is no content or no certificate. Says
+ * nothing of trust. */
 enum formats_error gm_cms_verify(const struct gm_cms *cms, const void *detached,
                                  size_t detached_len, X509 *expected);
 

@@ -20,8 +20,8 @@ struct seal_private {
     SES_SEAL_INFO *info;
     SES_PROPERTY *property;
     SES_PROPERTY_V1 *property_v1;
-    STACK_OF(ASN1_OCTET_STRING) * certificates;
-    STACK_OF(SES_DIGEST) * digests;
+    STACK_OF(ASN1_OCTET_STRING) *certificates;
+    STACK_OF(SES_DIGEST) *digests;
     char *id, *vendor, *name, *picture_type;
 };
 
@@ -30,7 +30,8 @@ static struct octets view(const ASN1_STRING *string) {
                            (size_t)ASN1_STRING_length(string)};
 }
 
-/* A NUL-terminated copy; false when longer than `max`, with a NUL inside, not UTF-8, or out of memory. */
+/* A NUL-terminated copy; false when longer than `max`, with a NUL inside, not UTF-8, or out of
+ * memory. */
 static bool text_read(const ASN1_STRING *string, size_t max, char **out) {
     size_t len = (size_t)ASN1_STRING_length(string);
     const unsigned char *data = ASN1_STRING_get0_data(string);
@@ -309,7 +310,7 @@ enum formats_error seal_verify_dates(const struct seal *seal, int64_t now) {
     return now > seal->valid_end ? FORMATS_EXPIRED : FORMATS_OK;
 }
 
-enum formats_error seal_check(const struct seal *seal, X509 *root, STACK_OF(X509) * intermediates,
+enum formats_error seal_check(const struct seal *seal, X509 *root, STACK_OF(X509) *intermediates,
                               int64_t now) {
     OSSL_LIB_CTX *libctx = seal->private_part->libctx;
     enum formats_error error = seal_verify_signature(seal, NULL);

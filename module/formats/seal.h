@@ -89,7 +89,7 @@ enum formats_error seal_verify_dates(const struct seal *seal, int64_t now);
 /* The whole seal check (GM/T 0031-2014 6.1.2): signature, maker's chain to `root` through
  * `intermediates` (valid at `now`, may sign), dates. FORMATS_OK or the first that fails:
  * FORMATS_SIGNATURE, FORMATS_UNTRUSTED, FORMATS_NOT_YET_VALID, FORMATS_EXPIRED. */
-enum formats_error seal_check(const struct seal *seal, X509 *root, STACK_OF(X509) * intermediates,
+enum formats_error seal_check(const struct seal *seal, X509 *root, STACK_OF(X509) *intermediates,
                               int64_t now);
 
 /* True when certList holds this certificate, byte for byte (or its SM3 digest). */

@@ -1,4 +1,5 @@
-/* The ASN.1 of electronic seals: version 4 (GB/T 38540-2020) and version 1 (GM/T 0031-2014). Not for others. */
+/* The ASN.1 of electronic seals: version 4 (GB/T 38540-2020) and version 1 (GM/T 0031-2014). Not
+ * for others. */
 #ifndef OPENUKEY_FORMATS_SEAL_ASN1_H
 #define OPENUKEY_FORMATS_SEAL_ASN1_H
 
@@ -11,7 +12,8 @@ typedef struct ses_header_asn1 {
     ASN1_IA5STRING *vendor;
 } SES_HEADER;
 
-/* SES_ESPropertyInfo, version 4: certList is a SEQUENCE OF certificates or of digests, as certListType says */
+/* SES_ESPropertyInfo, version 4: certList is a SEQUENCE OF certificates or of digests, as
+ * certListType says */
 typedef struct ses_property_asn1 {
     ASN1_INTEGER *type;
     ASN1_UTF8STRING *name;
@@ -46,8 +48,8 @@ typedef struct ses_seal_info_asn1 {
     ASN1_IA5STRING *es_id;
     ASN1_TYPE *property;
     SES_PICTURE *picture;
-    STACK_OF(ASN1_TYPE) * extensions;
-    STACK_OF(ASN1_TYPE) * tagged_extensions;
+    STACK_OF(ASN1_TYPE) *extensions;
+    STACK_OF(ASN1_TYPE) *tagged_extensions;
 } SES_SEAL_INFO;
 
 /* SESeal, version 4; the info as it came */

@@ -233,7 +233,8 @@ out:
     return error;
 }
 
-/* A context that signs or verifies with SM3 and Z under the default identity. `native` keeps a converted key alive. */
+/* A context that signs or verifies with SM3 and Z under the default identity. `native` keeps a
+ * converted key alive. */
 static EVP_MD_CTX *signature_context(OSSL_LIB_CTX *libctx, EVP_PKEY *key, bool sign,
                                      EVP_PKEY **native) {
     EVP_PKEY_CTX *pctx = NULL;

@@ -1,26 +1,29 @@
-/* SM2 encryption and the presentations of its ciphertext: DER SM2Cipher (GM/T 0009 7.2) and raw C1 || C3 || C2. */
+/* SM2 encryption and the presentations of its ciphertext: DER SM2Cipher (GM/T 0009 7.2) and raw C1
+ * || C3 || C2. */
 #include "module/formats/der.h"
 #include "module/formats/sm2_cipher_asn1.h"
 
 #include <openssl/err.h>
 #include <string.h>
 
-/* The coordinates are INTEGERs whose content bytes we want as they are, so they are read as octet strings under
- * INTEGER's own tag: some CAs write 32 bytes with the high bit set, which an INTEGER reader takes as negative. */
+/* The coordinates are INTEGERs whose content bytes we want as they are, so they are read as octet
+ * strings under INTEGER's own tag: some CAs write 32 bytes with the high bit set, which an INTEGER
+ * reader takes as negative. */
 #define VERBATIM_INTEGER(type, field)                                                              \
     ASN1_EX_TYPE(ASN1_TFLG_IMPTAG | ASN1_TFLG_UNIVERSAL, V_ASN1_INTEGER, type, field,              \
                  ASN1_OCTET_STRING)
 
-ASN1_SEQUENCE(SM2_CIPHER) =
-    {
-        VERBATIM_INTEGER(SM2_CIPHER, x),
-        VERBATIM_INTEGER(SM2_CIPHER, y),
-        ASN1_SIMPLE(SM2_CIPHER, hash, ASN1_OCTET_STRING),
-        ASN1_SIMPLE(SM2_CIPHER, cipher_text, ASN1_OCTET_STRING),
-} ASN1_SEQUENCE_END(SM2_CIPHER)
+/* clang-format off */
+ASN1_SEQUENCE(SM2_CIPHER) = {
+    VERBATIM_INTEGER(SM2_CIPHER, x),
+    VERBATIM_INTEGER(SM2_CIPHER, y),
+    ASN1_SIMPLE(SM2_CIPHER, hash, ASN1_OCTET_STRING),
+    ASN1_SIMPLE(SM2_CIPHER, cipher_text, ASN1_OCTET_STRING),
+} ASN1_SEQUENCE_END(SM2_CIPHER);
+/* clang-format on */
 
-    /* Content bytes of an INTEGER, 1..32 or 00 and 32, to 32 bytes. */
-    static bool coordinate_read(const ASN1_OCTET_STRING *in, unsigned char out[SM2_SCALAR]) {
+/* Content bytes of an INTEGER, 1..32 or 00 and 32, to 32 bytes. */
+static bool coordinate_read(const ASN1_OCTET_STRING *in, unsigned char out[SM2_SCALAR]) {
     const unsigned char *data = ASN1_STRING_get0_data(in);
     int len = ASN1_STRING_length(in);
     if (len == SM2_SCALAR + 1 && data[0] == 0) {

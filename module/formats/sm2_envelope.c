@@ -15,19 +15,20 @@ typedef struct sm2_enveloped_key_asn1 {
     ASN1_BIT_STRING *encrypted_private;
 } SM2_ENVELOPED_KEY;
 
-ASN1_SEQUENCE(SM2_ENVELOPED_KEY) =
-    {
-        ASN1_SIMPLE(SM2_ENVELOPED_KEY, sym_alg, X509_ALGOR),
-        ASN1_SIMPLE(SM2_ENVELOPED_KEY, sym_key, SM2_CIPHER),
-        ASN1_SIMPLE(SM2_ENVELOPED_KEY, public_key, ASN1_BIT_STRING),
-        ASN1_SIMPLE(SM2_ENVELOPED_KEY, encrypted_private, ASN1_BIT_STRING),
-} static_ASN1_SEQUENCE_END(SM2_ENVELOPED_KEY)
+/* clang-format off */
+ASN1_SEQUENCE(SM2_ENVELOPED_KEY) = {
+    ASN1_SIMPLE(SM2_ENVELOPED_KEY, sym_alg, X509_ALGOR),
+    ASN1_SIMPLE(SM2_ENVELOPED_KEY, sym_key, SM2_CIPHER),
+    ASN1_SIMPLE(SM2_ENVELOPED_KEY, public_key, ASN1_BIT_STRING),
+    ASN1_SIMPLE(SM2_ENVELOPED_KEY, encrypted_private, ASN1_BIT_STRING),
+} static_ASN1_SEQUENCE_END(SM2_ENVELOPED_KEY);
+/* clang-format on */
 
 #define ENVELOPE_ITEM ASN1_ITEM_rptr(SM2_ENVELOPED_KEY)
 
-    /* SM4-ECB without padding; `len` is a multiple of 16. */
-    static enum formats_error sm4_ecb(OSSL_LIB_CTX * libctx, const unsigned char *key, bool encrypt,
-                                      const unsigned char *in, size_t len, unsigned char *out) {
+/* SM4-ECB without padding; `len` is a multiple of 16. */
+static enum formats_error sm4_ecb(OSSL_LIB_CTX *libctx, const unsigned char *key, bool encrypt,
+                                  const unsigned char *in, size_t len, unsigned char *out) {
     int n = 0;
     int last = 0;
     enum formats_error error = FORMATS_CRYPTO;

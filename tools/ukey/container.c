@@ -1,4 +1,5 @@
-/* Containers as a CA's counter fills them: PKCS#10 from the key, two certificates and an enveloped key back to it. */
+/* Containers as a CA's counter fills them: PKCS#10 from the key, two certificates and an enveloped
+ * key back to it. */
 #include "tools/ukey/container.h"
 
 #include "module/formats/certificate.h"
@@ -46,7 +47,7 @@ static bool request_make(struct key *key, CK_OBJECT_HANDLE private_key,
 struct trust {
     struct certificate *root;
     struct certificate *issuing;
-    STACK_OF(X509) * intermediates;
+    STACK_OF(X509) *intermediates;
 };
 
 static enum formats_error trust_open(struct ca *ca, struct trust *trust) {

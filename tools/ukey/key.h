@@ -1,4 +1,5 @@
-/* What provisioning does with a key, over Cryptoki alone. Every function that returns false has complained. */
+/* What provisioning does with a key, over Cryptoki alone. Every function that returns false has
+ * complained. */
 #ifndef TOOLS_UKEY_KEY_H
 #define TOOLS_UKEY_KEY_H
 
@@ -18,11 +19,13 @@ struct key {
 
 enum key_algorithm { KEY_SM2, KEY_RSA };
 
-/* Loads the module and takes the one key whose socket is in `socket_folder`. key_close in any case. */
+/* Loads the module and takes the one key whose socket is in `socket_folder`. key_close in any case.
+ */
 bool key_open(struct key *key, const char *module, const char *socket_folder);
 void key_close(struct key *key);
 
-/* C_InitToken with the administrator's PIN, C_InitPIN with the user's; then a session in which the user is logged in. */
+/* C_InitToken with the administrator's PIN, C_InitPIN with the user's; then a session in which the
+ * user is logged in. */
 bool key_initialize(struct key *key, const char *label, const char *admin_pin,
                     const char *user_pin);
 
@@ -37,13 +40,15 @@ bool key_generate(struct key *key, const char *name, enum key_algorithm algorith
 bool key_sign(struct key *key, CK_OBJECT_HANDLE private_key, enum key_algorithm algorithm,
               const void *message, size_t len, struct octets *signature);
 
-/* The encryption pair of the container of signing key `private_key`, out of a DER SM2EnvelopedKey. */
+/* The encryption pair of the container of signing key `private_key`, out of a DER SM2EnvelopedKey.
+ */
 bool key_unwrap(struct key *key, CK_OBJECT_HANDLE private_key, const struct octets *envelope);
 
 bool key_write_certificate(struct key *key, const char *label, const struct octets *der,
                            const struct octets *subject);
 
-/* The private key of the certificate with exactly these bytes, found as any program finds it: certificate, its CKA_ID, key. */
+/* The private key of the certificate with exactly these bytes, found as any program finds it:
+ * certificate, its CKA_ID, key. */
 bool key_find_private(struct key *key, const struct octets *certificate,
                       CK_OBJECT_HANDLE *private_key);
 

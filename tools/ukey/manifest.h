@@ -15,8 +15,9 @@ struct manifest_facts {
     const struct octets *seal; /* DER; empty: none */
 };
 
-/* *text = JSON: {version, token: {serial, label, manufacturer}, certificates: [{usage, algorithm, subject, pem}],
- * seals: [{id, der: base64}]}. Containers that the profile does not register are left out. False: has complained. */
+/* *text = JSON: {version, token: {serial, label, manufacturer}, certificates: [{usage, algorithm,
+ * subject, pem}], seals: [{id, der: base64}]}. Containers that the profile does not register are
+ * left out. False: has complained. */
 bool manifest_write(const struct manifest_facts *facts, struct octets *text);
 
 #endif

@@ -66,7 +66,8 @@ static bool read_number(const struct reader *reader, const json_t *object, const
     return true;
 }
 
-/* A time: RFC 3339, or {"days": N}: the Shanghai day N days from now, its first second or (`at_end`) its last. */
+/* A time: RFC 3339, or {"days": N}: the Shanghai day N days from now, its first second or
+ * (`at_end`) its last. */
 static bool read_time(const struct reader *reader, const json_t *object, const char *name,
                       bool at_end, int64_t *out) {
     static const char *const names[] = {"days", NULL};

@@ -1,4 +1,5 @@
-/* A profile: the known state that a key is brought into. JSON, see docs/provisioning.md; unknown members are refused. */
+/* A profile: the known state that a key is brought into. JSON, see docs/provisioning.md; unknown
+ * members are refused. */
 #ifndef TOOLS_UKEY_PROFILE_H
 #define TOOLS_UKEY_PROFILE_H
 
@@ -49,7 +50,8 @@ struct profile {
     struct profile_seal seal;
 };
 
-/* Reads a profile; days count from `now` in Asia/Shanghai. False: has complained. profile_free in any case. */
+/* Reads a profile; days count from `now` in Asia/Shanghai. False: has complained. profile_free in
+ * any case. */
 bool profile_read(const char *path, int64_t now, struct profile *out);
 void profile_free(struct profile *profile);
 

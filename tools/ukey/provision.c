@@ -1,4 +1,5 @@
-/* Provisioning: a fresh key, its containers certified, its seal, everything read back and tried, the image handed out. */
+/* Provisioning: a fresh key, its containers certified, its seal, everything read back and tried,
+ * the image handed out. */
 #include "tools/ukey/provision.h"
 
 #include "agent/identity/atomic_file.h"

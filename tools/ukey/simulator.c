@@ -45,7 +45,8 @@ static bool start(struct simulator *simulator, const char *const argv[], int *ou
     return false;
 }
 
-/* Waits for the end; false when it was not exit status 0 (its own message stands on standard error). */
+/* Waits for the end; false when it was not exit status 0 (its own message stands on standard
+ * error). */
 static bool wait_end(struct simulator *simulator) {
     int status = 0;
     pid_t ended;

@@ -1,4 +1,5 @@
-/* The simulator that plays the key while it is provisioned: ukey-sim on an image in a private folder. */
+/* The simulator that plays the key while it is provisioned: ukey-sim on an image in a private
+ * folder. */
 #ifndef TOOLS_UKEY_SIMULATOR_H
 #define TOOLS_UKEY_SIMULATOR_H
 
@@ -13,12 +14,13 @@ struct simulator {
     pid_t pid; /* 0: not running */
 };
 
-/* Makes the folder and a factory-fresh image in it, and starts the key. `serial` may be NULL. False: has complained.
- * simulator_close in any case. */
+/* Makes the folder and a factory-fresh image in it, and starts the key. `serial` may be NULL.
+ * False: has complained. simulator_close in any case. */
 bool simulator_open(struct simulator *simulator, const char *program, const char *serial,
                     const char *label, const char *manufacturer);
 
-/* Ends the key cleanly; its image is complete then. False: it did not end as it should, has complained. */
+/* Ends the key cleanly; its image is complete then. False: it did not end as it should, has
+ * complained. */
 bool simulator_stop(struct simulator *simulator);
 
 /* Ends what still runs and removes the folder. */

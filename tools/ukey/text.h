@@ -35,7 +35,8 @@ enum text {
 /* Chooses the language from LC_ALL, LC_MESSAGES, LANG: zh* is Chinese, everything else English. */
 void text_init(void);
 
-/* Prints a line on standard output, or "ukey: " and a line on standard error, with {1} {2} {3} replaced (NULL: nothing). */
+/* Prints a line on standard output, or "ukey: " and a line on standard error, with {1} {2} {3}
+ * replaced (NULL: nothing). */
 void text_say(enum text text, const char *a, const char *b);
 void text_complain(enum text text, const char *a, const char *b, const char *c);
 

@@ -17,17 +17,18 @@ typedef struct issued_asn1 {
     ASN1_OCTET_STRING *envelope;
 } ISSUED;
 
-ASN1_SEQUENCE(ISSUED) =
-    {
-        ASN1_SIMPLE(ISSUED, request, ASN1_OCTET_STRING),
-        ASN1_SIMPLE(ISSUED, sign, ASN1_OCTET_STRING),
-        ASN1_SIMPLE(ISSUED, encrypt, ASN1_OCTET_STRING),
-        ASN1_SIMPLE(ISSUED, envelope, ASN1_OCTET_STRING),
-} static_ASN1_SEQUENCE_END(ISSUED)
+/* clang-format off */
+ASN1_SEQUENCE(ISSUED) = {
+    ASN1_SIMPLE(ISSUED, request, ASN1_OCTET_STRING),
+    ASN1_SIMPLE(ISSUED, sign, ASN1_OCTET_STRING),
+    ASN1_SIMPLE(ISSUED, encrypt, ASN1_OCTET_STRING),
+    ASN1_SIMPLE(ISSUED, envelope, ASN1_OCTET_STRING),
+} static_ASN1_SEQUENCE_END(ISSUED);
+/* clang-format on */
 
 #define ISSUED_ITEM ASN1_ITEM_rptr(ISSUED)
 
-        void ca_issued_free(struct ca_issued * issued) {
+void ca_issued_free(struct ca_issued *issued) {
     octets_free(&issued->sign_certificate);
     octets_free(&issued->encrypt_certificate);
     octets_free(&issued->enveloped_key);
