@@ -23,13 +23,13 @@ export class OpenSsl {
         return code === 0;
     }
 
-    /* Does the certificate (DER) chain to root (PEM file) through issuing (PEM file)? Two steps: OpenSSL 3.0 gives the distid to
-     * the certificate that is verified, not to those between it and the root. */
+    /* Does the certificate (DER) chain to root (PEM file) through issuing (PEM file)? Link by link: openssl 3.0 gives the
+     * distinguishing identifier to the named certificate only. */
     async verifyCertificate(der, { root, issuing }) {
-        const leaf = this.file(toPem('CERTIFICATE', der), 'pem');
+        const pem = this.file(toPem('CERTIFICATE', der), 'pem');
         return (
-            (await this.#succeeds(['verify', '-vfyopt', DISTID, '-CAfile', root, issuing])) &&
-            this.#succeeds(['verify', '-vfyopt', DISTID, '-partial_chain', '-trusted', issuing, leaf])
+            (await this.#succeeds(['verify', '-vfyopt', DISTID, '-partial_chain', '-trusted', issuing, pem])) &&
+            (await this.#succeeds(['verify', '-vfyopt', DISTID, '-CAfile', root, issuing]))
         );
     }
 

@@ -161,15 +161,14 @@ async function renew() {
     agent.close();
 }
 
-// A program that is not ours says the same
+// A program that is not ours says the same, link by link (openssl 3.0 gives the SM2 identifier to the named certificate only)
 async function checkFromOutside(certificate) {
     const path = join(house.dir, 'new.pem');
     writeFileSync(path, certificate.pem);
-    const { stdout } = await run('openssl', [
-        ...['verify', '-vfyopt', 'distid:1234567812345678', '-CAfile', house.rootFile],
-        ...['-untrusted', house.issuingFile, path],
-    ]);
-    fact('openssl verify', stdout.trim().replace(house.dir, ''));
+    const verify = ['verify', '-vfyopt', 'distid:1234567812345678'];
+    await run('openssl', [...verify, '-partial_chain', '-trusted', house.issuingFile, path]);
+    await run('openssl', [...verify, '-CAfile', house.rootFile, house.issuingFile]);
+    fact('openssl verify', 'the new certificate and its CA: OK');
 }
 
 async function offerPortal() {
