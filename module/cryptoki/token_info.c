@@ -58,8 +58,9 @@ CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INF
         info->flags |= CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
         info->flags |= pin_flags(&pins.user, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
                                  CKF_USER_PIN_LOCKED, CKF_USER_PIN_TO_BE_CHANGED);
-        info->flags |= pin_flags(&pins.so, CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY,
-                                 CKF_SO_PIN_LOCKED, CKF_SO_PIN_TO_BE_CHANGED);
+        /* an SO PIN is always its owner's choice, made with C_InitToken */
+        info->flags |=
+            pin_flags(&pins.so, CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED, 0);
     }
     sessions_count(module, slot, &info->ulSessionCount, &info->ulRwSessionCount);
     pad_text(info->label, sizeof(info->label), facts->label);
