@@ -2,6 +2,7 @@
  * scaled to the picture's size. */
 #include "tools/orderd/seal_picture.h"
 
+#include <fontconfig/fontconfig.h>
 #include <math.h>
 #include <pango/pangocairo.h>
 #include <stdlib.h>
@@ -135,4 +136,9 @@ bool seal_picture_png(const char *name, int width_mm, int height_mm, struct octe
     cairo_surface_destroy(surface);
     free(out.data);
     return done;
+}
+
+/* The font library keeps what it has read; the program's end gives it back. */
+__attribute__((destructor)) static void fonts_end(void) {
+    FcFini();
 }

@@ -10,7 +10,7 @@
 struct fixture {
     EVP_PKEY *root_key, *issuing_key, *leaf_key;
     X509 *root, *issuing, *leaf;
-    STACK_OF(X509) * intermediates;
+    STACK_OF(X509) *intermediates;
 };
 
 static int make(void **state) {
