@@ -17,3 +17,10 @@ openukey-pkcs11_DEPS := p11core
 openukey-pkcs11_SCRIPT := module/cryptoki/exports.map
 # our own C_* for our function lists, whatever other module the host has loaded before
 openukey-pkcs11_LDLIBS := -Wl,-Bsymbolic
+
+# what fault tests ask whether a key still works
+PROGRAMS += keycheck
+keycheck_SRCS := tests/support/keycheck.c
+keycheck_DEPS := formats
+keycheck_PKGS := libcrypto jansson
+keycheck_LDLIBS := -ldl
