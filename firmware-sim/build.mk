@@ -12,8 +12,8 @@ ukey-sim_DEPS := firmware
 
 # its tests: the host's side is OpenSSL's
 ARCHIVES += sim_testing
-sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,flash_ram.c openssl_sm.c)
-sim_testing_PKGS := libcrypto
+sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,card_bench.c flash_ram.c openssl_sm.c)
+sim_testing_PKGS := libcrypto cmocka
 
 TESTS += test_sim_sm
 test_sim_sm_SRCS := tests/unit/firmware-sim/test_sm.c
@@ -24,3 +24,8 @@ TESTS += test_sim_store
 test_sim_store_SRCS := tests/unit/firmware-sim/test_store.c
 test_sim_store_DEPS := sim_testing firmware
 test_sim_store_PKGS := cmocka
+
+TESTS += test_sim_power_cut
+test_sim_power_cut_SRCS := tests/unit/firmware-sim/test_power_cut.c
+test_sim_power_cut_DEPS := sim_testing firmware
+test_sim_power_cut_PKGS := cmocka

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PAGES = FACTORY_PAGES + 2 * 8, SECOND_CUTS = 6 };
+enum { PAGES = FACTORY_PAGES + 2 * 8, SECOND_CUTS = 3 };
 
 static struct bench bench;
 static uint16_t app, container;
