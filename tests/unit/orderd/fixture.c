@@ -1,0 +1,93 @@
+/* See fixture.h. */
+#include "tests/unit/orderd/fixture.h"
+
+#include "module/formats/calendar.h"
+#include "tools/orderd/engine/transition.h"
+#include "tools/orderd/store/migrate.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int64_t at(const char *text) {
+    int64_t time = 0;
+    assert_true(calendar_parse_rfc3339(text, &time));
+    return time;
+}
+
+void fixture_turn(struct fixture *fixture, const char *time) {
+    fixture->engine.clock = clock_starting_at(at(time));
+}
+
+void fixture_sql(struct fixture *fixture, const char *sql) {
+    if (db_script(fixture->db, sql) != DB_OK) {
+        fail_msg("%s: %s", sql, db_message(fixture->db));
+    }
+}
+
+int64_t fixture_count(struct fixture *fixture, const char *sql) {
+    struct db_rows *rows = NULL;
+    assert_int_equal(db_query(fixture->db, &rows, sql, ""), DB_OK);
+    assert_int_equal(db_next(rows), DB_OK);
+    int64_t count = db_int(rows, 0);
+    db_end(rows);
+    return count;
+}
+
+int fixture_open(void **state) {
+    static const char *const origins[] = {"https://portal.test", NULL};
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/openukey-unit-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    snprintf(fixture->path, sizeof fixture->path, "%s/orders.db", fixture->folder);
+    assert_int_equal(db_open(fixture->path, &fixture->db), DB_OK);
+    assert_int_equal(migrate_run(fixture->db, orderd_sql_assets, 0, NULL), MIGRATE_OK);
+    fixture->engine.profile = profile_find("default");
+    fixture->engine.service = "urn:openukey:order-service:default";
+    fixture->engine.origins = origins;
+    fixture->engine.public_url = "https://portal.test";
+    fixture_turn(fixture, "2026-03-01T10:00:00+08:00");
+    fixture_sql(
+        fixture,
+        "INSERT INTO subjects VALUES ('s1', 'ORG', 'Holder', 'USCC', '1', 0);"
+        "INSERT INTO tokens VALUES ('T1', 'maker', 'label', 's1', 'ACTIVE', 0);"
+        "INSERT INTO certificates (id, sha256, issuer, serial, subject, subject_dn, profile, "
+        "algorithm, usage, not_before, not_after, token, state, created) VALUES ('c1', 'aa', "
+        "'CA', '01', 's1', 'CN=Holder', 'default', 'SM2', 'SIGN', 0, 1774900000000, 'T1', "
+        "'VALID', 0);");
+    strcpy(fixture->caller.session.subject, "s1");
+    strcpy(fixture->caller.session.certificate, "c1");
+    strcpy(fixture->caller.session.token, "T1");
+    fixture->caller.language = LANGUAGE_EN;
+    *state = fixture;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk) {
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+int fixture_close(void **state) {
+    struct fixture *fixture = *state;
+    db_close(fixture->db);
+    nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(fixture);
+    return 0;
+}
+
+struct order fixture_order(struct fixture *fixture) {
+    struct order order = {.kind = KIND_RENEW, .years = 1, .amount_fen = 20000};
+    strcpy(order.subject, fixture->caller.session.subject);
+    strcpy(order.certificate, fixture->caller.session.certificate);
+    strcpy(order.token, fixture->caller.session.token);
+    assert_int_equal(db_begin(fixture->db), DB_OK);
+    assert_int_equal(order_insert(&fixture->engine, fixture->db, &order, "user"), ORDER_OK);
+    assert_int_equal(db_commit(fixture->db), DB_OK);
+    return order;
+}

@@ -1,0 +1,149 @@
+/* States follow from gates; names go both ways; the catalogue is complete; public numbers have their form. */
+#include "tests/unit/orderd/fixture.h"
+
+#include "tools/orderd/engine/identifier.h"
+#include "tools/orderd/text.h"
+
+#include <string.h>
+
+static void the_state_is_that_of_the_first_open_gate(void **state) {
+    (void)state;
+    static const enum order_state expected[] = {STATE_AWAIT_KEY,      STATE_DRAFT,
+                                                STATE_AWAIT_CONFIRM,  STATE_AWAIT_PAYMENT,
+                                                STATE_READY_TO_ISSUE, STATE_COMPLETED};
+    const struct flow *flow = profile_flow(profile_find("default"), KIND_RENEW);
+    struct flow_gate gates[FLOW_GATES_MAX];
+    memcpy(gates, flow->gates, sizeof gates);
+    for (size_t done = 0; done < 6; done++) {
+        assert_int_equal(flow_state(gates, flow->count), expected[done]);
+        gates[done].status = GATE_DONE;
+    }
+}
+
+static void a_waived_gate_is_passed_and_a_failed_one_is_not(void **state) {
+    (void)state;
+    struct flow_gate gates[] = {{GATE_PAY, GATE_WAIVED}, {GATE_REVIEW, GATE_FAILED}};
+    assert_int_equal(flow_state(gates, 2), STATE_IN_REVIEW);
+    assert_int_equal(flow_state(gates, 1), STATE_COMPLETED);
+    assert_int_equal(flow_state(gates, 0), STATE_COMPLETED);
+}
+
+static void an_invoice_is_waited_for_only_where_policy_says_so(void **state) {
+    (void)state;
+    struct flow_gate asked[] = {{GATE_ISSUE, GATE_DONE}, {GATE_INVOICE, GATE_OPEN}};
+    assert_int_equal(flow_state(asked, 2), STATE_ISSUED);
+}
+
+static void exactly_four_states_are_final(void **state) {
+    (void)state;
+    int count = 0;
+    for (unsigned i = 0; i < STATE_COUNT; i++) {
+        count += state_is_final((enum order_state)i) ? 1 : 0;
+    }
+    assert_int_equal(count, 4);
+    assert_true(state_is_final(STATE_COMPLETED));
+    assert_false(state_is_final(STATE_ISSUE_FAILED));
+}
+
+static void names_go_both_ways(void **state) {
+    (void)state;
+    enum gate_status status = GATE_OPEN;
+    for (unsigned i = 0; i < STATE_COUNT; i++) {
+        assert_int_equal(state_of(state_name((enum order_state)i)), i);
+    }
+    for (unsigned i = 0; i < GATE_COUNT; i++) {
+        assert_int_equal(gate_of(gate_name((enum gate)i)), i);
+    }
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
+        assert_int_equal(kind_of(kind_name((enum order_kind)i)), i);
+    }
+    assert_true(gate_status_of("WAIVED", &status));
+    assert_int_equal(status, GATE_WAIVED);
+    assert_false(gate_status_of("LATER", &status));
+    assert_int_equal(state_of("NOWHERE"), STATE_COUNT);
+}
+
+static void a_term_that_is_not_sold_has_no_price(void **state) {
+    (void)state;
+    const struct profile *profile = profile_find("default");
+    assert_true(profile_price(profile, KIND_RENEW, 1) > 0);
+    assert_int_equal(profile_price(profile, KIND_RENEW, 0), -1);
+    assert_int_equal(profile_price(profile, KIND_RENEW, 9), -1);
+    assert_int_equal(profile_price(profile, KIND_UNLOCK, 1), -1);
+    assert_null(profile_find("nobody's"));
+}
+
+static void every_text_is_there_in_both_languages(void **state) {
+    (void)state;
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        enum language spoken = (enum language)language;
+        for (unsigned i = 0; i < TEXT_COUNT; i++) {
+            assert_non_null(text_get((enum text)i, spoken));
+            assert_true(text_get((enum text)i, spoken)[0] != '\0');
+        }
+        for (unsigned i = 0; i < STATE_COUNT; i++) {
+            assert_non_null(text_state((enum order_state)i, spoken));
+        }
+        for (unsigned i = 1; i < ORDER_ERRORS; i++) {
+            assert_non_null(text_error_title((enum order_error)i, spoken));
+            assert_non_null(text_error_detail((enum order_error)i, spoken));
+        }
+    }
+}
+
+static void a_text_is_cut_at_a_whole_character(void **state) {
+    (void)state;
+    char out[16];
+    text_fill(TEXT_YEARS_VALUE, LANGUAGE_ZH, "years", "3", out, sizeof out);
+    assert_string_equal(out, "3 年");
+    text_fill(TEXT_YEARS_VALUE, LANGUAGE_ZH, "years", "3", out, 5);
+    assert_string_equal(out, "3 ");
+    char yuan[24];
+    text_yuan(20005, yuan);
+    assert_string_equal(yuan, "200.05");
+}
+
+static void a_public_number_is_date_letter_and_four_digits(void **state) {
+    (void)state;
+    char number[PUBLIC_NUMBER_SIZE];
+    int64_t day = at("2023-04-22T23:59:59+08:00");
+    assert_true(public_number_format(day, 'A', 7, number));
+    assert_string_equal(number, "20230422A0007");
+    assert_true(public_number_format(day + 1, 'A', 9999, number));
+    assert_string_equal(number, "20230423A9999");
+    assert_true(public_number_format(day, 'A', 10000, number));
+    assert_string_equal(number, "20230422B0001");
+    assert_true(public_number_format(day, 'A', 26 * 9999, number));
+    assert_string_equal(number, "20230422Z9999");
+    assert_false(public_number_format(day, 'A', 26 * 9999 + 1, number));
+    assert_false(public_number_format(day, 'A', 0, number));
+}
+
+static void numbers_of_a_day_do_not_repeat_and_begin_anew_the_next_day(void **state) {
+    struct fixture *fixture = *state;
+    char number[PUBLIC_NUMBER_SIZE];
+    int64_t day = at("2026-03-01T10:00:00+08:00");
+    assert_int_equal(public_number_next(fixture->db, day, 'A', number), ORDER_OK);
+    assert_string_equal(number, "20260301A0001");
+    assert_int_equal(public_number_next(fixture->db, day, 'A', number), ORDER_OK);
+    assert_string_equal(number, "20260301A0002");
+    assert_int_equal(public_number_next(fixture->db, day + 86400, 'A', number), ORDER_OK);
+    assert_string_equal(number, "20260302A0001");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_state_is_that_of_the_first_open_gate),
+        cmocka_unit_test(a_waived_gate_is_passed_and_a_failed_one_is_not),
+        cmocka_unit_test(an_invoice_is_waited_for_only_where_policy_says_so),
+        cmocka_unit_test(exactly_four_states_are_final),
+        cmocka_unit_test(names_go_both_ways),
+        cmocka_unit_test(a_term_that_is_not_sold_has_no_price),
+        cmocka_unit_test(every_text_is_there_in_both_languages),
+        cmocka_unit_test(a_text_is_cut_at_a_whole_character),
+        cmocka_unit_test(a_public_number_is_date_letter_and_four_digits),
+        cmocka_unit_test_setup_teardown(numbers_of_a_day_do_not_repeat_and_begin_anew_the_next_day,
+                                        fixture_open, fixture_close),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
