@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sealParts } from '../support/der.mjs';
-import { Bidder } from '../../tools/demo/bidder.mjs';
 import { fromPem, makeWorld } from '../support/world.mjs';
 
 const MOMENTS = {
@@ -63,7 +62,7 @@ for (const [moment, hold] of Object.entries(MOMENTS)) {
             assert.deepEqual((await world.validSignCertificates()).map((row) => row.sha256), [old.sign.id]);
 
             // the person comes back: the same order, as a page would find it
-            const again = new Bidder({ agent: await world.connect(), payingFetch: world.serviceFetch });
+            const again = await world.bidder();
             await again.look();
             await again.verifyPin();
             await again.logIn();

@@ -1,16 +1,16 @@
 // Who may ask the agent: by Host, by Origin, by Unix user. Every refusal is refused before a token is touched.
 import assert from 'node:assert/strict';
 import { request } from 'node:https';
-import { before, describe, test } from 'node:test';
-import * as nodeTest from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { run } from '../../tools/demo/program.mjs';
 import { makeWorld, missing } from '../support/world.mjs';
 
 describe('who may ask the agent', () => {
     let world;
     let session;
+    after(() => world?.close());
     before(async () => {
-        world = await makeWorld(nodeTest);
+        world = await makeWorld(null);
         const answer = await ask('POST', '/v1/pairing', { origin: world.serviceUrl, body: '{}' });
         assert.equal(answer.status, 201);
         session = answer.json.session;

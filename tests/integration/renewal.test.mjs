@@ -1,7 +1,6 @@
 // The main job over HTTPS, through the SDK as a page uses it; what came of it is judged by openssl, not by us.
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
-import * as nodeTest from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { join } from 'node:path';
 import { parse, sealParts, signedDataParts } from '../support/der.mjs';
 import { flip, fromPem, makeWorld } from '../support/world.mjs';
@@ -18,8 +17,9 @@ describe('the whole renewal', () => {
     let progress;
     let finished;
 
+    after(() => world?.close());
     before(async () => {
-        world = await makeWorld(nodeTest);
+        world = await makeWorld(null, { keys: { key: { rsa: true } } });
         bidder = await world.bidder();
         await bidder.look();
         old = { token: bidder.token, certificates: bidder.certificates, seals: bidder.seals };
@@ -37,9 +37,10 @@ describe('the whole renewal', () => {
     test('the page sees serial, label, a pair of SM2 certificates and the seal', () => {
         assert.match(old.token.serial, /^[0-9A-F]{29,32}$/);
         assert.ok(old.token.label);
-        assert.deepEqual(old.certificates.map((one) => [one.usage, one.algorithm, one.current]).sort(), [
-            ['encrypt', 'SM2', true],
-            ['sign', 'SM2', true],
+        const sm2 = old.certificates.filter((one) => one.algorithm === 'SM2');
+        assert.deepEqual(sm2.map((one) => [one.usage, one.current]).sort(), [
+            ['encrypt', true],
+            ['sign', true],
         ]);
         const sign = oldSign();
         assert.equal(old.certificates.find((one) => one.id === sign.pair)?.usage, 'encrypt');
@@ -77,7 +78,7 @@ describe('the whole renewal', () => {
     });
 
     test('the key holds the new pair and the old encryption key, and no other signing key', () => {
-        const withKey = bidder.certificates.filter((one) => one.hasPrivateKey).map((one) => [one.usage, one.id]);
+        const withKey = bidder.certificates.filter((one) => one.hasPrivateKey && one.algorithm === 'SM2').map((one) => [one.usage, one.id]);
         assert.deepEqual(
             withKey.sort(),
             [

@@ -20,10 +20,9 @@ export class World extends House {
         await super.close();
     }
 
-    /* A bidder with an SDK connection of its own. */
-    async bidder(options = {}) {
-        const agent = await this.connect(options);
-        return new Bidder({ agent, payingFetch: this.serviceFetch });
+    /* A bidder who has just opened the page ({origin, lang}). */
+    async bidder(options) {
+        return new Bidder({ agent: await this.page(options), payingFetch: this.serviceFetch });
     }
 
     /* Rows of the service's database, as objects. */
@@ -43,16 +42,19 @@ export class World extends House {
     }
 }
 
-/* A world with CA, service and agent, and with one key per profile in `keys` ({name: profile or {profile, changes}}), known to the
- * service and plugged in. `t` is a test (ends with it) or the module `node:test` (ends with the file). */
-export async function makeWorld(t, { keys = { key: 'org-expiring-30-days' }, ...options } = {}) {
+// An RSA key takes a second or more to make; who needs it asks for it
+const WITHOUT_RSA = { containers: [{ name: 'openukey-sm2', algorithm: 'SM2', encryptionPair: true }] };
+
+/* A world with CA, service and agent, and with the keys of `keys` ({name: {profile, changes, plug, rsa}}), known to the
+ * service and plugged in. It ends with the test `t`; without one the caller closes it. */
+export async function makeWorld(t, { keys = { key: {} }, ...options } = {}) {
     const world = new World(options);
-    t.after(() => world.close());
+    t?.after(() => world.close());
     await world.makeCa();
     await world.writeServiceConfig();
     for (const [name, wanted] of Object.entries(keys)) {
-        const { profile = 'org-expiring-30-days', changes, plug = true } = typeof wanted === 'string' ? { profile: wanted } : wanted;
-        world[name] = await world.key(name, profile, { changes });
+        const { profile = 'org-expiring-30-days', changes, plug = true, rsa = false } = wanted;
+        world[name] = await world.addKey(name, profile, { changes: { ...(rsa ? {} : WITHOUT_RSA), ...changes } });
         world[name].wantsPlug = plug;
     }
     await world.startService();

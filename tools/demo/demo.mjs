@@ -65,9 +65,9 @@ async function startParts() {
     say(dim(`state ${house.dir}`));
     await house.makeCa();
     await house.writeServiceConfig();
-    const key = await house.key('key', PROFILE);
+    const key = await house.addKey('key', PROFILE);
     // for whoever opens the portal afterwards
-    if (!options.once) house.second = await house.key('second', PROFILE, { changes: SECOND });
+    if (!options.once) house.second = await house.addKey('second', PROFILE, { changes: SECOND });
     say('   ukey          made a test CA and a key whose certificate ends in 30 days');
     await house.startService();
     say(`   ukey-orderd   ${house.serviceUrl}`);
@@ -97,7 +97,7 @@ function tellProgress() {
 }
 
 async function renew() {
-    const agent = await house.connect({ lang: 'en' });
+    const agent = await house.page();
     const bidder = new Bidder({ agent, payingFetch: house.serviceFetch });
 
     title(1, 'The page sees the plugged key');
@@ -158,7 +158,6 @@ async function renew() {
     expect(`validity continues from the old end date (${wanted})`, moment(now.notAfter) === wanted);
     expect('a valid new seal', Boolean(seal));
     await checkFromOutside(now);
-    agent.close();
 }
 
 // A program that is not ours says the same, link by link (openssl 3.0 gives the SM2 identifier to the named certificate only)

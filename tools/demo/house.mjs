@@ -123,6 +123,7 @@ export class House {
         this.sockets = join(this.dir, 'keys');
         this.ca = join(this.dir, 'orderd', 'ca');
         this.keys = [];
+        this.pages = new Map();
         mkdirSync(this.sockets, { mode: 0o700 });
         mkdirSync(join(this.dir, 'orderd'), { mode: 0o700 });
         this.dialogs = new Dialogs(join(this.dir, 'dialogs'), options.pin ?? '123456');
@@ -136,7 +137,7 @@ export class House {
         return join(this.build, 'lib', 'openukey-pkcs11.so');
     }
 
-    /* CA, service and agent; keys are added with key(). */
+    /* CA, service and agent; keys are added with addKey(). */
     async start() {
         await this.makeCa();
         await this.startService();
@@ -187,7 +188,7 @@ export class House {
     }
 
     /* A key that the order service knows: provisioned and imported, not plugged in yet. */
-    async key(name, profile, options) {
+    async addKey(name, profile, options) {
         const key = await this.provision(name, profile, options);
         await this.importKey(key);
         return key;
@@ -291,7 +292,13 @@ export class House {
         return readFileSync(this.agentCaFile, 'utf8');
     }
 
-    /* An SDK connection, as a page of `origin` would have it. */
+    /* An SDK connection, as a page of `origin` would have it; the same one for the same page and language. */
+    async page({ origin = this.serviceUrl, lang = 'en' } = {}) {
+        const name = `${this.agent.pid} ${origin} ${lang}`;
+        if (!this.pages.has(name)) this.pages.set(name, await this.connect({ origin, lang }));
+        return this.pages.get(name);
+    }
+
     connect({ origin = this.serviceUrl, lang = 'en', ...more } = {}) {
         return connect({
             lang,
@@ -304,16 +311,12 @@ export class House {
 
     /* Waits until the agent sees as many keys as are plugged in: it hears of them by events. */
     async seen(count = this.keys.filter((key) => key.program).length) {
-        const agent = await this.connect();
-        try {
-            for (const deadline = Date.now() + 15_000; ; ) {
-                const tokens = await agent.tokens();
-                if (tokens.length === count) return tokens;
-                if (Date.now() > deadline) throw new Error(`the agent sees ${tokens.length} keys, not ${count}`);
-                await new Promise((done) => setTimeout(done, 20));
-            }
-        } finally {
-            agent.close();
+        const agent = await this.page();
+        for (const deadline = Date.now() + 15_000; ; ) {
+            const tokens = await agent.tokens();
+            if (tokens.length === count) return tokens;
+            if (Date.now() > deadline) throw new Error(`the agent sees ${tokens.length} keys, not ${count}`);
+            await new Promise((done) => setTimeout(done, 20));
         }
     }
 
@@ -323,6 +326,7 @@ export class House {
     }
 
     async close() {
+        for (const page of this.pages.values()) page.close();
         for (const key of this.keys) await key.unplug();
         await this.agent?.stop();
         await this.service?.stop();
