@@ -15,7 +15,7 @@
     const API = 'v1';
     const DEFAULT_PORTS = [24317, 24318, 24319, 24320];
     const PROBE_TIMEOUT_MS = 3000;
-    const POLL_MS = 500;
+    const POLL_MS = 250;
     const POLL_BESIDE_EVENTS_MS = 2000;
 
     /* ---- texts and errors ------------------------------------------------------------------- */
@@ -705,7 +705,7 @@
         async #poll() {
             if (!this.#running) return;
             await this.#pollTokens();
-            if (this.#running) this.#later(2 * POLL_MS, () => this.#poll());
+            if (this.#running) this.#later(4 * POLL_MS, () => this.#poll());
         }
 
         async #pollTokens() {
