@@ -71,8 +71,8 @@ bool key_open(struct key *key, const char *module, const char *socket_folder) {
 void key_close(struct key *key) {
     if (key->is_initialized)
         key->functions->C_Finalize(NULL);
-    if (key->library != NULL)
-        dlclose(key->library);
+    /* the library stays loaded: the process is about to end, and others' exit handlers may point
+     * into it */
     *key = (struct key){0};
 }
 
