@@ -1,4 +1,4 @@
-/* A profile: the known state that a key is brought into. JSON, see docs/provisioning.md; unknown
+/* A profile: the known state that a key is brought into. JSON, see profiles/README.md; unknown
  * members are refused. */
 #ifndef TOOLS_UKEY_PROFILE_H
 #define TOOLS_UKEY_PROFILE_H
