@@ -94,7 +94,7 @@ describe('a provisioned key', () => {
 
     test('shows pkcs11-tool its objects, and signs with RSA as openssl wants it', { skip: missing('pkcs11-tool') }, async (t) => {
         const world = await makeWorkshop(t);
-        const key = await world.provision('key', 'org-with-rsa');
+        const key = await world.provision('key', 'org-expiring-30-days');
         assert.deepEqual(key.manifest.certificates.map(({ algorithm }) => algorithm), ['SM2', 'SM2'], 'RSA is not registered');
         await key.plug();
         const { stdout } = await pkcs11Tool(world, '--login', '--pin', '123456', '--list-objects');
