@@ -29,3 +29,18 @@ TESTS += test_sim_power_cut
 test_sim_power_cut_SRCS := tests/unit/firmware-sim/test_power_cut.c
 test_sim_power_cut_DEPS := sim_testing firmware
 test_sim_power_cut_PKGS := cmocka
+
+TESTS += test_sim_access
+test_sim_access_SRCS := tests/unit/firmware-sim/test_access.c
+test_sim_access_DEPS := sim_testing firmware
+test_sim_access_PKGS := cmocka
+
+TESTS += test_sim_keys
+test_sim_keys_SRCS := tests/unit/firmware-sim/test_keys.c
+test_sim_keys_DEPS := sim_testing firmware
+test_sim_keys_PKGS := cmocka libcrypto
+
+TESTS += test_sim_commands
+test_sim_commands_SRCS := tests/unit/firmware-sim/test_commands.c
+test_sim_commands_DEPS := sim_testing firmware
+test_sim_commands_PKGS := cmocka libcrypto
