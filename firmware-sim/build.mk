@@ -44,3 +44,9 @@ TESTS += test_sim_commands
 test_sim_commands_SRCS := tests/unit/firmware-sim/test_commands.c
 test_sim_commands_DEPS := sim_testing firmware
 test_sim_commands_PKGS := cmocka libcrypto
+
+# drives the program itself
+TESTS += test_ukey_sim
+test_ukey_sim_SRCS := tests/unit/firmware-sim/test_ukey_sim.c
+test_ukey_sim_PKGS := cmocka
+$(B)/tests/test_ukey_sim: | $(B)/bin/ukey-sim
