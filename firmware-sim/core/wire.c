@@ -33,7 +33,8 @@ uint8_t wire_u8(struct wire_reader *r) {
 
 uint16_t wire_u16(struct wire_reader *r) {
     const uint8_t *p = wire_take(r, 2);
-    return p ? (uint16_t)(p[0] | p[1] << 8) : 0;
+    unsigned v = p ? p[0] | (unsigned)p[1] << 8 : 0;
+    return (uint16_t)v;
 }
 
 uint32_t wire_u32(struct wire_reader *r) {
