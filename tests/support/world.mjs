@@ -25,6 +25,15 @@ export class World extends House {
         return new Bidder({ agent: await this.page(options), payingFetch: this.serviceFetch });
     }
 
+    /* Proves with a program of its own that the key behind `sign` signs and the one behind `encrypt` decrypts (certificates). */
+    async keyCheck(sign, encrypt) {
+        const options = Object.entries(this.moduleOptions).flatMap(([name, value]) => ['--option', `${name}=${value}`]);
+        const base = [this.module, ...options, '--pin', this.options.pin ?? '123456'];
+        const env = { ...this.pcscd?.env };
+        await run(this.binary('keycheck'), [...base, 'sign', sign.id], { env });
+        await run(this.binary('keycheck'), [...base, 'decrypt', encrypt.id], { env });
+    }
+
     /* Rows of the service's database, as objects. */
     async rows(sql) {
         const state = join(this.dir, 'orderd');

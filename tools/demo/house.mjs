@@ -137,6 +137,13 @@ export class House {
         return join(this.build, 'lib', 'openukey-pkcs11.so');
     }
 
+    /* How the module finds this house's keys, and no others. */
+    get moduleOptions() {
+        return this.pcscd
+            ? { 'socket-dir': 'off', pcsc: 'on', 'pcsc-readers': 'Virtual PCD*' }
+            : { 'socket-dir': this.sockets, pcsc: 'off' };
+    }
+
     /* CA, service and agent; keys are added with addKey(). */
     async start() {
         await this.makeCa();
@@ -256,9 +263,7 @@ export class House {
             state: this.agentState,
             ...(this.options.wellKnownPorts ? {} : { ports: [this.agentPort] }),
             module: this.module,
-            moduleOptions: this.pcscd
-                ? { 'socket-dir': 'off', pcsc: 'on', 'pcsc-readers': 'Virtual PCD*' }
-                : { 'socket-dir': this.sockets, pcsc: 'off' },
+            moduleOptions: this.moduleOptions,
             pinentry: this.dialogs.pinentry,
             consent: this.dialogs.consent,
             services: {

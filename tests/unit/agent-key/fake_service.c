@@ -84,16 +84,6 @@ static void forget(void) {
     strcpy(fake.token_serial, FAKE_SERIAL);
 }
 
-void fake_service_close(void) {
-    forget();
-    ca_close(ca);
-    ca_close(other_ca);
-    EVP_PKEY_free(jws_key);
-    EVP_PKEY_free(foreign_key);
-    octets_free(&subject);
-    octets_free(&other_subject);
-}
-
 const char *fake_service_anchors(void) {
     return anchors;
 }
@@ -147,32 +137,89 @@ static struct octets make_seal(const char *id, const struct octets *certificate,
     return seal;
 }
 
-void fake_service_begin(struct mock_key *key, int days) {
-    struct mock_container *old = &key->containers[0];
-    struct mock_file *file = &key->files[0];
+/* An old pair with its seal, made once for each end: making it takes longer than the test. */
+struct old_pair {
+    int days;
+    EVP_PKEY *sign, *encrypt;
+    struct octets sign_certificate, encrypt_certificate, seal;
+    char seal_id[29];
+};
+
+static struct old_pair old_pairs[4];
+
+static void make_old(struct old_pair *old, int days) {
     struct sm2_envelope envelope;
     int64_t to = time(NULL) + (int64_t)days * FAKE_DAY, from = to - 365 * FAKE_DAY;
-    forget();
-    old->exists = true;
-    strcpy(old->name, "old");
+    old->days = days;
     OK(sm2_key_generate(NULL, &old->sign));
     struct octets csr = csr_of(old->sign);
     struct ca_issued issued = issue(ca, &csr, &subject, from, to);
     octets_free(&csr);
-    OK(octets_copy(&old->sign_certificate, issued.sign_certificate.data,
-                   issued.sign_certificate.len));
-    OK(octets_copy(&old->encrypt_certificate, issued.encrypt_certificate.data,
-                   issued.encrypt_certificate.len));
     OK(sm2_envelope_parse(NULL, issued.enveloped_key.data, issued.enveloped_key.len, &envelope));
     OK(sm2_envelope_open(NULL, old->sign, &envelope, &old->encrypt));
-    ca_issued_free(&issued);
+    octets_free(&issued.enveloped_key);
+    old->sign_certificate = issued.sign_certificate;
+    old->encrypt_certificate = issued.encrypt_certificate;
+    OK(ca_seal_id(ca, old->seal_id));
+    old->seal = make_seal(old->seal_id, &old->sign_certificate, from, to);
+}
+
+static const struct old_pair *find_old(int days) {
+    size_t i = 0;
+    while (old_pairs[i].sign && old_pairs[i].days != days)
+        i++;
+    assert_true(i < sizeof old_pairs / sizeof *old_pairs);
+    if (!old_pairs[i].sign)
+        make_old(&old_pairs[i], days);
+    return &old_pairs[i];
+}
+
+static void free_old_pairs(void) {
+    for (size_t i = 0; i < sizeof old_pairs / sizeof *old_pairs; i++) {
+        EVP_PKEY_free(old_pairs[i].sign);
+        EVP_PKEY_free(old_pairs[i].encrypt);
+        octets_free(&old_pairs[i].sign_certificate);
+        octets_free(&old_pairs[i].encrypt_certificate);
+        octets_free(&old_pairs[i].seal);
+        old_pairs[i] = (struct old_pair){0};
+    }
+}
+
+static void copy(struct octets *to, const struct octets *from) {
+    OK(octets_copy(to, from->data, from->len));
+}
+
+void fake_service_begin(struct mock_key *key, int days) {
+    const struct old_pair *old = find_old(days);
+    struct mock_container *container = &key->containers[0];
+    struct mock_file *file = &key->files[0];
+    forget();
+    EVP_PKEY_up_ref(old->sign);
+    EVP_PKEY_up_ref(old->encrypt);
+    container->exists = true;
+    strcpy(container->name, "old");
+    container->sign = old->sign;
+    container->encrypt = old->encrypt;
+    copy(&container->sign_certificate, &old->sign_certificate);
+    copy(&container->encrypt_certificate, &old->encrypt_certificate);
     OK(certificate_parse(NULL, old->sign_certificate.data, old->sign_certificate.len, &old_sign));
     strcpy(old_sign_id, old_sign->id);
-    OK(ca_seal_id(ca, old_seal_id));
-    old_seal = make_seal(old_seal_id, &old->sign_certificate, from, to);
+    strcpy(old_seal_id, old->seal_id);
+    copy(&old_seal, &old->seal);
     file->exists = true;
     snprintf(file->name, sizeof file->name, "%s.esl", old_seal_id);
-    OK(octets_copy(&file->content, old_seal.data, old_seal.len));
+    copy(&file->content, &old->seal);
+}
+
+void fake_service_close(void) {
+    forget();
+    free_old_pairs();
+    ca_close(ca);
+    ca_close(other_ca);
+    EVP_PKEY_free(jws_key);
+    EVP_PKEY_free(foreign_key);
+    octets_free(&subject);
+    octets_free(&other_subject);
 }
 
 /* ---- what must be true of a key ---- */
