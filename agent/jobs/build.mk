@@ -48,3 +48,9 @@ test_token_SRCS := tests/unit/agent-key/test_token.c
 test_token_DEPS := agent_token agent_core mock_module
 test_token_PKGS := cmocka libcrypto
 test_token_LDLIBS := -Wl,-u,C_GetFunctionList
+
+TESTS += test_renew
+test_renew_SRCS := tests/unit/agent-key/test_renew.c tests/unit/agent-key/fake_service.c tools/orderd/engine/jws.c
+test_renew_DEPS := agent_key mock_module ca
+test_renew_PKGS := cmocka jansson libcrypto
+test_renew_LDLIBS := -Wl,-u,C_GetFunctionList
