@@ -24,3 +24,15 @@ keycheck_SRCS := tests/support/keycheck.c
 keycheck_DEPS := formats
 keycheck_PKGS := libcrypto jansson
 keycheck_LDLIBS := -ldl
+
+# unit tests: the whole module over a fake card, which takes the place of the simulator transport at link time
+module_fake_card := $(addprefix tests/unit/module/,fake_card.c session_fixture.c) module/cryptoki/entry.c
+define module_test
+TESTS += test_module_$(1)
+test_module_$(1)_SRCS := tests/unit/module/test_$(1).c $(2)
+test_module_$(1)_DEPS := p11core
+test_module_$(1)_PKGS := cmocka libcrypto
+test_module_$(1)_LDLIBS := -lpthread
+endef
+$(eval $(call module_test,operations,$(module_fake_card)))
+$(eval $(call module_test,life,$(module_fake_card)))
