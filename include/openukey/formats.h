@@ -4,7 +4,7 @@
 #define OPENUKEY_FORMATS_H
 
 /* --- object identifiers (GM/T 0006, GM/T 0010) --- */
-#define OID_SM2_CURVE               "1.2.156.10197.1.301" /* namedCurve of id-ecPublicKey */
+#define OID_SM2_CURVE               "1.2.156.10197.1.301"   /* namedCurve of id-ecPublicKey */
 #define OID_SM2_SIGN                "1.2.156.10197.1.301.1" /* signatures of GM SignedData */
 #define OID_SM2_ENCRYPT             "1.2.156.10197.1.301.3"
 #define OID_SM3                     "1.2.156.10197.1.401"
@@ -19,8 +19,8 @@
 #define OID_ORGANIZATION_IDENTIFIER "2.5.4.97"
 
 /* --- seals on a key --- */
-/* A seal is a GM file (a CKO_DATA object) named esID + SEAL_FILE_SUFFIX that holds the DER SESeal. A
- * file name has 32 bytes at most. */
+/* A seal is a GM file (a CKO_DATA object) named esID + SEAL_FILE_SUFFIX that holds the DER SESeal.
+ * A file name has 32 bytes at most. */
 #define SEAL_FILE_SUFFIX ".esl"
 #define SEAL_ID_MAX      28 /* IA5 characters of esID in seals that we make */
 

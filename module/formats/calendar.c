@@ -152,7 +152,7 @@ bool calendar_parse_rfc3339(const char *text, int64_t *out) {
     }
     if (*p != '\0')
         return false;
-    *out = days_from_civil(year, month, day) * SECONDS_A_DAY + hour * 3600 + minute * 60 + second -
-           offset;
+    int second_of_day = hour * 3600 + minute * 60 + second;
+    *out = days_from_civil(year, month, day) * SECONDS_A_DAY + second_of_day - offset;
     return true;
 }

@@ -174,7 +174,7 @@ enum formats_error certificate_parse(OSSL_LIB_CTX *libctx, const unsigned char *
 enum formats_error certificate_parse_pem(OSSL_LIB_CTX *libctx, const char *pem, size_t len,
                                          struct certificate **out) {
     *out = NULL;
-    if (len > 4 * CERTIFICATE_MAX)
+    if (len > (size_t)4 * CERTIFICATE_MAX)
         return FORMATS_TOO_LARGE;
     char *name = NULL;
     char *header = NULL;

@@ -34,7 +34,8 @@ enum formats_error octets_copy(struct octets *out, const void *data, size_t len)
     if (copy == NULL)
         return FORMATS_MEMORY;
     memcpy(copy, data, len);
-    *out = (struct octets){copy, len};
+    out->data = copy;
+    out->len = len;
     return FORMATS_OK;
 }
 

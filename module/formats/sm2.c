@@ -172,7 +172,7 @@ static const unsigned char spki_head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x
                                           0xCF, 0x55, 0x01, 0x82, 0x2D, 0x03, 0x42, 0x00, 0x04};
 
 enum formats_error sm2_point_to_spki(const struct sm2_point *point, struct octets *out) {
-    unsigned char spki[sizeof spki_head + 2 * SM2_SCALAR];
+    unsigned char spki[sizeof spki_head + sizeof *point];
     memcpy(spki, spki_head, sizeof spki_head);
     memcpy(spki + sizeof spki_head, point->x, SM2_SCALAR);
     memcpy(spki + sizeof spki_head + SM2_SCALAR, point->y, SM2_SCALAR);

@@ -38,7 +38,7 @@ static enum formats_error sm4_ecb(OSSL_LIB_CTX *libctx, const unsigned char *key
         EVP_CipherInit_ex2(ctx, sm4, key, NULL, encrypt ? 1 : 0, NULL) == 1 &&
         EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
         EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 &&
-        EVP_CipherFinal_ex(ctx, out + n, &last) == 1 && (size_t)(n + last) == len)
+        EVP_CipherFinal_ex(ctx, out + n, &last) == 1 && n + last == (int)len)
         error = FORMATS_OK;
     EVP_CIPHER_CTX_free(ctx);
     EVP_CIPHER_free(sm4);

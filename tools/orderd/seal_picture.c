@@ -67,9 +67,13 @@ static bool draw_name(cairo_t *cr, const char *name, glong characters) {
     if (step * (double)(characters - 1) > TEXT_SWEEP_MAX)
         step = TEXT_SWEEP_MAX / (double)(characters - 1);
     double size = fmin(TEXT_SIZE_MAX, TEXT_RADIUS * step * 1.1);
-    double angle = -step * (double)(characters - 1) / 2;
-    for (const char *p = name; *p != '\0'; p = g_utf8_next_char(p), angle += step)
-        draw_character(cr, layout, p, (int)(g_utf8_next_char(p) - p), angle, size);
+    const char *p = name;
+    for (glong i = 0; i < characters; i++) {
+        const char *next = g_utf8_next_char(p);
+        double angle = step * ((double)i - (double)(characters - 1) / 2);
+        draw_character(cr, layout, p, (int)(next - p), angle, size);
+        p = next;
+    }
     pango_font_description_free(font);
     g_object_unref(layout);
     g_object_unref(context);

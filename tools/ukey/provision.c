@@ -60,7 +60,6 @@ static bool seal_make(struct work *work) {
         }
         picture = &drawn;
     }
-    const struct octets certificates[] = {owner->sign, owner->encrypt};
     enum ca_error error = ca_seal_id(work->ca, work->seal_id);
     if (error == CA_OK)
         error = ca_seal(work->ca,
@@ -71,7 +70,7 @@ static bool seal_make(struct work *work) {
                                                   .height_mm = wanted->height_mm,
                                                   .picture = picture->data,
                                                   .picture_len = picture->len,
-                                                  .certificates = certificates,
+                                                  .certificates = &owner->sign,
                                                   .certificate_count = 1,
                                                   .created = wanted->valid_start,
                                                   .valid_start = wanted->valid_start,

@@ -382,7 +382,7 @@ static void the_seal_maker_s_seal_checks_to_the_root(void **state) {
                                                 .valid_start = JAN_2026,
                                                 .valid_end = JAN_2026 + DAY},
                       &der));
-    assert_true(der.len < 48 * 1024);
+    assert_true(der.len < (size_t)48 * 1024);
     assert_ok(seal_parse(NULL, der.data, der.len, &seal));
     struct certificate *root = read_certificate(ca_root(f->ca));
     struct certificate *issuing = read_certificate(ca_issuing(f->ca));

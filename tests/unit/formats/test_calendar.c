@@ -40,7 +40,7 @@ static void rfc3339_is_read_and_written(void **state) {
     assert_int_equal(at("2026-01-01T00:00:00Z"), JAN_2026);
     calendar_rfc3339(JAN_2026 + 3661, text);
     assert_string_equal(text, "2026-01-01T01:01:01Z");
-    for (int64_t time = -5000000000; time < 100000000000; time += 86399 * 1001) {
+    for (int64_t time = -5000000000; time < 100000000000; time += 86399L * 1001) {
         calendar_rfc3339(time, text);
         assert_int_equal(at(text), time);
     }

@@ -4,6 +4,7 @@
 
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SERIAL_SIZE = 16 };
@@ -62,8 +63,7 @@ static bool extend_crl_url(X509 *x509, X509 *issuer, const char *url) {
                                   ":/.-_~?=&%[]";
     if (len == 0 || len > 500 || strspn(url, allowed) != len)
         return false;
-    memcpy(value, "URI:", 4);
-    memcpy(value + 4, url, len + 1);
+    snprintf(value, sizeof value, "URI:%s", url);
     return extend(x509, issuer, NID_crl_distribution_points, value);
 }
 
