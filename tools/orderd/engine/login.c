@@ -57,6 +57,20 @@ static enum order_error pass_key_gate(const struct engine *engine, struct db *db
     return error;
 }
 
+/* A renewal that was cut after its certificates had been written leaves both certificates on the key, and the newer one is offered first. It
+ * has been issued but not confirmed: whoever signs with it may go on with the order that made it, as the certificate it is to replace. */
+static enum order_error stand_for_replaced(struct db *db, struct certificate_record *certificate) {
+    struct order order;
+    if (strcmp(certificate->state, "PENDING") != 0 || certificate->order[0] == '\0') {
+        return ORDER_OK;
+    }
+    enum order_error error = order_load_id(db, certificate->order, &order);
+    if (error == ORDER_OK && !state_is_final(order.state)) {
+        error = registry_certificate(db, order.certificate, certificate);
+    }
+    return error;
+}
+
 static enum order_error open_session(const struct engine *engine, struct db *db, const char *order,
                                      struct login *out) {
     int64_t now_ms = engine_now_ms(engine);
@@ -96,6 +110,9 @@ enum order_error login_verify(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK) {
         out->certificate = object.signer;
+        error = stand_for_replaced(db, &out->certificate);
+    }
+    if (error == ORDER_OK) {
         error = registry_certificate_usable(engine, &out->certificate);
     }
     if (error == ORDER_OK) {
