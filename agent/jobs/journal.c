@@ -106,6 +106,7 @@ static struct job *read_job(struct jobs *jobs, const json_t *json) {
     if (job->state == JOB_RUNNING) {
         job->state = JOB_INTERRUPTED;
         job->problem = PROBLEM_INTERNAL;
+        free(job->problem_detail);
         job->problem_detail = strdup("The agent ended while the job was running.");
     }
     return job;
