@@ -2,10 +2,10 @@
  * first. The CA's calls are wrapped, so that each can fail before or after it has done its work. */
 #include "tests/unit/orderd/fixture.h"
 
-#include "include/openukey/formats.h"
 #include "module/formats/certificate.h"
 #include "module/formats/certificate_request.h"
 #include "module/formats/sm2.h"
+#include "openukey/formats.h"
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/issue.h"
 #include "tools/orderd/engine/jws.h"

@@ -4,11 +4,11 @@
  * 3. keep: what was made is stored (ISSUED), by whoever comes first. The answer is always read back from the store. */
 #include "tools/orderd/engine/issue.h"
 
-#include "include/openukey/formats.h"
 #include "module/formats/certificate.h"
 #include "module/formats/certificate_request.h"
 #include "module/formats/seal.h"
 #include "module/formats/sm2.h"
+#include "openukey/formats.h"
 #include "tools/orderd/engine/signed.h"
 #include "tools/orderd/engine/transition.h"
 

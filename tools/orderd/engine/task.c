@@ -1,9 +1,9 @@
 /* See task.h. What is signed for a task is in issue.c. */
 #include "tools/orderd/engine/task.h"
 
-#include "include/openukey/formats.h"
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
+#include "openukey/formats.h"
 #include "tools/orderd/engine/issue.h"
 #include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/transition.h"
