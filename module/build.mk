@@ -36,3 +36,6 @@ test_module_$(1)_LDLIBS := -lpthread
 endef
 $(eval $(call module_test,operations,$(module_fake_card)))
 $(eval $(call module_test,life,$(module_fake_card)))
+$(eval $(call module_test,objects,$(module_fake_card)))
+$(eval $(call module_test,broken_card,$(module_fake_card)))
+$(eval $(call module_test,parts,))

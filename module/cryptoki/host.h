@@ -8,7 +8,7 @@
 
 #include <openssl/evp.h>
 
-/* A new context with the default provider; NULL on failure. */
+/* A new context with the default provider, whatever the program's configuration says; NULL on failure. */
 OSSL_LIB_CTX *host_context_new(void);
 
 /* Some programs call us from exit handlers after OpenSSL's own: then everything of OpenSSL's is gone already, and is

@@ -17,8 +17,8 @@ static CK_FLAGS pin_flags(const struct token_pin *pin, CK_FLAGS low, CK_FLAGS fi
     return pin->left == 1 ? flags | final : flags;
 }
 
-static CK_RV read_token(struct module *module, struct slot *slot, struct token **token,
-                        struct token_pins *pins) {
+static CK_RV try_to_read_token(struct module *module, struct slot *slot, struct token **token,
+                               struct token_pins *pins) {
     *pins = (struct token_pins){.user = {0}};
     CK_RV rv = slot_token(module, slot, token);
     if (rv == CKR_OK) {
@@ -28,6 +28,17 @@ static CK_RV read_token(struct module *module, struct slot *slot, struct token *
         rv = rv_from_token(token_read_pins(*token, pins));
     }
     return rv;
+}
+
+/* Asks for no session, so a token that was changed for another one is no error. */
+static CK_RV read_token(struct module *module, struct slot *slot, struct token **token,
+                        struct token_pins *pins) {
+    CK_RV rv = try_to_read_token(module, slot, token, pins);
+    if (rv == CKR_DEVICE_REMOVED) {
+        slot_settle(module, slot);
+        rv = try_to_read_token(module, slot, token, pins);
+    }
+    return rv == CKR_DEVICE_REMOVED ? CKR_TOKEN_NOT_PRESENT : rv;
 }
 
 CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INFO_PTR info) {

@@ -86,8 +86,8 @@ static uint16_t verify(uint8_t type, const uint8_t *data) {
 }
 
 /* ChangePIN and UnblockPIN: A || E(new) || MAC. */
-static uint16_t new_pin(const uint8_t *command, const uint8_t *data, size_t len, char *old, char *target, uint8_t *left,
-                        uint8_t *target_left) {
+static uint16_t new_pin(const uint8_t *command, const uint8_t *data, size_t len, char *old,
+                        char *target, uint8_t *left, uint8_t *target_left) {
     struct fake_card *card = &fake_card;
     uint8_t key[20], iv[16] = {0}, mac[32] = {0}, pin[16];
     if (len != 22 || !card->has_challenge) {
@@ -193,7 +193,8 @@ static uint16_t sm2_decrypt_data(bool sign, const uint8_t *data, struct response
     memcpy(cipher.c1.y, data + 36, 32);
     memcpy(cipher.c3, data + 68, 32);
     bool ok = sm2_cipher_to_der(&cipher, &der) == FORMATS_OK &&
-              sm2_decrypt(NULL, sign ? fake_card.sm2_sign : fake_card.sm2_enc, der.data, der.len, &plain) == FORMATS_OK;
+              sm2_decrypt(NULL, sign ? fake_card.sm2_sign : fake_card.sm2_enc, der.data, der.len,
+                          &plain) == FORMATS_OK;
     if (ok) {
         put_le(r, (uint32_t)plain.len, 4);
         put(r, plain.data, plain.len);
@@ -206,14 +207,16 @@ static uint16_t sm2_decrypt_data(bool sign, const uint8_t *data, struct response
 static struct fake_file *find_file(const uint8_t *name, size_t len) {
     for (size_t i = 0; i < FAKE_FILES; i++) {
         struct fake_file *file = &fake_card.files[i];
-        if (file->name[0] != '\0' && strlen(file->name) == len && memcmp(file->name, name, len) == 0) {
+        if (file->name[0] != '\0' && strlen(file->name) == len &&
+            memcmp(file->name, name, len) == 0) {
             return file;
         }
     }
     return NULL;
 }
 
-static uint16_t file_command(uint8_t ins, const uint8_t *data, size_t len, size_t le, struct response *r) {
+static uint16_t file_command(uint8_t ins, const uint8_t *data, size_t len, size_t le,
+                             struct response *r) {
     struct fake_file *file = NULL;
     switch (ins) {
     case INS_ENUM_FILES:
@@ -278,7 +281,8 @@ static uint16_t file_command(uint8_t ins, const uint8_t *data, size_t len, size_
     return SW_OK;
 }
 
-static uint16_t key_command(const uint8_t *command, const uint8_t *data, size_t len, struct response *r) {
+static uint16_t key_command(const uint8_t *command, const uint8_t *data, size_t len,
+                            struct response *r) {
     uint32_t container = get_le(data + 2, 2);
     bool is_private = command[1] != INS_EXPORT_PUBLIC_KEY && command[1] != INS_EXPORT_CERTIFICATE;
     if (len < 4 || (container != RSA_ID && container != SM2_ID)) {
@@ -313,7 +317,8 @@ static uint16_t key_command(const uint8_t *command, const uint8_t *data, size_t 
     }
 }
 
-static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, size_t le, struct response *r) {
+static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, size_t le,
+                       struct response *r) {
     struct fake_card *card = &fake_card;
     switch (command[1]) {
     case INS_GET_DEV_INFO:
@@ -349,9 +354,11 @@ static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, 
     case INS_VERIFY_PIN:
         return verify(command[3], data);
     case INS_CHANGE_PIN:
-        return new_pin(command, data, len, card->user_pin, card->user_pin, &card->user_left, &card->user_left);
+        return new_pin(command, data, len, card->user_pin, card->user_pin, &card->user_left,
+                       &card->user_left);
     case INS_UNBLOCK_PIN:
-        return new_pin(command, data, len, card->so_pin, card->user_pin, &card->so_left, &card->user_left);
+        return new_pin(command, data, len, card->so_pin, card->user_pin, &card->so_left,
+                       &card->user_left);
     case INS_CLEAR_SECURE_STATE:
         card->user_verified = card->so_verified = false;
         return SW_OK;
@@ -393,11 +400,13 @@ struct fake_connection {
 };
 
 static bool is_gone(const struct connection *connection) {
-    return !fake_card.present || ((const struct fake_connection *)connection)->events != fake_card.events;
+    return !fake_card.present ||
+           ((const struct fake_connection *)connection)->events != fake_card.events;
 }
 
-static enum transport_error fake_transmit(struct connection *connection, const uint8_t *command, size_t command_len,
-                                          uint8_t *out, size_t out_size, size_t *out_len, uint32_t timeout_ms) {
+static enum transport_error fake_transmit(struct connection *connection, const uint8_t *command,
+                                          size_t command_len, uint8_t *out, size_t out_size,
+                                          size_t *out_len, uint32_t timeout_ms) {
     struct fake_card *card = &fake_card;
     (void)timeout_ms;
     if (card->lose_power_at > 0 && --card->lose_power_at == 0) {
@@ -449,8 +458,8 @@ static enum transport_error fake_end(struct connection *connection) {
     return TRANSPORT_OK;
 }
 
-static enum transport_error fake_connect(struct transport *transport, const char *reader, uint32_t timeout_ms,
-                                         struct connection **out) {
+static enum transport_error fake_connect(struct transport *transport, const char *reader,
+                                         uint32_t timeout_ms, struct connection **out) {
     (void)reader;
     (void)timeout_ms;
     struct fake_connection *connection = calloc(1, sizeof(*connection));
@@ -559,7 +568,8 @@ void fake_card_free(void) {
 }
 
 static void lose_state(void) {
-    fake_card.user_verified = fake_card.so_verified = fake_card.application_open = fake_card.has_challenge = false;
+    fake_card.user_verified = fake_card.so_verified = fake_card.application_open =
+        fake_card.has_challenge = false;
 }
 
 void fake_card_remove(void) {

@@ -19,8 +19,8 @@ struct fake_file {
 struct fake_card {
     /* the world */
     bool present;
-    uint32_t events;      /* rises with every insertion and removal */
-    bool was_reset;       /* what the next begin() tells; reset also clears the state below */
+    uint32_t events; /* rises with every insertion and removal */
+    bool was_reset;  /* what the next begin() tells; reset also clears the state below */
     bool maybe_used;
     uint32_t change_counter;
     bool has_application;
@@ -39,7 +39,8 @@ struct fake_card {
 
     /* what breaks */
     unsigned lose_power_at; /* the n-th command from now on: the card is gone (0: never) */
-    uint16_t fail_ins, fail_sw; /* this instruction answers this status word (0: none), fail_count times */
+    uint16_t fail_ins,
+        fail_sw; /* this instruction answers this status word (0: none), fail_count times */
     unsigned fail_count;
     void (*mangle)(struct fake_card *card, uint8_t *response, size_t *len, size_t size);
     void *mangle_state;

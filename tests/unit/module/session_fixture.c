@@ -19,9 +19,12 @@ int fixture_open(void **state) {
         return -1;
     }
     const CK_OPENUKEY_FUNCTIONS *vendor = interface->pFunctionList;
-    return vendor->SetOption("pcsc", "off") != CKR_OK || vendor->SetOption("sm2-objects", "auto") != CKR_OK ||
-                   C_Initialize(NULL) != CKR_OK || C_GetSlotList(CK_TRUE, &slot, &count) != CKR_OK ||
-                   C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session) != CKR_OK
+    return vendor->SetOption("pcsc", "off") != CKR_OK ||
+                   vendor->SetOption("sm2-objects", "auto") != CKR_OK ||
+                   C_Initialize(NULL) != CKR_OK ||
+                   C_GetSlotList(CK_TRUE, &slot, &count) != CKR_OK ||
+                   C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session) !=
+                       CKR_OK
                ? -1
                : 0;
 }
@@ -52,7 +55,8 @@ CK_OBJECT_HANDLE fixture_find(CK_OBJECT_CLASS class, const char *label) {
     return find(template, 2, &out, 1) == 1 ? out : CK_INVALID_HANDLE;
 }
 
-CK_OBJECT_HANDLE fixture_find_usage(CK_OBJECT_CLASS class, const char *label, CK_ATTRIBUTE_TYPE usage) {
+CK_OBJECT_HANDLE fixture_find_usage(CK_OBJECT_CLASS class, const char *label,
+                                    CK_ATTRIBUTE_TYPE usage) {
     CK_OBJECT_HANDLE out = CK_INVALID_HANDLE;
     CK_BBOOL yes = CK_TRUE;
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)},

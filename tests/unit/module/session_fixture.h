@@ -26,7 +26,8 @@ void fixture_login(void);
 /* The first object of a class whose CKA_LABEL is `label`, or CK_INVALID_HANDLE. */
 CK_OBJECT_HANDLE fixture_find(CK_OBJECT_CLASS class, const char *label);
 /* The private key of container "sm2" that signs or that decrypts. */
-CK_OBJECT_HANDLE fixture_find_usage(CK_OBJECT_CLASS class, const char *label, CK_ATTRIBUTE_TYPE usage);
+CK_OBJECT_HANDLE fixture_find_usage(CK_OBJECT_CLASS class, const char *label,
+                                    CK_ATTRIBUTE_TYPE usage);
 CK_ULONG fixture_count(CK_OBJECT_CLASS class);
 
 #endif

@@ -153,7 +153,8 @@ static void security_officer_and_read_only_sessions_exclude_each_other(void **st
     assert_rv(C_Login(session, CKU_SO, so, 8), CKR_SESSION_READ_ONLY_EXISTS);
     assert_rv(C_CloseSession(read_only), CKR_OK);
     assert_rv(C_Login(session, CKU_SO, so, 8), CKR_OK);
-    assert_rv(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &read_only), CKR_SESSION_READ_WRITE_SO_EXISTS);
+    assert_rv(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &read_only),
+              CKR_SESSION_READ_WRITE_SO_EXISTS);
     assert_int_equal(session_state(), CKS_RW_SO_FUNCTIONS);
 }
 
@@ -216,8 +217,10 @@ static void a_forked_child_starts_uninitialised(void **state) {
     pid_t child = fork();
     if (child == 0) {
         CK_SESSION_INFO info;
-        bool good = C_GetSessionInfo(session, &info) == CKR_CRYPTOKI_NOT_INITIALIZED && C_Initialize(NULL) == CKR_OK &&
-                    C_GetSessionInfo(session, &info) == CKR_SESSION_HANDLE_INVALID && C_Finalize(NULL) == CKR_OK;
+        bool good = C_GetSessionInfo(session, &info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+                    C_Initialize(NULL) == CKR_OK &&
+                    C_GetSessionInfo(session, &info) == CKR_SESSION_HANDLE_INVALID &&
+                    C_Finalize(NULL) == CKR_OK;
         _exit(good ? 0 : 1);
     }
     int status = -1;
@@ -264,7 +267,8 @@ static void interfaces_are_complete(void **state) {
     assert_int_equal(newest->version.major, 3);
     assert_int_equal(newest->version.minor, 2);
     const void *const *entries = (const void *const *)&newest->C_Initialize;
-    size_t entry_count = (sizeof(*newest) - offsetof(CK_FUNCTION_LIST_3_2, C_Initialize)) / sizeof(void *);
+    size_t entry_count =
+        (sizeof(*newest) - offsetof(CK_FUNCTION_LIST_3_2, C_Initialize)) / sizeof(void *);
     for (size_t i = 0; i < entry_count; i++) {
         assert_non_null(entries[i]);
     }

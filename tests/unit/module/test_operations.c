@@ -40,7 +40,8 @@ static void length_query_and_small_buffer_keep_the_operation(void **state) {
     assert_int_equal(len, 256);
     len = sizeof(signature);
     assert_rv(C_Sign(session, message, MESSAGE_LEN, signature, &len), CKR_OK);
-    assert_rv(C_Sign(session, message, MESSAGE_LEN, signature, &len), CKR_OPERATION_NOT_INITIALIZED);
+    assert_rv(C_Sign(session, message, MESSAGE_LEN, signature, &len),
+              CKR_OPERATION_NOT_INITIALIZED);
 }
 
 static void final_with_small_buffer_keeps_the_operation(void **state) {
@@ -91,7 +92,8 @@ static void an_error_ends_the_operation(void **state) {
     assert_rv(C_Sign(session, too_long, 20, out, &len), CKR_OPERATION_NOT_INITIALIZED);
 
     assert_rv(C_SignInit(session, &rsa_pkcs, key), CKR_OK);
-    assert_rv(C_SignUpdate(session, message, 4), CKR_FUNCTION_NOT_SUPPORTED); /* a single-part mechanism */
+    assert_rv(C_SignUpdate(session, message, 4),
+              CKR_FUNCTION_NOT_SUPPORTED); /* a single-part mechanism */
     assert_rv(C_SignFinal(session, out, &len), CKR_OPERATION_NOT_INITIALIZED);
 
     assert_rv(C_DigestInit(session, &sm3), CKR_OK);
@@ -143,7 +145,8 @@ static void sm2_signature_in_parts_verifies_under_openssl(void **state) {
     assert_rv(C_SignUpdate(session, message, 3), CKR_OK);
     assert_rv(C_SignUpdate(session, message + 3, MESSAGE_LEN - 3), CKR_OK);
     assert_rv(C_SignFinal(session, signature, &len), CKR_OK);
-    assert_int_equal(sm2_verify_raw(NULL, fake_card.sm2_sign, message, MESSAGE_LEN, signature), FORMATS_OK);
+    assert_int_equal(sm2_verify_raw(NULL, fake_card.sm2_sign, message, MESSAGE_LEN, signature),
+                     FORMATS_OK);
 
     CK_OBJECT_HANDLE public_key = fixture_find_usage(CKO_PUBLIC_KEY, "sm2", CKA_VERIFY);
     assert_rv(C_VerifyInit(session, &sm2_sm3, public_key), CKR_OK);
@@ -167,7 +170,8 @@ static void another_sm2_identity_gives_another_signature(void **state) {
     assert_rv(C_SignInit(session, &mechanism, key), CKR_OK);
     assert_rv(C_Sign(session, message, MESSAGE_LEN, signature, &len), CKR_OK);
     assert_int_equal(sm2_key_point(fake_card.sm2_sign, &point), FORMATS_OK);
-    assert_int_equal(sm2_message_digest(NULL, &point, id, sizeof(id) - 1, message, MESSAGE_LEN, e), FORMATS_OK);
+    assert_int_equal(sm2_message_digest(NULL, &point, id, sizeof(id) - 1, message, MESSAGE_LEN, e),
+                     FORMATS_OK);
     CK_OBJECT_HANDLE public_key = fixture_find_usage(CKO_PUBLIC_KEY, "sm2", CKA_VERIFY);
     assert_rv(C_VerifyInit(session, &raw, public_key), CKR_OK);
     assert_rv(C_Verify(session, e, sizeof(e), signature, len), CKR_OK);
@@ -181,7 +185,8 @@ static void sm2_hash_must_have_32_bytes(void **state) {
     CK_BYTE signature[64];
     CK_ULONG len = sizeof(signature);
     fixture_login();
-    assert_rv(C_SignInit(session, &raw, fixture_find_usage(CKO_PRIVATE_KEY, "sm2", CKA_SIGN)), CKR_OK);
+    assert_rv(C_SignInit(session, &raw, fixture_find_usage(CKO_PRIVATE_KEY, "sm2", CKA_SIGN)),
+              CKR_OK);
     assert_rv(C_Sign(session, message, 31, signature, &len), CKR_DATA_LEN_RANGE);
 }
 
@@ -197,7 +202,8 @@ static void keys_do_only_what_they_are_for(void **state) {
     assert_rv(C_SignInit(session, &sha256_rsa, signs), CKR_KEY_TYPE_INCONSISTENT);
     assert_rv(C_SignInit(session, &sm3, signs), CKR_MECHANISM_INVALID);
     assert_rv(C_SignInit(session, &sha256_rsa, 9999), CKR_KEY_HANDLE_INVALID);
-    assert_rv(C_SignInit(session, &sha256_rsa, fixture_find(CKO_PUBLIC_KEY, "rsa")), CKR_KEY_HANDLE_INVALID);
+    assert_rv(C_SignInit(session, &sha256_rsa, fixture_find(CKO_PUBLIC_KEY, "rsa")),
+              CKR_KEY_HANDLE_INVALID);
 }
 
 static void sm2_encryption_comes_back(void **state) {
@@ -241,7 +247,8 @@ static void rsa_decryption_takes_every_padding_off(void **state) {
         assert_rv(C_Decrypt(session, cipher, cipher_len, plain, &len), CKR_OK);
         assert_int_equal(len, MESSAGE_LEN);
         assert_memory_equal(plain, message, MESSAGE_LEN);
-        assert_rv(C_DecryptInit(session, &mechanisms[(i + 1) % 3], key), CKR_OK); /* another padding */
+        assert_rv(C_DecryptInit(session, &mechanisms[(i + 1) % 3], key),
+                  CKR_OK); /* another padding */
         len = sizeof(plain);
         assert_rv(C_Decrypt(session, cipher, cipher_len, plain, &len), CKR_ENCRYPTED_DATA_INVALID);
         assert_rv(C_DecryptInit(session, &mechanisms[i], key), CKR_OK);
@@ -271,9 +278,10 @@ static void bad_mechanism_parameters_are_refused(void **state) {
 static void sm3_digest_is_the_standards(void **state) {
     (void)state;
     /* GB/T 32905, A.1: "abc" */
-    static const uint8_t expected[32] = {0x66, 0xC7, 0xF0, 0xF4, 0x62, 0xEE, 0xED, 0xD9, 0xD1, 0xF2, 0xD4,
-                                         0x6B, 0xDC, 0x10, 0xE4, 0xE2, 0x41, 0x67, 0xC4, 0x87, 0x5C, 0xF2,
-                                         0xF7, 0xA2, 0x29, 0x7D, 0xA0, 0x2B, 0x8F, 0x4B, 0xA8, 0xE0};
+    static const uint8_t expected[32] = {0x66, 0xC7, 0xF0, 0xF4, 0x62, 0xEE, 0xED, 0xD9,
+                                         0xD1, 0xF2, 0xD4, 0x6B, 0xDC, 0x10, 0xE4, 0xE2,
+                                         0x41, 0x67, 0xC4, 0x87, 0x5C, 0xF2, 0xF7, 0xA2,
+                                         0x29, 0x7D, 0xA0, 0x2B, 0x8F, 0x4B, 0xA8, 0xE0};
     CK_BYTE data[] = "abc", out[32];
     CK_ULONG len = sizeof(out);
     assert_rv(C_DigestInit(session, &sm3), CKR_OK);
