@@ -26,7 +26,7 @@ agent_core_DEPS := http identity agent_consent
 agent_core_PKGS := jansson libcurl libcrypto
 agent_core_LDLIBS := -lpthread
 
-PROGRAMS += $(if $(shell grep -s "^ARCHIVES.*agent_key" agent/jobs/build.mk),ukey-agent)
+PROGRAMS += ukey-agent
 ukey-agent_SRCS := agent/main.c
 ukey-agent_DEPS := agent_core agent_key
 

@@ -17,7 +17,7 @@ struct http_server {
     struct http_server_options options;
     char *listen; /* as civetweb wants it */
     char *certificate, *key;
-    atomic_bool stopping;
+    atomic_bool stopping, stopped;
     pthread_mutex_t mutex; /* guards connections */
     pthread_cond_t wake;
     struct http_connection *connections;

@@ -401,6 +401,53 @@ out:
     return error;
 }
 
+/* civetweb's threads look at its stop flag every two seconds, or when something happens: make something happen. Connections that
+ * wait for a request see its end; answers under way can still be sent. */
+static void wake_connections(struct http_server *server) {
+    pthread_mutex_lock(&server->mutex);
+    for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
+        if (c->fd >= 0) {
+            shutdown(c->fd, SHUT_RD);
+        }
+    }
+    pthread_mutex_unlock(&server->mutex);
+}
+
+/* Connect to the listeners until the server has stopped. */
+static void *nudge_run(void *argument) {
+    struct http_server *server = argument;
+    while (!atomic_load(&server->stopped)) {
+        char list[512];
+        char *rest = NULL;
+        snprintf(list, sizeof(list), "%s", server->listen);
+        for (char *text = strtok_r(list, ",", &rest); text != NULL;
+             text = strtok_r(NULL, ",", &rest)) {
+            struct sockaddr_storage address;
+            socklen_t len;
+            text[strlen(text) - 1] = 0; /* civetweb's 's' */
+            int fd = parse_address(text, &address, &len)
+                         ? socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+                         : -1;
+            if (fd >= 0) {
+                connect(fd, (struct sockaddr *)&address, len);
+                close(fd);
+            }
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return NULL;
+}
+
+static void stop_civetweb(struct http_server *server) {
+    pthread_t nudger;
+    bool nudged = pthread_create(&nudger, NULL, nudge_run, server) == 0;
+    mg_stop(server->civetweb);
+    atomic_store(&server->stopped, true);
+    if (nudged) {
+        pthread_join(nudger, NULL);
+    }
+}
+
 void http_server_stop(struct http_server *server) {
     if (server == NULL) {
         return;
@@ -413,6 +460,7 @@ void http_server_stop(struct http_server *server) {
         pthread_join(server->warden, NULL);
     }
     http_websocket_close_all(server);
-    mg_stop(server->civetweb);
+    wake_connections(server);
+    stop_civetweb(server);
     server_free(server);
 }
