@@ -195,21 +195,33 @@ bool module_is_finalizing(void) {
     return answer;
 }
 
+static void option_free(struct option *option) {
+    free(option->name);
+    free(option->value);
+    free(option);
+}
+
 static struct option *option_new(const char *name, const char *value) {
     struct option *option = calloc(1, sizeof(*option));
-    if (option != NULL) {
-        option->name = strdup(name);
-        option->value = strdup(value);
+    if (option == NULL) {
+        return NULL;
     }
-    if (option == NULL || option->name == NULL || option->value == NULL) {
-        if (option != NULL) {
-            free(option->name);
-            free(option->value);
-            free(option);
-        }
+    option->name = strdup(name);
+    option->value = strdup(value);
+    if (option->name == NULL || option->value == NULL) {
+        option_free(option);
         return NULL;
     }
     return option;
+}
+
+/* Options outlive C_Finalize: they go when the module is unloaded. */
+__attribute__((destructor)) static void forget_options(void) {
+    while (options != NULL) {
+        struct option *next = options->next;
+        option_free(options);
+        options = next;
+    }
 }
 
 CK_RV module_set_option(const char *name, const char *value) {
@@ -233,9 +245,7 @@ CK_RV module_set_option(const char *name, const char *value) {
     }
     pthread_mutex_unlock(&state_lock);
     if (rv != CKR_OK) {
-        free(option->name);
-        free(option->value);
-        free(option);
+        option_free(option);
     }
     return rv;
 }

@@ -17,7 +17,11 @@ export class World extends House {
 
     async close() {
         for (const end of this.guests.reverse()) await end();
+        const programs = [...this.keys.map((key) => key.program), this.agent, this.service].filter(Boolean);
         await super.close();
+        // a sanitizer speaks when its program ends
+        const bad = programs.map((program) => program.badEnd).filter(Boolean);
+        if (bad.length) throw new Error(bad.join('\n'));
     }
 
     /* A bidder who has just opened the page ({origin, lang}). */

@@ -59,9 +59,11 @@ class Key {
 
     /* Plays the key: in the agent's socket folder, or behind the house's pcscd. */
     async plug(more = []) {
-        const where = this.house.pcscd
-            ? ['--vpcd', `127.0.0.1:${this.house.pcscd.port}`]
-            : ['--socket', join(this.house.sockets, `${this.name}.sock`)];
+        // behind pcscd the socket is there too, but not where the module looks
+        const { pcscd, dir, sockets } = this.house;
+        const where = pcscd
+            ? ['--vpcd', `127.0.0.1:${pcscd.port}`, '--socket', join(dir, `${this.name}.sock`)]
+            : ['--socket', join(sockets, `${this.name}.sock`)];
         this.program = await Program.start({
             name: `ukey-sim (${this.name})`,
             command: this.house.binary('ukey-sim'),
@@ -336,6 +338,10 @@ export class House {
         await this.agent?.stop();
         await this.service?.stop();
         await this.pcscd?.program.stop();
+        this.clearUp();
+    }
+
+    clearUp() {
         if (!this.options.keep) rmSync(this.dir, { recursive: true, force: true });
     }
 }

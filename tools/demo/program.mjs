@@ -80,7 +80,14 @@ export class Program {
 
     /* Ends it as a crash would. */
     kill() {
+        this.killed = true;
         return this.stop('SIGKILL');
+    }
+
+    /* Why it did not end as it should have: by itself or by a signal to end, with status 0. */
+    get badEnd() {
+        if (this.killed || !this.exit || this.exit.code === 0) return null;
+        return `${this.name} ended with ${this.exit.signal ?? `status ${this.exit.code}`}:\n${this.said.trim()}`;
     }
 }
 

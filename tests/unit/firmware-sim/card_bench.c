@@ -131,10 +131,15 @@ static void challenge(struct bench *b, uint8_t block[16]) {
     memcpy(block, b->out, GM_CHALLENGE_SIZE);
 }
 
+static void pin_pad(const char *pin, uint8_t padded[16]) {
+    memset(padded, 0, 16);
+    for (size_t i = 0; i < 16 && pin[i]; i++)
+        padded[i] = (uint8_t)pin[i];
+}
+
 static void pin_key(const char *pin, uint8_t key[20]) {
-    uint8_t padded[16] = {0};
-    assert_true(strlen(pin) <= sizeof padded);
-    memcpy(padded, pin, strlen(pin));
+    uint8_t padded[16];
+    pin_pad(pin, padded);
     SHA1(padded, sizeof padded, key);
 }
 
@@ -181,10 +186,10 @@ uint16_t bench_verify(struct bench *b, uint16_t app, enum gm_pin_type type, cons
 static uint16_t mac_command(struct bench *b, uint8_t ins, uint8_t p2, uint16_t app,
                             const char *auth, const char *new) {
     struct field f = {.len = 0};
-    uint8_t iv[16], key[20], padded[16] = {0}, message[64] = {0}, cbc[64];
+    uint8_t iv[16], key[20], padded[16], message[64] = {0}, cbc[64];
     challenge(b, iv);
     pin_key(auth, key);
-    memcpy(padded, new, strlen(new) < 16 ? strlen(new) : 16);
+    pin_pad(new, padded);
     openssl_sm4_ecb(key, padded, sizeof padded, padded, true);
     field_u16(&f, app);
     field_put(&f, padded, sizeof padded);

@@ -7,6 +7,7 @@
 #include "tests/unit/firmware-sim/openssl_sm.h"
 #include "tests/unit/firmware-sim/testing.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -18,11 +19,9 @@ static int entropy(void *ctx, unsigned char *out, size_t len) {
 }
 
 static void from_hex(const char *hex, uint8_t *out, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        unsigned v = 0;
-        assert_int_equal(sscanf(hex + 2 * i, "%2x", &v), 1);
-        out[i] = (uint8_t)v;
-    }
+    size_t n = 0;
+    assert_int_equal(OPENSSL_hexstr2buf_ex(out, len, &n, hex, 0), 1);
+    assert_int_equal(n, len);
 }
 
 static void assert_hex(const uint8_t *bytes, size_t len, const char *hex) {

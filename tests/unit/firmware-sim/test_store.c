@@ -273,6 +273,8 @@ static void a_cut_at_any_write_leaves_the_old_or_the_new_state_also_twice(void *
                 flash_ram_power_on(&b.ram);
                 *(recover(&b, old, new) ? &seen_new : &seen_old) = true;
                 assert_int_equal(put_one(&b, 40, 40, 40), STORE_OK); /* and it goes on */
+                mount(&b);
+                assert_object(&b, 40, 40, 40);
             }
         }
         assert_true(seen_old && seen_new);
@@ -295,7 +297,7 @@ static void a_flipped_bit_is_refused_or_changes_nothing(void **state) {
     uint8_t *start = malloc(size);
     assert_non_null(start);
     memcpy(start, b.ram.bytes, size);
-    for (size_t at = FACTORY_PAGES * FLASH_PAGE; at < size; at++) {
+    for (size_t at = (size_t)FACTORY_PAGES * FLASH_PAGE; at < size; at++) {
         memcpy(b.ram.bytes, start, size);
         flash_ram_power_on(&b.ram);
         b.ram.bytes[at] ^= (uint8_t)(1 << at % 8);
@@ -326,11 +328,11 @@ static void an_erased_page_in_the_log_is_refused(void **state) {
     for (uint32_t id = 1; id <= 7; id++)
         put_one(&b, id, (uint8_t)id, 1900);
     for (uint32_t erased = FACTORY_PAGES; erased < FACTORY_PAGES + 3; erased++) {
-        uint8_t saved[FLASH_PAGE];
-        memcpy(saved, b.ram.bytes + erased * FLASH_PAGE, FLASH_PAGE);
-        memset(b.ram.bytes + erased * FLASH_PAGE, 0xff, FLASH_PAGE);
+        uint8_t saved[FLASH_PAGE], *bytes = b.ram.bytes + (size_t)erased * FLASH_PAGE;
+        memcpy(saved, bytes, FLASH_PAGE);
+        memset(bytes, 0xff, FLASH_PAGE);
         assert_int_equal(store_mount(&b.store, &b.flash, mac_key, &page), STORE_DAMAGED);
-        memcpy(b.ram.bytes + erased * FLASH_PAGE, saved, FLASH_PAGE);
+        memcpy(bytes, saved, FLASH_PAGE);
     }
     mount(&b);
     bench_free(&b);

@@ -526,7 +526,7 @@ static void the_trace_holds_no_pin_data(void **state) {
 }
 
 static void one_seed_gives_one_sequence_and_a_loud_warning(void **state) {
-    uint8_t first[8], now[8];
+    uint8_t first[8] = {0}, now[8] = {0};
     struct host h;
     (void)state;
     for (unsigned run = 0; run < 3; run++) {
@@ -623,7 +623,7 @@ static size_t vpcd_read(int fd, uint8_t *out) {
 static void the_vpcd_port_answers_waits_its_turn_and_closes_when_pulled(void **state) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
-    uint8_t answer[MAX];
+    uint8_t answer[MAX] = {0};
     char target[32];
     struct host h;
     (void)state;
