@@ -65,12 +65,13 @@ static void pair_by_dialog(struct http_request *request, const char *origin) {
     char key[ORIGIN_TEXT_SIZE + 16];
     enum consent_choice choice = CONSENT_CHOICE_NONE;
     snprintf(key, sizeof(key), "pairing %s", origin);
-    if (!access_rate_take(agent->access, key, DIALOGS_PER_MINUTE)) {
-        http_response_header(request, "Retry-After", "60");
-        agent_respond_problem(request, PROBLEM_RATE_LIMITED, NULL, NULL);
+    if (!agent_action_begin(request)) {
         return;
     }
-    if (!agent_action_begin(request)) {
+    if (!access_rate_take(agent->access, key, DIALOGS_PER_MINUTE)) {
+        agent_action_end(request);
+        http_response_header(request, "Retry-After", "60");
+        agent_respond_problem(request, PROBLEM_RATE_LIMITED, NULL, NULL);
         return;
     }
     enum consent_result result = ask(request, origin, &choice);
