@@ -186,7 +186,9 @@ enum sm2_error sm2_sign_with_nonce(struct drbg *rng, const uint8_t d[SM2_NUMBER]
 
 enum sm2_error sm2_sign(struct drbg *rng, const uint8_t d[SM2_NUMBER], const uint8_t e[SM2_NUMBER],
                         struct sm2_signature *sig) {
-    uint8_t seed[3 * SM2_NUMBER]; /* d || e || fresh random */
+    struct {
+        uint8_t d[SM2_NUMBER], e[SM2_NUMBER], random[SM2_NUMBER];
+    } seed;
     mbedtls_hmac_drbg_context nonces;
     mbedtls_mpi key, k;
     mbedtls_hmac_drbg_init(&nonces);
@@ -197,20 +199,20 @@ enum sm2_error sm2_sign(struct drbg *rng, const uint8_t d[SM2_NUMBER], const uin
     enum sm2_error err = scalar_read(&key, d);
     if (err)
         goto out;
-    memcpy(seed, d, SM2_NUMBER);
-    memcpy(seed + SM2_NUMBER, e, SM2_NUMBER);
-    if (!drbg_fill(rng, seed + 2 * SM2_NUMBER, SM2_NUMBER)) {
+    memcpy(seed.d, d, SM2_NUMBER);
+    memcpy(seed.e, e, SM2_NUMBER);
+    if (!drbg_fill(rng, seed.random, SM2_NUMBER)) {
         err = SM2_FAILED;
         goto out;
     }
-    TRY(mbedtls_hmac_drbg_seed_buf(&nonces, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seed,
-                                   sizeof seed));
+    TRY(mbedtls_hmac_drbg_seed_buf(&nonces, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256),
+                                   (const unsigned char *)&seed, sizeof seed));
     do {
         TRY(mbedtls_ecp_gen_privkey(sm2_curve(), &k, mbedtls_hmac_drbg_random, &nonces));
         err = sign_once(rng, &key, &k, e, sig);
     } while (err == SM2_BAD_INPUT);
 out:
-    mbedtls_platform_zeroize(seed, sizeof seed);
+    mbedtls_platform_zeroize(&seed, sizeof seed);
     mbedtls_hmac_drbg_free(&nonces);
     mbedtls_mpi_free(&key);
     mbedtls_mpi_free(&k);

@@ -44,7 +44,7 @@ static uint32_t p1(uint32_t x) {
 /* The compression function CF of clause 5.3.2 and 5.3.3. */
 static void compress(uint32_t h[8], const uint8_t *block) {
     uint32_t w[68];
-    for (unsigned j = 0; j < 16; j++)
+    for (size_t j = 0; j < 16; j++)
         w[j] = load(block + 4 * j);
     for (unsigned j = 16; j < 68; j++)
         w[j] = p1(w[j - 16] ^ w[j - 9] ^ rotate(w[j - 3], 15)) ^ rotate(w[j - 13], 7) ^ w[j - 6];
@@ -111,7 +111,7 @@ void sm3_final(struct sm3 *ctx, uint8_t digest[SM3_SIZE]) {
     store(tail + pad, (uint32_t)(bits >> 32));
     store(tail + pad + 4, (uint32_t)bits);
     sm3_update(ctx, tail, pad + 8);
-    for (unsigned i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         store(digest + 4 * i, ctx->h[i]);
     mbedtls_platform_zeroize(ctx, sizeof *ctx);
 }

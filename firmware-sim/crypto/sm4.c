@@ -49,7 +49,7 @@ static uint32_t substitute(uint32_t x) {
 void sm4_set_encrypt_key(struct sm4 *ctx, const uint8_t key[SM4_KEY]) {
     static const uint32_t fk[4] = {0xa3b1bac6u, 0x56aa3350u, 0x677d9197u, 0xb27022dcu};
     uint32_t k[4];
-    for (unsigned i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         k[i] = load(key + 4 * i) ^ fk[i];
     for (unsigned i = 0; i < 32; i++) {
         uint32_t ck = 0;
@@ -73,13 +73,13 @@ void sm4_set_decrypt_key(struct sm4 *ctx, const uint8_t key[SM4_KEY]) {
 
 void sm4_block(const struct sm4 *ctx, const uint8_t in[SM4_BLOCK], uint8_t out[SM4_BLOCK]) {
     uint32_t x[4];
-    for (unsigned i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         x[i] = load(in + 4 * i);
     for (unsigned i = 0; i < 32; i++) {
         uint32_t t = substitute(x[(i + 1) % 4] ^ x[(i + 2) % 4] ^ x[(i + 3) % 4] ^ ctx->rk[i]);
         x[i % 4] ^= t ^ rotate(t, 2) ^ rotate(t, 10) ^ rotate(t, 18) ^ rotate(t, 24);
     }
-    for (unsigned i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         store(out + 4 * i, x[3 - i]);
 }
 

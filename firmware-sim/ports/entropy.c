@@ -18,7 +18,7 @@ static int digit(char c) {
 
 bool entropy_seed(struct entropy *entropy, const char *hex) {
     size_t len = strlen(hex);
-    if (len == 0 || len % 2 || len > 2 * ENTROPY_SEED_MAX)
+    if (len == 0 || len % 2 || len / 2 > ENTROPY_SEED_MAX)
         return false;
     for (size_t i = 0; i < len; i += 2) {
         int high = digit(hex[i]), low = digit(hex[i + 1]);

@@ -53,7 +53,8 @@ static int parse(int argc, char **argv, struct option_value *options, const char
         }
         struct option_value *option = options;
         size_t len = strcspn(argv[i], "=");
-        while (option->name && (strlen(option->name) != len || strncmp(option->name, argv[i], len)))
+        while (option->name &&
+               (strlen(option->name) != len || strncmp(option->name, argv[i], len) != 0))
             option++;
         if (!option->name)
             return usage_error(MSG_UNKNOWN_OPTION, argv[i]);

@@ -105,7 +105,7 @@ static uint16_t store_enc_key(struct gm *gm, const struct call *call, const stru
 uint16_t gm_import_ecc_key_pair(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     struct gm_key sign, enc = {0};
-    struct cipher cipher;
+    struct cipher cipher = {0};
     struct sm2_point pub;
     uint32_t version = wire_u32(&call->in), sym_alg = wire_u32(&call->in);
     bool good = take_cipher(&call->in, &cipher);
@@ -200,7 +200,7 @@ uint16_t gm_ecc_verify(struct applet *applet, struct call *call) {
 uint16_t gm_sm2_decrypt(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     struct gm_key key;
-    struct cipher cipher;
+    struct cipher cipher = {0};
     if (!take_cipher(&call->in, &cipher) || !wire_done(&call->in))
         return SW_WRONG_DATA;
     uint16_t sw = read_key(gm, call, (enum gm_key_usage)call->apdu->p1, &key);

@@ -132,8 +132,9 @@ static void challenge(struct bench *b, uint8_t block[16]) {
 }
 
 static void pin_pad(const char *pin, uint8_t padded[16]) {
+    size_t len = strnlen(pin, 16);
     memset(padded, 0, 16);
-    for (size_t i = 0; i < 16 && pin[i]; i++)
+    for (size_t i = 0; i < len; i++)
         padded[i] = (uint8_t)pin[i];
 }
 
