@@ -66,7 +66,9 @@ static struct octets read_file(const char *dir, const char *name) {
 static void write_file(const char *dir, const char *name, const void *data, size_t len) {
     char *path = path_in(dir, name);
     FILE *file = fopen(path, "we");
-    need(file != NULL && fwrite(data, 1, len, file) == len && fclose(file) == 0, path);
+    need(file != NULL, path);
+    bool written = fwrite(data, 1, len, file) == len;
+    need(fclose(file) == 0 && written, path);
     free(path);
 }
 

@@ -58,9 +58,10 @@ int fixture_open(void **state) {
         "algorithm, usage, not_before, not_after, token, state, created) VALUES ('c1', 'aa', "
         "'CA', '01', 's1', 'CN=Holder', 'default', 'SM2', 'SIGN', 0, 1774900000000, 'T1', "
         "'VALID', 0);");
-    strcpy(fixture->caller.session.subject, "s1");
-    strcpy(fixture->caller.session.certificate, "c1");
-    strcpy(fixture->caller.session.token, "T1");
+    snprintf(fixture->caller.session.subject, sizeof fixture->caller.session.subject, "%s", "s1");
+    snprintf(fixture->caller.session.certificate, sizeof fixture->caller.session.certificate, "%s",
+             "c1");
+    snprintf(fixture->caller.session.token, sizeof fixture->caller.session.token, "%s", "T1");
     fixture->caller.language = LANGUAGE_EN;
     *state = fixture;
     return 0;
@@ -83,9 +84,10 @@ int fixture_close(void **state) {
 
 struct order fixture_order(struct fixture *fixture) {
     struct order order = {.kind = KIND_RENEW, .years = 1, .amount_fen = 20000};
-    strcpy(order.subject, fixture->caller.session.subject);
-    strcpy(order.certificate, fixture->caller.session.certificate);
-    strcpy(order.token, fixture->caller.session.token);
+    snprintf(order.subject, sizeof order.subject, "%s", fixture->caller.session.subject);
+    snprintf(order.certificate, sizeof order.certificate, "%s",
+             fixture->caller.session.certificate);
+    snprintf(order.token, sizeof order.token, "%s", fixture->caller.session.token);
     assert_int_equal(db_begin(fixture->db), DB_OK);
     assert_int_equal(order_insert(&fixture->engine, fixture->db, &order, "user"), ORDER_OK);
     assert_int_equal(db_commit(fixture->db), DB_OK);

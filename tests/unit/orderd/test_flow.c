@@ -113,9 +113,9 @@ static void a_public_number_is_date_letter_and_four_digits(void **state) {
     assert_string_equal(number, "20230423A9999");
     assert_true(public_number_format(day, 'A', 10000, number));
     assert_string_equal(number, "20230422B0001");
-    assert_true(public_number_format(day, 'A', 26 * 9999, number));
+    assert_true(public_number_format(day, 'A', (int64_t)26 * 9999, number));
     assert_string_equal(number, "20230422Z9999");
-    assert_false(public_number_format(day, 'A', 26 * 9999 + 1, number));
+    assert_false(public_number_format(day, 'A', (int64_t)26 * 9999 + 1, number));
     assert_false(public_number_format(day, 'A', 0, number));
 }
 

@@ -140,9 +140,12 @@ static void import_key(struct fixture *fixture) {
         certificate_parse(NULL, issued.sign_certificate.data, issued.sign_certificate.len, &parsed),
         FORMATS_OK);
     assert_int_equal(registry_certificate_by_sha256(fixture->db, parsed->id, &record), ORDER_OK);
-    strcpy(fixture->caller.session.subject, record.subject);
-    strcpy(fixture->caller.session.certificate, record.id);
-    strcpy(fixture->caller.session.token, record.token);
+    snprintf(fixture->caller.session.subject, sizeof fixture->caller.session.subject, "%s",
+             record.subject);
+    snprintf(fixture->caller.session.certificate, sizeof fixture->caller.session.certificate, "%s",
+             record.id);
+    snprintf(fixture->caller.session.token, sizeof fixture->caller.session.token, "%s",
+             record.token);
     certificate_free(parsed);
     json_decref(manifest);
     octets_free(&seal);
@@ -180,8 +183,8 @@ static int open_claimed(void **state) {
     struct db_rows *rows = NULL;
     assert_int_equal(db_query(fixture->db, &rows, "SELECT id, nonce FROM issue_tasks", ""), DB_OK);
     assert_int_equal(db_next(rows), DB_OK);
-    strcpy(task_id, db_text(rows, 0));
-    strcpy(task_nonce, db_text(rows, 1));
+    snprintf(task_id, sizeof task_id, "%s", db_text(rows, 0));
+    snprintf(task_nonce, sizeof task_nonce, "%s", db_text(rows, 1));
     db_end(rows);
     return 0;
 }

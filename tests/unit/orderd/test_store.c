@@ -15,7 +15,7 @@ static void parameters_are_bound_by_number_not_by_appearance(void **state) {
     struct db_rows *rows = NULL;
     size_t len = 9;
     assert_int_equal(db_query(fixture->db, &rows, "SELECT $2, $1, $3, $4, $1", "tibt", "one",
-                              (int64_t)2, "x\0y", (size_t)3, NULL),
+                              (int64_t)2, "x\0y", (size_t)3, (const char *)NULL),
                      DB_OK);
     assert_int_equal(db_next(rows), DB_OK);
     assert_int_equal(db_int(rows, 0), 2);

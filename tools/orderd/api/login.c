@@ -45,6 +45,6 @@ static void verify(struct http_request *request) {
 
 const struct http_route api_login_routes[] = {
     {"POST", "/v1/key-login/challenge", challenge, HTTP_BODY_JSON, 1024, 0},
-    {"POST", "/v1/key-login/verify", verify, HTTP_BODY_JSON, 400 * 1024, 0},
+    {"POST", "/v1/key-login/verify", verify, HTTP_BODY_JSON, SIGNED_BODY_MAX, 0},
     {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},
 };

@@ -76,7 +76,7 @@ static enum order_error list_orders(struct call *call, int64_t is_open, json_t *
         snprintf(numbers[count++], PUBLIC_NUMBER_SIZE, "%s", db_text(rows, 0));
     }
     db_end(rows);
-    enum order_error error = ORDER_OK;
+    enum order_error error = result == DB_DONE ? ORDER_OK : order_error_of(result);
     for (size_t i = 0; error == ORDER_OK && i < count; i++) {
         json_t *item = NULL;
         error = order_load(call->db, numbers[i], &order);
@@ -209,6 +209,6 @@ const struct http_route api_order_routes[] = {
     {"POST", "/v1/orders/{no}:submit", submit, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/orders/{no}:cancel", cancel, HTTP_BODY_JSON, 4096, 0},
     {"GET", "/v1/orders/{no}/statement", statement, HTTP_BODY_NONE, 0, 0},
-    {"POST", "/v1/orders/{no}:confirm", confirm, HTTP_BODY_JSON, 400 * 1024, 0},
+    {"POST", "/v1/orders/{no}:confirm", confirm, HTTP_BODY_JSON, SIGNED_BODY_MAX, 0},
     {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},
 };

@@ -11,6 +11,9 @@
 
 #include <pthread.h>
 
+/* The longest body that carries a signed object. */
+#define SIGNED_BODY_MAX ((size_t)400 * 1024)
+
 /* The server's context (http_request_context). */
 struct service {
     struct engine engine;

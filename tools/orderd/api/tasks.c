@@ -86,7 +86,7 @@ static void fail(struct http_request *request) {
 
 const struct http_route api_task_routes[] = {
     {"POST", "/v1/tasks:claim", claim, HTTP_BODY_JSON, 4096, 0},
-    {"POST", "/v1/tasks/{id}/csr", csr, HTTP_BODY_JSON, 32 * 1024, 0},
+    {"POST", "/v1/tasks/{id}/csr", csr, HTTP_BODY_JSON, (size_t)32 * 1024, 0},
     {"POST", "/v1/tasks/{id}/confirm", confirm, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/tasks/{id}/fail", fail, HTTP_BODY_JSON, 4096, 0},
     {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},

@@ -144,7 +144,7 @@ enum order_error authority_crl(const struct engine *engine, struct db *db, struc
     }
     db_rollback(db);
     if (error == ORDER_OK && ca_crl(engine->ca, list.entries, list.count, number, now,
-                                    now + CRL_DAYS * 24 * 3600, out) != CA_OK) {
+                                    now + (int64_t)CRL_DAYS * 24 * 3600, out) != CA_OK) {
         error = ORDER_CA_FAILED;
     }
     free(list.entries);

@@ -112,7 +112,7 @@ static enum order_error request_in_transaction(const struct engine *engine, stru
                                                const struct caller *caller, const char *number,
                                                const char *channel, const char *key, json_t **out) {
     struct order order;
-    struct payment_row payment;
+    struct payment_row payment = {.amount_fen = 0};
     char account[96];
     int64_t now_ms = engine_now_ms(engine);
     enum order_error error = order_of_caller(db, caller, number, &order);
@@ -212,7 +212,7 @@ static enum order_error take_money(const struct engine *engine, struct db *db,
 
 static enum order_error notice_in_transaction(const struct engine *engine, struct db *db,
                                               const struct payment_notice *notice) {
-    struct payment_row payment;
+    struct payment_row payment = {.amount_fen = 0};
     enum order_error error = load_payment(db, notice->id, &payment);
     if (error == ORDER_NOT_FOUND ||
         (error == ORDER_OK && payment.amount_fen != notice->amount_fen)) {
@@ -250,7 +250,7 @@ enum order_error payment_callback(const struct engine *engine, struct db *db, co
 /* ---- giving back ---- */
 
 enum order_error payment_refund(const struct engine *engine, struct db *db, const char *id) {
-    struct payment_row payment;
+    struct payment_row payment = {.amount_fen = 0};
     struct order order;
     enum order_error error = load_payment(db, id, &payment);
     if (error != ORDER_OK || strcmp(payment.state, "REFUNDED") == 0) {

@@ -4,7 +4,7 @@
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
 #include "openukey/formats.h"
-#include "tools/orderd/engine/issue.h"
+#include "tools/orderd/engine/issuance.h"
 #include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/transition.h"
 
@@ -136,7 +136,7 @@ static enum order_error claim_in_transaction(const struct engine *engine, struct
                                              const struct caller *caller, const char *number,
                                              const char *serial, const char *sha256, json_t **out) {
     struct order order;
-    struct task task;
+    struct task task = {.lease_until_ms = 0};
     struct certificate_record certificate;
     enum order_error error = order_of_caller(db, caller, number, &order);
     if (error == ORDER_OK) {
@@ -277,7 +277,7 @@ static enum order_error confirm_in_transaction(const struct engine *engine, stru
                                                const struct caller *caller, const char *id,
                                                const char *sha256, const struct octets *proof,
                                                json_t **out) {
-    struct task task;
+    struct task task = {.lease_until_ms = 0};
     struct order order;
     struct issuance issuance;
     struct certificate_record certificate;
@@ -359,7 +359,7 @@ static enum order_error fail_for_now(const struct engine *engine, struct db *db,
 
 enum order_error task_fail(const struct engine *engine, struct db *db, const struct caller *caller,
                            const char *id, const char *code, bool permanent, json_t **out) {
-    struct task task;
+    struct task task = {.lease_until_ms = 0};
     struct order order;
     *out = NULL;
     json_t *data = json_pack("{s:s,s:s}", "task", id, "code", code);
@@ -401,7 +401,7 @@ enum order_error task_sweep(const struct engine *engine, struct db *db, int *cou
     enum order_error error = ORDER_OK;
     *count = 0;
     while (error == ORDER_OK) {
-        struct task task;
+        struct task task = {.lease_until_ms = 0};
         struct order order;
         error = order_error_of(db_begin(db));
         if (error == ORDER_OK) {
@@ -424,7 +424,7 @@ enum order_error task_sweep(const struct engine *engine, struct db *db, int *cou
 
 enum order_error task_retry(const struct engine *engine, struct db *db, const char *number) {
     struct order order;
-    struct task task;
+    struct task task = {.lease_until_ms = 0};
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
         error = order_load(db, number, &order);
