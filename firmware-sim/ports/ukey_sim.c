@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -338,6 +339,7 @@ int main(int argc, char **argv) {
         const char *name;
         int (*run)(int argc, char **argv);
     } commands[] = {{"run", run}, {"format", format}};
+    setlocale(LC_MESSAGES, ""); /* the texts of errno */
     messages_init();
     if (argc < 2) {
         message_print(stderr, MSG_HELP, NULL, NULL);
