@@ -21,7 +21,7 @@ bool access_rate_take(struct access *access, const char *key, unsigned per_minut
     }
     if (rate == NULL) {
         rate = oldest;
-        strcpy(rate->key, key);
+        memcpy(rate->key, key, strlen(key) + 1);
         rate->since = now;
         rate->count = 0;
     } else if (now - rate->since >= MINUTE) {

@@ -27,6 +27,7 @@ static bool search(const char *table, const char *own, const char *other, uid_t 
         char local[END_SIZE], remote[END_SIZE];
         unsigned state = 0;
         unsigned long owner = 0, inode = 0;
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel's own text; what does not fit the pattern is skipped */
         if (sscanf(line, " %*u: %39[0-9A-F:] %39[0-9A-F:] %x %*x:%*x %*x:%*x %*x %lu %*u %lu",
                    local, remote, &state, &owner, &inode) != 5 ||
             strcmp(local, own) != 0 || strcmp(remote, other) != 0) {

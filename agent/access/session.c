@@ -9,8 +9,8 @@
 
 #include "agent/access/internal.h"
 
-#define DEFAULT_IDLE     (30 * 60)
-#define DEFAULT_LIFETIME (12 * 60 * 60)
+#define DEFAULT_IDLE     ((int64_t)30 * 60)
+#define DEFAULT_LIFETIME ((int64_t)12 * 60 * 60)
 #define TOKEN_BYTES      32
 
 /* Calls that are due once the lock is released. */
@@ -306,7 +306,7 @@ void access_pin_record(struct access *access, uint64_t session_id, const char *t
             recorded = recorded || strcmp(session->verified[i], token_id) == 0;
         }
         if (!recorded && session->verified_count < ACCESS_MAX_VERIFIED) {
-            strcpy(session->verified[session->verified_count++], token_id);
+            memcpy(session->verified[session->verified_count++], token_id, strlen(token_id) + 1);
             recorded = true;
         }
     }

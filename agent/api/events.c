@@ -126,12 +126,13 @@ static bool accept_listener(struct http_request *request) {
     }
     /* the hooks need the origin only; the string goes with the request, which lasts as long as the socket */
     const char *origin = agent_origin(request);
-    char *copy = http_request_alloc(request, strlen(origin) + 1);
+    size_t size = strlen(origin) + 1;
+    char *copy = http_request_alloc(request, size);
     if (copy == NULL) {
         agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
         return false;
     }
-    strcpy(copy, origin);
+    memcpy(copy, origin, size);
     http_request_set_data(request, copy);
     return true;
 }
@@ -142,7 +143,8 @@ static void opened(struct http_websocket *socket, void *context) {
     struct listener *place = find(events, NULL);
     if (place != NULL) {
         place->socket = http_websocket_keep(socket);
-        strcpy(place->origin, http_websocket_data(socket));
+        const char *origin = http_websocket_data(socket);
+        memcpy(place->origin, origin, strlen(origin) + 1);
         place->session_id = 0;
         place->opened = access_monotonic_clock();
     }

@@ -1,5 +1,5 @@
 /* ANY /v1/service/{profile}/{path...}: the page's way to the order service, through the fixed upstream. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/api/api.h"
@@ -29,15 +29,10 @@ static bool take_headers(struct http_request *request, struct proxy_header heade
 /* "/" PATH, and "?" QUERY if there is one. */
 static char *join_path(struct http_request *request) {
     const char *path = http_request_param(request, "path"), *query = http_request_query(request);
-    size_t path_len = strlen(path), query_len = strlen(query);
-    char *joined = http_request_alloc(request, path_len + query_len + 3);
+    size_t size = strlen(path) + strlen(query) + 3;
+    char *joined = http_request_alloc(request, size);
     if (joined != NULL) {
-        joined[0] = '/';
-        memcpy(joined + 1, path, path_len);
-        if (query_len > 0) {
-            joined[1 + path_len] = '?';
-            memcpy(joined + 2 + path_len, query, query_len);
-        }
+        snprintf(joined, size, "/%s%s%s", path, query[0] != 0 ? "?" : "", query);
     }
     return joined;
 }

@@ -1,5 +1,6 @@
 /* From a received request to its handler: owner's check, route, method, media type, body. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -44,9 +45,7 @@ static void find_route(struct http_request *request, bool *path_known, char *all
             }
             *path_known = true;
             size_t used = strlen(allow);
-            if (used + strlen(row->method) + 3 < allow_size) {
-                strcat(strcat(allow, used > 0 ? ", " : ""), row->method);
-            }
+            snprintf(allow + used, allow_size - used, "%s%s", used > 0 ? ", " : "", row->method);
         }
     }
 }

@@ -155,7 +155,8 @@ static char *make_head(struct http_request *request, int status, const char *typ
         free(head.text);
         return NULL;
     }
-    memcpy(head.text + head.len, "\r\n", 2);
+    head.text[head.len] = '\r';
+    head.text[head.len + 1] = '\n';
     *len = head.len + 2;
     return head.text;
 }

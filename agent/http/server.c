@@ -266,11 +266,13 @@ static enum http_error join_addresses(const char *const *listen, char **joined) 
         size += strlen(listen[i]) + 2;
     }
     char *text = calloc(1, size);
+    size_t used = 0;
     if (text == NULL) {
         return HTTP_ERROR_START;
     }
     for (size_t i = 0; listen[i] != NULL; i++) {
-        strcat(strcat(strcat(text, i > 0 ? "," : ""), listen[i]), "s");
+        int len = snprintf(text + used, size - used, "%s%ss", i > 0 ? "," : "", listen[i]);
+        used += len > 0 ? (size_t)len : 0;
     }
     *joined = text;
     return HTTP_OK;
@@ -429,7 +431,8 @@ static void *nudge_run(void *argument) {
                          ? socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
                          : -1;
             if (fd >= 0) {
-                connect(fd, (struct sockaddr *)&address, len);
+                int begun = connect(fd, (struct sockaddr *)&address, len);
+                (void)begun; /* that it was tried is enough */
                 close(fd);
             }
         }

@@ -21,7 +21,7 @@ static int64_t turned_clock(void) {
 static void on_logout(void *context, const char *token_id) {
     (void)context;
     assert_true(logouts < 8);
-    strcpy(logged_out[logouts++], token_id);
+    memcpy(logged_out[logouts++], token_id, strlen(token_id) + 1);
 }
 
 static void on_ended(void *context, uint64_t session_id) {

@@ -263,7 +263,7 @@ static void json_routes_take_one_strict_json_object(void **state) {
     (void)state;
 #define POST(type, len, body)                                                                      \
     "POST /echo HTTP/1.1\r\n" HOST "Content-Type: " type "\r\nContent-Length: " len "\r\n\r"       \
-                                                                                    "\n" body
+    "\n" body
     assert_status(ask(POST("application/json", "7", "{\"a\":1}")), 200, "\"body\":{\"a\":1}");
     assert_status(ask(POST("application/json; charset=utf-8", "7", "{\"a\":1}")), 200, NULL);
     assert_status(ask(POST("application/json", "0", "")), 200, "\"body\":{}");
@@ -292,9 +292,8 @@ static void chunked_bodies_are_read_and_limited(void **state) {
     "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert_status(ask(CHUNKED("/echo") "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"), 200,
                   "\"body\":{\"a\":1}");
-    char big[700] = CHUNKED("/echo") "c8\r\n";
-    memset(big + strlen(big), ' ', 200);
-    strcat(big, "\r\n0\r\n\r\n");
+    char big[700];
+    snprintf(big, sizeof(big), "%sc8\r\n%200s\r\n0\r\n\r\n", CHUNKED("/echo"), "");
     assert_status(ask(big), 413, NULL);
 }
 
@@ -385,11 +384,12 @@ static void malformed_requests_are_refused_and_nothing_breaks(void **state) {
             fail_msg("answered 200 to %s", bad[i]);
         }
     }
-    char many[20000] = "GET /show/1 HTTP/1.1\r\n";
+    char many[20000];
+    int len = snprintf(many, sizeof(many), "GET /show/1 HTTP/1.1\r\n");
     for (int i = 0; i < 70; i++) {
-        strcat(many, "X-Filler: 1\r\n");
+        len += snprintf(many + len, sizeof(many) - (size_t)len, "X-Filler: 1\r\n");
     }
-    strcat(many, HOST "\r\n");
+    snprintf(many + len, sizeof(many) - (size_t)len, HOST "\r\n");
     assert_status(ask(many), 400, NULL);
     memset(many + 22, 'x', 17000);
     many[17022] = 0;

@@ -58,10 +58,10 @@ static void nesting_is_bounded(void **state) {
     char text[2 * (JSON_STRICT_MAX_DEPTH + 1) + 1];
     memset(text, '[', JSON_STRICT_MAX_DEPTH);
     memset(text + JSON_STRICT_MAX_DEPTH, ']', JSON_STRICT_MAX_DEPTH);
-    assert_true(parses(text, 2 * JSON_STRICT_MAX_DEPTH));
+    assert_true(parses(text, (size_t)2 * JSON_STRICT_MAX_DEPTH));
     memset(text, '[', JSON_STRICT_MAX_DEPTH + 1);
     memset(text + JSON_STRICT_MAX_DEPTH + 1, ']', JSON_STRICT_MAX_DEPTH + 1);
-    assert_false(parses(text, 2 * (JSON_STRICT_MAX_DEPTH + 1)));
+    assert_false(parses(text, (size_t)2 * (JSON_STRICT_MAX_DEPTH + 1)));
 }
 
 static void an_error_does_not_repeat_the_input(void **state) {

@@ -22,11 +22,14 @@ struct ends {
 };
 
 static uint16_t port_of(int fd) {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in; /* the port is at the same place in both */
+        struct sockaddr_in6 in6;
+    } address = {.in6 = {0}};
     socklen_t len = sizeof(address);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    assert_int_equal(getsockname(fd, &address.any, &len), 0);
+    return ntohs(address.in.sin_port);
 }
 
 static void listen_v4(struct ends *ends) {
