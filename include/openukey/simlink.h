@@ -11,7 +11,8 @@ enum simlink_size { SIMLINK_MAX_FRAME = 1 + 65544, SIMLINK_VERSION = 1 };
 enum simlink_type {
     /* host -> key */
     SIM_HELLO = 0x01,   /* version1 -> SIM_STATE */
-    SIM_BEGIN = 0x02,   /* timeoutMs4: exclusive transaction, as SCardBeginTransaction; waits its turn -> SIM_BEGUN or SIM_ERROR */
+    SIM_BEGIN = 0x02,   /* timeoutMs4: exclusive transaction, as SCardBeginTransaction; waits its turn -> SIM_BEGUN or SIM_ERROR.
+                           timeoutMs 0 does not wait, 0xFFFFFFFF waits for ever */
     SIM_END = 0x03,     /* end of the transaction -> SIM_STATE. Closing the connection ends it too */
     SIM_APDU = 0x04,    /* command APDU, inside a transaction -> SIM_RESPONSE or SIM_ERROR */
     SIM_RESET = 0x05,   /* warm reset, inside a transaction -> SIM_STATE */

@@ -33,6 +33,7 @@ const CUTS = {
 // The old signing key signs, the old encryption key decrypts, the old seal verifies: by programs that know nothing of the job
 async function oldStillWorks(world, old) {
     await world.keyCheck(old.sign, old.encrypt);
+    await world.seen(); // a key that was put back is there for the agent a moment later
     const bidder = await world.bidder();
     await bidder.look();
     const seal = bidder.seals.find((one) => one.id === old.seal.id);

@@ -50,6 +50,12 @@ function stop() {
     return stopping;
 }
 
+// the reader of our output has gone (| head): nobody is left to tell, but what was started must end
+process.stdout.on('error', async () => {
+    await stop();
+    process.exit(1);
+});
+
 // Ctrl-C before the end is not a success
 let finished = false;
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -197,8 +203,9 @@ try {
     if (!options.once) await offerPortal();
 } catch (error) {
     process.exitCode = 1;
-    console.error(`\nThe demo failed: ${error.stack ?? error}`);
-    for (const name of ['agent.log', 'orderd.log', 'key.log']) {
+    // told to end, what breaks then is no news
+    if (!stopping) console.error(`\nThe demo failed: ${error.stack ?? error}`);
+    for (const name of stopping ? [] : ['agent.log', 'orderd.log', 'key.log']) {
         const path = join(house.dir, name);
         if (existsSync(path)) console.error(`--- ${name}\n${readFileSync(path, 'utf8').split('\n').slice(-25).join('\n')}`);
     }

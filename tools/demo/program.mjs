@@ -1,10 +1,15 @@
 // Starts a program, waits for the line that says it is ready, and ends it again by its own process id.
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const READY_MS = 30_000;
 const STOP_MS = 10_000;
+
+// setpriv (util-linux) has the kernel send SIGTERM to the program when we are gone, however we went
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find(existsSync);
+const endingWithUs = (command, args) =>
+    SETPRIV ? [SETPRIV, ['--pdeathsig', 'TERM', '--', command, ...args]] : [command, args];
 
 export class Program {
     /* command, args: what to run. ready: RegExp that the first telling line of its standard output matches (null: not waited
@@ -28,7 +33,7 @@ export class Program {
 
     #spawn(command, args, options, log) {
         const stdio = options.stdio ?? ['ignore', 'pipe', 'pipe'];
-        this.child = spawn(command, args, { ...options, stdio });
+        this.child = spawn(...endingWithUs(command, args), { ...options, stdio });
         this.lines = createInterface({ input: this.child.stdout });
         const out = log ? createWriteStream(log, { flags: 'a' }) : null;
         this.child.stderr.setEncoding('utf8').on('data', (text) => {
