@@ -167,11 +167,6 @@ static int log_message(const struct mg_connection *conn, const char *message) {
     return 1;
 }
 
-static int log_access(const struct mg_connection *conn, const char *message) {
-    (void)conn, (void)message;
-    return 1;
-}
-
 /* Remember the connection's socket until connection_opened(), which runs next on this same thread. */
 static void tls_info(const SSL *ssl, int where, int result) {
     (void)result;
@@ -339,7 +334,6 @@ static struct mg_context *start_civetweb(struct http_server *server) {
     struct mg_callbacks callbacks = {.begin_request = begin_request,
                                      .http_error = http_error,
                                      .log_message = log_message,
-                                     .log_access = log_access,
                                      .init_ssl = init_ssl,
                                      .init_connection = connection_opened,
                                      .connection_close = connection_closing};

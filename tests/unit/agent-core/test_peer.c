@@ -134,7 +134,7 @@ static void another_users_connection_shows_that_user(void **state) {
         }
         _exit(1);
     }
-    struct sockaddr_in from;
+    struct sockaddr_in from = {0};
     socklen_t len = sizeof(from);
     ends.accepted = accept(ends.listener, (struct sockaddr *)&from, &len);
     assert_true(peer_find_uid("127.0.0.1", ntohs(from.sin_port), ends.listener_port, &uid));
