@@ -92,7 +92,7 @@ $(CIVETWEB)/include/civetweb.h: tools/setup/civetweb.sh
 	$(Q)tools/setup/civetweb.sh $(CIVETWEB)
 $(B)/lib/libcivetweb.a: $(CIVETWEB)/include/civetweb.h
 	@mkdir -p $(@D) $(B)/obj
-	$(Q)$(CC) -O2 -g -fPIC $(SANFLAGS) -w -DNO_SSL_DL -DOPENSSL_API_3_0 -DUSE_WEBSOCKET -DUSE_IPV6 -DNO_CGI -DNO_FILES -DNO_CACHING -DSOCKET_TIMEOUT_QUANTUM=200 \
+	$(Q)$(CC) -O2 -g -fPIC $(SANFLAGS) -w -DNO_SSL_DL -DOPENSSL_API_3_0 -DUSE_WEBSOCKET -DUSE_IPV6 -DNO_CGI -DNO_FILES -DNO_CACHING -DSOCKET_TIMEOUT_QUANTUM=200 -DSTOP_FLAG_NEEDS_LOCK \
 	  -I$(CIVETWEB)/include -c $(CIVETWEB)/src/civetweb.c -o $(B)/obj/civetweb.o
 	$(Q)rm -f $@ && ar rcs $@ $(B)/obj/civetweb.o
 civetweb_PKGS := libssl libcrypto
