@@ -106,10 +106,12 @@ export class TestAgent {
         return this.program?.stop();
     }
 
+    /* Ends everything. An agent that does not end cleanly (a sanitizer has found something, say) fails the test. */
     async close() {
-        await this.stop();
+        const exit = await this.stop();
         for (const program of this.programs) await program.stop();
         rmSync(this.dir, { recursive: true, force: true });
+        if (exit && exit.code !== 0) throw new Error(`ukey-agent ended with ${exit.signal ?? exit.code}: ${this.program.said}`);
     }
 
     /* ---- the person ---- */
