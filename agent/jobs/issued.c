@@ -49,7 +49,7 @@ static struct certificate *read_certificate(const json_t *value) {
     return certificate;
 }
 
-static bool read_chain(const json_t *list, STACK_OF(X509) * chain) {
+static bool read_chain(const json_t *list, STACK_OF(X509) *chain) {
     size_t i;
     json_t *one;
     if (!list)
@@ -138,7 +138,7 @@ static bool dates_are_sane(const struct certificate *made, const struct certific
            calendar_days_between(from, made->not_after) <= TERM_DAYS_MAX;
 }
 
-static STACK_OF(X509) * join(STACK_OF(X509) * a, STACK_OF(X509) * b) {
+static STACK_OF(X509) *join(STACK_OF(X509) *a, STACK_OF(X509) *b) {
     STACK_OF(X509) *joined = sk_X509_dup(a);
     for (int i = 0; joined && b && i < sk_X509_num(b); i++) {
         if (sk_X509_push(joined, sk_X509_value(b, i)) <= 0) {
@@ -151,7 +151,7 @@ static STACK_OF(X509) * join(STACK_OF(X509) * a, STACK_OF(X509) * b) {
 
 static enum issued_error check_certificates(const struct issued *issued,
                                             const struct issued_expectation *expected,
-                                            STACK_OF(X509) * intermediates) {
+                                            STACK_OF(X509) *intermediates) {
     const struct certificate *both[] = {issued->sign, issued->encrypt};
     if (!has_key(issued->sign, expected->spki))
         return ISSUED_SIGN_KEY;
@@ -178,7 +178,7 @@ static enum issued_error check_certificates(const struct issued *issued,
 
 static enum issued_error check_seal(const struct issued *issued,
                                     const struct issued_expectation *expected,
-                                    STACK_OF(X509) * intermediates) {
+                                    STACK_OF(X509) *intermediates) {
     const struct seal *seal = issued->seal;
     if (!seal)
         return ISSUED_OK;

@@ -19,7 +19,7 @@ struct issued {
     struct certificate *encrypt;
     struct octets envelope;      /* DER SM2EnvelopedKey */
     struct octets envelope_spki; /* the public key in it */
-    STACK_OF(X509) * chain;
+    STACK_OF(X509) *chain;
     struct octets seal_der; /* empty: no seal is re-issued */
     struct seal *seal;
     char nonce[ISSUED_NONCE_MAX + 1];
@@ -49,7 +49,7 @@ struct issued_expectation {
     const struct octets *spki;     /* of the new signing key */
     const struct certificate *old; /* the certificate that is renewed */
     X509 *root;
-    STACK_OF(X509) * intermediates; /* further ones beside the answer's chain */
+    STACK_OF(X509) *intermediates; /* further ones beside the answer's chain */
     int64_t now;
 };
 

@@ -13,7 +13,7 @@ struct token {
     atomic_bool present;
     CK_SLOT_ID slot;
     CK_SESSION_HANDLE
-        presence; /* open from insertion to removal: keeps the login, and dies with the key */
+    presence; /* open from insertion to removal: keeps the login, and dies with the key */
     pthread_mutex_t lock; /* one call at a time; guards what follows */
     bool is_logged_in;
     bool is_held;        /* by a job */

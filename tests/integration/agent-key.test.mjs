@@ -1,0 +1,433 @@
+// The agent's key rooms on a real simulated key behind the real module: what pages read, what the PIN opens and to whom, what is
+// signed, and what happens when things change while a dialog is open.
+import assert from 'node:assert/strict';
+import { createHash, randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { run } from '../../tools/demo/program.mjs';
+import { until } from '../support/agent.mjs';
+import { signedDataParts } from '../support/der.mjs';
+import { OTHER_KEY, flip, fromPem, makeWorld } from '../support/world.mjs';
+
+const nonce = () => randomUUID();
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const STATEMENT = {
+    title: '投标文件签署确认',
+    fields: [
+        { label: '项目', value: '长沙市某某工程' },
+        { label: '金额', value: '100.00 元' },
+    ],
+};
+
+// Agrees at once, or waits while the fifo `hold` is there: a person who thinks it over. Says whether it is open or was ended.
+const SLOW_CONSENT = `#!/bin/bash
+dir=\${0%/*}
+request=$(tr -d '\\n')
+printf '%s\\n' "$request" >>"$dir/slow.log"
+if [ -p "$dir/hold" ]; then
+    trap 'echo ended >"$dir/dialog"; exit 143' TERM
+    echo open >"$dir/dialog"
+    read -r <"$dir/hold" &
+    wait $!
+fi
+echo '{"decision":"agree"}'
+`;
+
+class SlowPerson {
+    constructor(world) {
+        this.dir = world.dir;
+        this.program = join(this.dir, 'slow-consent');
+        writeFileSync(this.program, SLOW_CONSENT);
+        chmodSync(this.program, 0o700);
+    }
+
+    async hold() {
+        rmSync(join(this.dir, 'dialog'), { force: true });
+        await run('mkfifo', [join(this.dir, 'hold')]);
+    }
+
+    get dialog() {
+        const path = join(this.dir, 'dialog');
+        return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
+    }
+
+    opens() {
+        return until(() => this.dialog === 'open', 'the dialog');
+    }
+
+    ends() {
+        return until(() => this.dialog === 'ended', 'the end of the dialog');
+    }
+
+    release() {
+        writeFileSync(join(this.dir, 'hold'), 'go\n');
+        rmSync(join(this.dir, 'hold'));
+    }
+
+    giveUp() {
+        rmSync(join(this.dir, 'hold'), { force: true });
+    }
+}
+
+/* The agent asks the slow person from now on. */
+async function withSlowPerson(world) {
+    const person = new SlowPerson(world);
+    await world.agent.stop();
+    world.options.agentConfig = { consent: person.program, origins: { allow: ['https://other.test', world.serviceUrl] } };
+    await world.startAgent();
+    return person;
+}
+
+describe('reading a key', () => {
+    let world, agent, token;
+
+    before(async () => {
+        world = await makeWorld(null, { keys: { key: { rsa: true } } });
+        agent = await world.page();
+        token = await agent.token();
+    });
+    after(() => world?.close());
+
+    test('a token is described, with the state of its PIN', () => {
+        assert.match(token.id, /^[0-9a-f]{16}$/);
+        assert.equal(token.id, sha256(`${token.manufacturer}|${token.serial}`).slice(0, 16));
+        assert.equal(token.initialized, true);
+        assert.deepEqual(token.pin, { state: 'ok', triesLeft: 10, verified: false });
+        for (const name of ['label', 'serial', 'manufacturer', 'model', 'reader']) assert.ok(token[name], name);
+    });
+
+    test('certificates are parsed, the SM2 pair is one identity', async () => {
+        const certificates = await agent.certificates({ token });
+        const [sign, encrypt] = ['sign', 'encrypt'].map((usage) => certificates.find((one) => one.usage === usage));
+        const both = certificates.find((one) => one.usage === 'both');
+        assert.equal(both.algorithm, 'RSA');
+        assert.equal(both.pair, null);
+        assert.deepEqual([sign.algorithm, encrypt.algorithm], ['SM2', 'SM2']);
+        assert.deepEqual([sign.pair, encrypt.pair], [encrypt.id, sign.id]);
+        assert.deepEqual([sign.current, encrypt.current], [true, true]);
+        assert.notEqual(sign.keyId, encrypt.keyId);
+        for (const one of certificates) {
+            const der = fromPem(one.pem);
+            assert.equal(one.id, sha256(der));
+            assert.equal(one.hasPrivateKey, true);
+            assert.equal(await world.openssl.describe(der, '-serial'), `serial=${one.serial}`);
+            const end = (await world.openssl.describe(der, '-enddate')).replace('notAfter=', '');
+            assert.equal(Date.parse(end), Date.parse(one.notAfter));
+            assert.equal(one.daysLeft, 30);
+            assert.equal(one.subject.country, 'CN');
+            assert.ok(one.subjectText.includes(one.subject.commonName));
+            assert.ok(one.subject.organizationIdentifier);
+        }
+    });
+
+    test('the seal comes with picture, size, validity, its certificate, and a verdict', async () => {
+        const [seal, ...others] = await agent.seals({ token });
+        const sign = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
+        assert.equal(others.length, 0);
+        assert.equal(seal.type, 'organization');
+        assert.deepEqual(seal.size, { widthMm: 48, heightMm: 48, text: '48mm*48mm' });
+        assert.equal(seal.picture.type, 'png');
+        assert.equal(Buffer.from(seal.picture.data, 'base64').subarray(1, 4).toString(), 'PNG');
+        assert.deepEqual(seal.certificates, [sign.id]);
+        assert.deepEqual(seal.verification, { result: 'valid', reason: '' });
+        assert.equal(seal.validEnd, sign.notAfter);
+        assert.ok(seal.name && seal.id && seal.maker);
+    });
+
+    test('a token that is not there is NO_TOKEN, on every route', async () => {
+        for (const [method, path] of [
+            ['GET', 'certificates'], ['GET', 'seals'], ['POST', 'verify-pin'],
+        ]) {
+            const options = method === 'POST' ? { json: {} } : {};
+            await assert.rejects(agent.request(method, `/tokens/0123456789abcdef/${path}`, options), { code: 'NO_TOKEN', status: 404 });
+        }
+        await assert.rejects(agent.loginAssertion({ token: '0123456789abcdef', service: 'urn:x', nonce: nonce() }), { code: 'NO_TOKEN' });
+    });
+});
+
+describe('the PIN', () => {
+    let world, agent, token;
+
+    before(async () => {
+        world = await makeWorld(null);
+        agent = await world.page();
+        token = await agent.token();
+    });
+    after(() => world?.close());
+
+    test('a PIN that a page sends along is not taken', async () => {
+        const path = `/tokens/${token.id}/verify-pin`;
+        await assert.rejects(agent.request('POST', path, { json: { pin: '123456' } }), { code: 'BAD_REQUEST' });
+        assert.ok(!world.dialogs.pinentryLog.some((line) => line.startsWith('GETPIN')));
+    });
+
+    test('what one site has verified, another site has not', async () => {
+        const other = await world.page({ origin: 'https://other.test' });
+        assert.deepEqual(await agent.verifyPin({ token }), { verified: true });
+        assert.equal((await agent.token()).pin.verified, true);
+        assert.equal((await other.token()).pin.verified, false);
+        const [{ id: certificate }] = await other.certificates({ token });
+        await assert.rejects(other.sign({ token, certificate, statement: STATEMENT, nonce: nonce() }), { code: 'PIN_REQUIRED' });
+        await assert.rejects(other.loginAssertion({ token, service: 'urn:x', nonce: nonce() }), { code: 'PIN_REQUIRED' });
+        assert.ok(!world.dialogs.shown.some((one) => one.kind === 'statement' || one.kind === 'login'));
+    });
+
+    test('it is asked for once: verified again, no dialog is shown', async () => {
+        const asked = () => world.dialogs.pinentryLog.filter((line) => line === 'GETPIN').length;
+        const before = asked();
+        await agent.verifyPin({ token });
+        assert.equal(asked(), before);
+    });
+
+    test('a wrong PIN typed for one site takes the login from the other, which is told so', async () => {
+        const other = await world.page({ origin: 'https://other.test' });
+        world.dialogs.typePin('000000', '123456');
+        await assert.rejects(other.verifyPin({ token }), { code: 'PIN_WRONG', triesLeft: 9 });
+        assert.equal((await agent.token()).pin.verified, false);
+        const { id: certificate } = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
+        await assert.rejects(agent.sign({ token, certificate, statement: STATEMENT, nonce: nonce() }), { code: 'PIN_REQUIRED' });
+        await agent.verifyPin({ token });
+        assert.deepEqual((await agent.token()).pin, { state: 'ok', triesLeft: 10, verified: true });
+    });
+
+    test('a PIN of the wrong length is asked for again and uses no try', async () => {
+        const other = await world.page({ origin: 'https://third.test' });
+        world.dialogs.typePin('123', '12345678901234567', '123456');
+        await other.verifyPin({ token });
+        const errors = world.dialogs.pinentryLog.filter((line) => line.startsWith('SETERROR'));
+        assert.deepEqual(errors.slice(-2), ['SETERROR The PIN has 6 to 16 characters', 'SETERROR The PIN has 6 to 16 characters']);
+        assert.equal((await other.token()).pin.triesLeft, 10);
+    });
+
+    test('pinentry is told who asks and for which key, in the language of the page', async () => {
+        const chinese = await world.page({ lang: 'zh-CN', origin: 'https://fourth.test' });
+        await chinese.verifyPin({ token });
+        const said = world.dialogs.pinentryLog.filter((line) => line.startsWith('SETDESC')).at(-1);
+        assert.ok(said.includes('https://fourth.test') && said.includes(token.serial) && said.includes('请求使用'), said);
+    });
+});
+
+describe('signing', () => {
+    let world, agent, token, sign, encrypt;
+
+    const signStatement = (more = {}) => agent.sign({ token, certificate: sign.id, statement: STATEMENT, nonce: nonce(), ...more });
+
+    before(async () => {
+        world = await makeWorld(null, { keys: { key: { rsa: true } } });
+        agent = await world.page();
+        token = await agent.token();
+        const certificates = await agent.certificates({ token });
+        [sign, encrypt] = ['sign', 'encrypt'].map((usage) => certificates.find((one) => one.usage === usage));
+    });
+    after(() => world?.close());
+
+    test('nothing is signed before the PIN has been verified', async () => {
+        await assert.rejects(signStatement(), { code: 'PIN_REQUIRED', status: 401 });
+        await agent.verifyPin({ token });
+    });
+
+    test('openssl verifies the signature over the canonical statement, and not with a byte flipped', async () => {
+        const wanted = { ...STATEMENT, order: 'X1', digest: 'ab' };
+        const one = nonce();
+        const answer = await signStatement({ statement: wanted, nonce: one });
+        assert.equal(answer.format, 'gm-signed-data');
+        const canonical = JSON.stringify({
+            digest: 'ab', fields: wanted.fields, nonce: one, order: 'X1', origin: world.serviceUrl, title: wanted.title,
+            type: 'statement', version: '1',
+        });
+        assert.equal(answer.statement, canonical);
+        const parts = signedDataParts(Buffer.from(answer.signature, 'base64'));
+        assert.equal(parts.content.toString(), canonical);
+        assert.equal(sha256(parts.certificate), sign.id);
+        assert.equal(parts.digest.toString('hex'), await world.openssl.sm3(parts.content));
+        const verify = (signed, signature) =>
+            world.openssl.verifySignature({ certificate: parts.certificate, data: signed, signature });
+        assert.equal(await verify(parts.signed, parts.signature), true);
+        assert.equal(await verify(flip(parts.signed, 40), parts.signature), false);
+        assert.equal(await verify(parts.signed, flip(parts.signature, -1)), false);
+        assert.notEqual(await world.openssl.sm3(flip(parts.content, 20)), parts.digest.toString('hex'));
+    });
+
+    test('the person is shown exactly what is signed, who asks, and with which certificate', async () => {
+        await signStatement();
+        const shown = world.dialogs.shown.at(-1);
+        assert.deepEqual([shown.kind, shown.origin, shown.title], ['statement', world.serviceUrl, STATEMENT.title]);
+        assert.deepEqual(shown.fields, STATEMENT.fields);
+        assert.equal(shown.certificate.subject, sign.subjectText);
+        assert.deepEqual(shown.token, { label: token.label, serial: token.serial });
+    });
+
+    test('a login is another object than a statement, and names the site that asked', async () => {
+        const one = nonce();
+        const answer = await agent.loginAssertion({ token, service: 'urn:openukey:test', nonce: one, order: 'X1' });
+        const parts = signedDataParts(Buffer.from(answer.assertion, 'base64'));
+        assert.equal(answer.certificate, sign.id);
+        assert.deepEqual(JSON.parse(parts.content), {
+            nonce: one, order: 'X1', origin: world.serviceUrl, service: 'urn:openukey:test', type: 'login', version: '1',
+        });
+        assert.equal(
+            await world.openssl.verifySignature({ certificate: parts.certificate, data: parts.signed, signature: parts.signature }),
+            true,
+        );
+        assert.equal(world.dialogs.shown.at(-1).kind, 'login');
+    });
+
+    test('a certificate that is not a signing key of this token is refused before any dialog', async () => {
+        const before = world.dialogs.shown.length;
+        const rsa = (await agent.certificates({ token })).find((one) => one.algorithm === 'RSA');
+        await assert.rejects(signStatement({ certificate: encrypt.id }), { code: 'CERTIFICATE_MISMATCH', status: 409 });
+        await assert.rejects(signStatement({ certificate: rsa.id }), { code: 'CERTIFICATE_MISMATCH' });
+        await assert.rejects(signStatement({ certificate: '0'.repeat(64) }), { code: 'CERTIFICATE_NOT_FOUND', status: 404 });
+        assert.equal(world.dialogs.shown.length, before);
+    });
+
+    test('a page sets neither origin nor type, and what does not fit is refused before any dialog', async () => {
+        const before = world.dialogs.shown.length;
+        const refused = [
+            { statement: { ...STATEMENT, origin: 'https://bank.test' } },
+            { statement: { ...STATEMENT, type: 'login' } },
+            { statement: { ...STATEMENT, version: '2' } },
+            { statement: { ...STATEMENT, fields: [] } },
+            { statement: { ...STATEMENT, fields: [{ label: 'a', value: 1 }] } },
+            { statement: { ...STATEMENT, title: 'x'.repeat(300) } },
+            { statement: { ...STATEMENT, fields: [{ label: 'a', value: 'x'.repeat(70_000) }] } },
+            { nonce: 'short' },
+            { nonce: 'x'.repeat(129) },
+        ];
+        for (const more of refused) {
+            await assert.rejects(signStatement(more), { code: 'STATEMENT_REFUSED', status: 400 }, JSON.stringify(more).slice(0, 80));
+        }
+        await assert.rejects(signStatement({ statement: { ...STATEMENT, fields: [{ label: 'a', value: 'x\0y' }] } }), { code: 'BAD_REQUEST' });
+        await assert.rejects(signStatement({ hash: 'x' }), { code: 'BAD_REQUEST' });
+        await assert.rejects(
+            signStatement({ statement: { ...STATEMENT, fields: [{ label: 'a', value: 'x'.repeat(1_000_000) }] } }),
+            { code: 'BODY_TOO_LARGE' },
+        );
+        assert.equal(world.dialogs.shown.length, before);
+    });
+
+    test('the PIN is in no log, no journal and no answer', async () => {
+        const { stdout } = await run('grep', ['-rlE', '(^|[^0-9])123456([^0-9]|$)', world.dir, '--include=*.log', '--include=*.json'], { allow: [0, 1] });
+        assert.deepEqual(stdout.split('\n').filter((name) => name && !/profile|manifest/.test(name)), []);
+    });
+});
+
+describe('while a dialog is open', () => {
+    let world, person, agent, token, sign;
+
+    const ask = (more = {}) => agent.sign({ token, certificate: sign.id, statement: STATEMENT, nonce: nonce(), ...more });
+
+    before(async () => {
+        world = await makeWorld(null, { keys: { key: {}, other: { changes: OTHER_KEY, plug: false } } });
+        person = await withSlowPerson(world);
+        await world.seen();
+        agent = await world.page();
+        token = await agent.token();
+        sign = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
+        await agent.verifyPin({ token });
+    });
+    after(async () => {
+        person?.giveUp();
+        await world?.close();
+    });
+
+    test('a second question, of whatever site, is ACTION_PENDING', async () => {
+        await person.hold();
+        const first = ask();
+        await person.opens();
+        await assert.rejects(ask(), { code: 'ACTION_PENDING', status: 409 });
+        const other = await world.page({ origin: 'https://other.test' });
+        await assert.rejects(other.verifyPin({ token }), { code: 'ACTION_PENDING' });
+        person.release();
+        assert.equal((await first).format, 'gm-signed-data');
+    });
+
+    test('the page goes away: the dialog goes, and the next question is asked', async () => {
+        await person.hold();
+        const control = new AbortController();
+        const asked = ask({ signal: control.signal });
+        await person.opens();
+        control.abort();
+        await assert.rejects(asked);
+        await person.ends();
+        person.giveUp();
+        await until(() => ask().then(() => true, (error) => (error.code === 'ACTION_PENDING' ? false : Promise.reject(error))), 'the next question');
+    });
+
+    test('the key is pulled out: TOKEN_REMOVED, and another key does not take its place', async () => {
+        await person.hold();
+        const asked = ask();
+        asked.catch(() => {});
+        await person.opens();
+        await world.key.unplug();
+        await world.other.plug();
+        await assert.rejects(asked, { code: 'TOKEN_REMOVED', status: 409 });
+        await person.ends();
+        person.giveUp();
+        await until(async () => (await agent.tokens()).length === 1, 'the other key');
+        const now = await agent.token();
+        assert.notEqual(now.id, token.id);
+        assert.equal(now.pin.verified, false);
+        await assert.rejects(ask(), { code: 'NO_TOKEN' });
+    });
+
+    test('the first key is plugged in again: its PIN has to be typed again', async () => {
+        await world.other.unplug();
+        await world.key.plug();
+        await until(async () => (await agent.tokens()).some((one) => one.id === token.id), 'the first key');
+        assert.equal((await agent.token()).pin.verified, false);
+        await assert.rejects(ask(), { code: 'PIN_REQUIRED' });
+        await agent.verifyPin({ token });
+        assert.equal((await ask()).format, 'gm-signed-data');
+    });
+
+    test('a dialog program that is not there is DIALOG_UNAVAILABLE', async () => {
+        const gone = `${person.program}.gone`;
+        await run('mv', [person.program, gone]);
+        await assert.rejects(ask(), { code: 'DIALOG_UNAVAILABLE', status: 500 });
+        await run('mv', [gone, person.program]);
+    });
+});
+
+test('no key and two keys are what the page is told', async (t) => {
+    const world = await makeWorld(t, { keys: { key: { plug: false }, other: { changes: OTHER_KEY, plug: false } } });
+    const agent = await world.page();
+    assert.deepEqual(await agent.tokens(), []);
+    await world.key.plug();
+    await world.other.plug();
+    const tokens = await world.seen(2);
+    assert.equal(new Set(tokens.map((one) => one.id)).size, 2);
+    const job = { kind: 'renew', order: '20260101A0001', authorization: 'x' };
+    await assert.rejects(agent.request('POST', '/jobs', { json: job }), { code: 'SEVERAL_TOKENS', status: 409 });
+    await world.key.unplug();
+    await world.other.unplug();
+    await world.seen(0);
+    await assert.rejects(agent.request('POST', '/jobs', { json: job }), { code: 'NO_TOKEN', status: 404 });
+});
+
+test('a job is asked for properly, for a known service, with a verified PIN, and is its own site\'s', async (t) => {
+    const world = await makeWorld(t);
+    const agent = await world.page();
+    const job = { kind: 'renew', order: '20260101A0001', authorization: 'x' };
+    const post = (more) => agent.request('POST', '/jobs', { json: { ...job, ...more } });
+    for (const wrong of [{ kind: 'format' }, { order: '../x' }, { authorization: 'a\r\nb' }, { extra: 1 }, { token: 1 }]) {
+        await assert.rejects(post(wrong), { code: 'BAD_REQUEST' }, JSON.stringify(wrong));
+    }
+    await assert.rejects(post({ service: 'nowhere' }), { code: 'SERVICE_UNKNOWN', status: 404 });
+    await assert.rejects(post({ token: '0123456789abcdef' }), { code: 'WRONG_TOKEN', status: 409 });
+    await assert.rejects(post(), { code: 'PIN_REQUIRED', status: 401 });
+    await agent.verifyPin({ token: await agent.token() });
+    const started = await post();
+    assert.equal(started.steps.length, 14);
+    const path = `/jobs/${started.id}`;
+    await until(async () => (await agent.request('GET', path)).state !== 'running', 'the end of the job');
+    const ended = await agent.request('GET', path);
+    assert.equal(ended.state, 'failed'); // the service does not know that bearer token
+    assert.equal(ended.problem.code, 'SERVICE_REFUSED');
+    assert.equal(ended.problem.service.status, 401);
+    const other = await world.page({ origin: 'https://other.test' });
+    await assert.rejects(other.request('GET', path), { code: 'JOB_NOT_FOUND', status: 404 });
+    await assert.rejects(other.request('DELETE', path), { code: 'JOB_NOT_FOUND' });
+    assert.equal((await agent.request('DELETE', path)).state, 'cancelled'); // nothing had been written
+});
