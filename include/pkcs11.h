@@ -837,7 +837,7 @@ typedef struct CK_OPENUKEY_DEVICE_INFO {
     CK_VERSION hardwareVersion;
     CK_VERSION firmwareVersion;
     CK_ULONG
-        changeCounter; /* grows with each committed change of public objects; 0: the card has none */
+    changeCounter; /* grows with each committed change of public objects; 0: the card has none */
     CK_ULONG userTries; /* left; CK_UNAVAILABLE_INFORMATION when not initialised */
     CK_ULONG userMax;
     CK_ULONG adminTries;

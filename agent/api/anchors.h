@@ -11,7 +11,7 @@ struct trust_anchor {
     struct trust_anchor *next;
     const struct agent_service *service;
     X509 *root;
-    STACK_OF(X509) * intermediates;
+    STACK_OF(X509) *intermediates;
 };
 
 /* Read every service's root file (services without one are skipped). The list belongs to the caller: anchors_free(). A file that

@@ -8,6 +8,8 @@
 #ifndef OPENUKEY_APDU_H
 #define OPENUKEY_APDU_H
 
+/* clang-format off: tables, kept in columns by hand */
+
 /* Class bytes. CLA_GM_MAC: the last 4 bytes of the data field are a MAC (see PIN cryptography below). */
 enum apdu_cla { CLA_GM = 0x80, CLA_GM_MAC = 0x84 };
 
@@ -190,5 +192,7 @@ enum apdu_sw {
     SW_CONTAINER_EXISTS = 0x6E02,
     SW_INTERNAL = 0x6F00
 };
+
+/* clang-format on */
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef OPENUKEY_SIMLINK_H
 #define OPENUKEY_SIMLINK_H
 
+/* clang-format off: tables, kept in columns by hand */
+
 enum simlink_size { SIMLINK_MAX_FRAME = 1 + 65544, SIMLINK_VERSION = 1 };
 
 enum simlink_type {
@@ -32,5 +34,7 @@ enum simlink_error {
     SIM_ERR_TIMEOUT = 3,   /* another host holds the transaction */
     SIM_ERR_POWER = 4      /* the key lost power during the command */
 };
+
+/* clang-format on */
 
 #endif
