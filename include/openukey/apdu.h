@@ -8,7 +8,8 @@
 #ifndef OPENUKEY_APDU_H
 #define OPENUKEY_APDU_H
 
-/* clang-format off: tables, kept in columns by hand */
+/* tables, kept in columns by hand */
+/* clang-format off */
 
 /* Class bytes. CLA_GM_MAC: the last 4 bytes of the data field are a MAC (see PIN cryptography below). */
 enum apdu_cla { CLA_GM = 0x80, CLA_GM_MAC = 0x84 };

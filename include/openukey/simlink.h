@@ -6,7 +6,8 @@
 #ifndef OPENUKEY_SIMLINK_H
 #define OPENUKEY_SIMLINK_H
 
-/* clang-format off: tables, kept in columns by hand */
+/* tables, kept in columns by hand */
+/* clang-format off */
 
 enum simlink_size { SIMLINK_MAX_FRAME = 1 + 65544, SIMLINK_VERSION = 1 };
 
