@@ -149,7 +149,9 @@ void key_respond_consent_error(struct http_request *request, enum consent_result
 }
 
 json_t *key_text_json(const char *text) {
-    json_t *json = json_string(text ? text : "");
+    if (!text)
+        return json_string("");
+    json_t *json = json_string(text);
     if (json)
         return json;
     char *shown = visible_text(text, strlen(text), false, NULL);

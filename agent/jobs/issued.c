@@ -104,7 +104,7 @@ enum issued_error issued_read(const json_t *answer, struct issued *issued) {
         !read_envelope(json_object_get(answer, "envelopedKey"), issued) ||
         !read_chain(json_object_get(answer, "chain"), issued->chain) || !read_seal(answer, issued))
         return ISSUED_MALFORMED;
-    strcpy(issued->nonce, nonce);
+    memcpy(issued->nonce, nonce, strlen(nonce) + 1);
     return ISSUED_OK;
 }
 

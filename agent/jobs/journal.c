@@ -92,8 +92,8 @@ static struct job *read_job(struct jobs *jobs, const json_t *json) {
         job_free(job);
         return NULL;
     }
-    strcpy(job->id, id);
-    strcpy(job->token, token);
+    memcpy(job->id, id, strlen(id) + 1);
+    memcpy(job->token, token, strlen(token) + 1);
     job->created = json_integer_value(json_object_get(json, "created"));
     job->changed = json_integer_value(json_object_get(json, "changed"));
     job->state = read_state(json_member_string(json, "state", 32));

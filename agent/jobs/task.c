@@ -176,8 +176,8 @@ static enum task_error check_payload(const json_t *payload, const struct task_ex
     if (strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") !=
         strlen(id))
         return TASK_MALFORMED;
-    strcpy(task->id, id);
-    strcpy(task->nonce, nonce);
+    memcpy(task->id, id, strlen(id) + 1);
+    memcpy(task->nonce, nonce, strlen(nonce) + 1);
     return TASK_OK;
 }
 

@@ -155,14 +155,12 @@ static void add(struct tokens *tokens, struct token *token) {
 
 static void drop(struct tokens *tokens, struct token *token) {
     pthread_mutex_lock(&tokens->list_lock);
+    size_t kept = 0;
     for (size_t i = 0; i < tokens->count; i++) {
-        if (tokens->list[i] == token) {
-            tokens->count--;
-            memmove(tokens->list + i, tokens->list + i + 1,
-                    (tokens->count - i) * sizeof *tokens->list);
-            break;
-        }
+        if (tokens->list[i] != token)
+            tokens->list[kept++] = tokens->list[i];
     }
+    tokens->count = kept;
     pthread_mutex_unlock(&tokens->list_lock);
     atomic_store(&token->present, false);
     tokens->cryptoki.functions->C_CloseSession(token->presence);
@@ -198,7 +196,8 @@ static void look(struct tokens *tokens) {
         return;
     struct token *known[TOKEN_MAX];
     size_t known_count = tokens->count;
-    memcpy(known, tokens->list, known_count * sizeof *known);
+    for (size_t k = 0; k < known_count; k++)
+        known[k] = tokens->list[k];
     struct token_facts facts[TOKEN_MAX];
     for (CK_ULONG i = 0; i < count; i++) {
         seen[i] = facts_read(&tokens->cryptoki, slots[i], &facts[i]) == TOKEN_OK;

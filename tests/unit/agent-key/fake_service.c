@@ -53,7 +53,7 @@ void fake_service_open(const char *folder) {
     char path[256];
     static const struct name_field fields[] = {{"C", "CN"}, {"O", "甲公司"}, {"CN", "甲公司"}};
     static const struct name_field others[] = {{"C", "CN"}, {"O", "乙公司"}, {"CN", "乙公司"}};
-    const struct ca_options create = {.create = true, .now = time(NULL) - 400 * FAKE_DAY};
+    const struct ca_options create = {.create = true, .now = time(NULL) - (int64_t)400 * FAKE_DAY};
     snprintf(home, sizeof home, "%s", folder);
     snprintf(path, sizeof path, "%s/ca", home);
     OK(ca_open(NULL, path, &create, &ca));
@@ -81,7 +81,7 @@ static void forget(void) {
     old_sign = issued_sign = NULL;
     issued_answer = NULL;
     fake = (struct fake_service){0};
-    strcpy(fake.token_serial, FAKE_SERIAL);
+    snprintf(fake.token_serial, sizeof fake.token_serial, "%s", FAKE_SERIAL);
 }
 
 const char *fake_service_anchors(void) {
@@ -149,7 +149,7 @@ static struct old_pair old_pairs[4];
 
 static void make_old(struct old_pair *old, int days) {
     struct sm2_envelope envelope;
-    int64_t to = time(NULL) + (int64_t)days * FAKE_DAY, from = to - 365 * FAKE_DAY;
+    int64_t to = time(NULL) + (int64_t)days * FAKE_DAY, from = to - (int64_t)365 * FAKE_DAY;
     old->days = days;
     OK(sm2_key_generate(NULL, &old->sign));
     struct octets csr = csr_of(old->sign);
@@ -197,14 +197,14 @@ void fake_service_begin(struct mock_key *key, int days) {
     EVP_PKEY_up_ref(old->sign);
     EVP_PKEY_up_ref(old->encrypt);
     container->exists = true;
-    strcpy(container->name, "old");
+    snprintf(container->name, sizeof container->name, "%s", "old");
     container->sign = old->sign;
     container->encrypt = old->encrypt;
     copy(&container->sign_certificate, &old->sign_certificate);
     copy(&container->encrypt_certificate, &old->encrypt_certificate);
     OK(certificate_parse(NULL, old->sign_certificate.data, old->sign_certificate.len, &old_sign));
-    strcpy(old_sign_id, old_sign->id);
-    strcpy(old_seal_id, old->seal_id);
+    snprintf(old_sign_id, sizeof old_sign_id, "%s", old_sign->id);
+    snprintf(old_seal_id, sizeof old_seal_id, "%s", old->seal_id);
     copy(&old_seal, &old->seal);
     file->exists = true;
     snprintf(file->name, sizeof file->name, "%s.esl", old_seal_id);
@@ -319,7 +319,7 @@ static struct ca_issued certify(const struct octets *csr) {
     int64_t start = old_sign->not_after > now ? old_sign->not_after : now;
     int64_t to = fake.lie == LIE_NOT_LONGER ? old_sign->not_after
                  : fake.lie == LIE_CENTURY  ? start + (int64_t)36500 * FAKE_DAY
-                                            : start + 365 * FAKE_DAY;
+                                            : start + (int64_t)365 * FAKE_DAY;
     if (fake.lie == LIE_CENTURY) /* longer than the CA lives: it would not sign that itself */
         to = start + (int64_t)3000 * FAKE_DAY;
     EVP_PKEY *other = NULL;
@@ -342,7 +342,7 @@ static struct octets seal_for(const struct ca_issued *issued, int64_t to) {
         fake.lie == LIE_SEAL_OTHER ? &old_sign->der : &issued->sign_certificate;
     OK(ca_seal_id(ca, fake.seal_id));
     if (fake.lie == LIE_SEAL_OLD_NUMBER)
-        strcpy(fake.seal_id, old_seal_id);
+        snprintf(fake.seal_id, sizeof fake.seal_id, "%s", old_seal_id);
     struct octets seal =
         make_seal(fake.seal_id, listed, now - 100, fake.lie == LIE_SEAL_EXPIRED ? now - 10 : to);
     if (fake.lie == LIE_SEAL_BYTE)
@@ -351,7 +351,7 @@ static struct octets seal_for(const struct ca_issued *issued, int64_t to) {
 }
 
 static json_t *answer_of(struct ca_issued *issued) {
-    int64_t to = old_sign->not_after + 365 * FAKE_DAY;
+    int64_t to = old_sign->not_after + (int64_t)365 * FAKE_DAY;
     struct octets seal = seal_for(issued, to);
     if (fake.lie == LIE_OTHER_ENVELOPE) {
         EVP_PKEY *one = NULL, *two = NULL;
@@ -409,7 +409,7 @@ static json_t *request_certificates(const json_t *body) {
         certificate_free(issued_sign);
         OK(certificate_parse(NULL, issued.sign_certificate.data, issued.sign_certificate.len,
                              &issued_sign));
-        strcpy(fake.new_sign_id, issued_sign->id);
+        snprintf(fake.new_sign_id, sizeof fake.new_sign_id, "%s", issued_sign->id);
         octets_free(&issued_spki);
         OK(octets_copy(&issued_spki, request->spki.data, request->spki.len));
         ca_issued_free(&issued);

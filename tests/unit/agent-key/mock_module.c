@@ -93,7 +93,7 @@ void mock_pull(struct mock_key *key) {
 struct mock_key *mock_key_make(unsigned slot, const char *serial) {
     struct mock_key *key = &mock_keys[slot];
     snprintf(key->serial, sizeof key->serial, "%s", serial);
-    strcpy(key->pin, "123456");
+    snprintf(key->pin, sizeof key->pin, "%s", "123456");
     key->tries = key->tries_max = 10;
     mock_plug(key);
     return key;
@@ -160,7 +160,7 @@ static void container_key_id(const struct mock_container *container, bool is_sig
 
 static bool object_parts(struct mock_key *key, CK_OBJECT_HANDLE handle,
                          struct mock_container **container, enum kind *kind) {
-    if (handle == 0 || handle > MOCK_CONTAINERS * 10)
+    if (handle == 0 || handle > (CK_OBJECT_HANDLE)MOCK_CONTAINERS * 10)
         return false;
     *container = &key->containers[(handle - 1) / 10];
     *kind = (enum kind)((handle - 1) % 10);
@@ -618,8 +618,8 @@ static CK_RV get_device_info(CK_SLOT_ID slot, CK_OPENUKEY_DEVICE_INFO *info) {
     const struct mock_key *key = &mock_keys[slot];
     CK_RV rv = key->is_plugged ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
     *info = (CK_OPENUKEY_DEVICE_INFO){.userTries = key->tries, .userMax = key->tries_max};
-    strcpy(info->serial, key->serial);
-    strcpy(info->manufacturer, "Mock Maker");
+    snprintf(info->serial, sizeof info->serial, "%s", key->serial);
+    snprintf(info->manufacturer, sizeof info->manufacturer, "%s", "Mock Maker");
     pthread_mutex_unlock(&lock);
     return rv;
 }

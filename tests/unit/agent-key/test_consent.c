@@ -25,7 +25,7 @@ static char folder[64];
 
 static int make_folder(void **state) {
     (void)state;
-    strcpy(folder, "/tmp/openukey-consent-XXXXXX");
+    snprintf(folder, sizeof folder, "%s", "/tmp/openukey-consent-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -260,7 +260,7 @@ static bool gone_when_open(void *context) {
 }
 
 static pid_t pid_of_script(void) {
-    return (pid_t)atoi(written("pid"));
+    return (pid_t)strtol(written("pid"), NULL, 10);
 }
 
 static void a_dialog_ends_when_nobody_waits(void **state) {
@@ -402,7 +402,7 @@ static void children_inherit_no_descriptor(void **state) {
     consent("cat >/dev/null; ls /proc/$$/fd | wc -l >count; env >environment\n", NULL);
     close(descriptor);
     /* 0, 1, 2 and the script itself (and, in some shells, the folder that ls reads) */
-    assert_true(atoi(written("count")) <= 5);
+    assert_true(strtol(written("count"), NULL, 10) <= 5);
     assert_null(strstr(written("environment"), "OPENUKEY_SECRET"));
 }
 

@@ -39,9 +39,9 @@ static const struct job_request wanted = {
 static int open_all(void **state) {
     (void)state;
     /* hundreds of journals are synced: in memory where there is such a place */
-    strcpy(folder, "/dev/shm/openukey-renew-XXXXXX");
+    snprintf(folder, sizeof folder, "%s", "/dev/shm/openukey-renew-XXXXXX");
     if (!mkdtemp(folder)) {
-        strcpy(folder, "/tmp/openukey-renew-XXXXXX");
+        snprintf(folder, sizeof folder, "%s", "/tmp/openukey-renew-XXXXXX");
         assert_non_null(mkdtemp(folder));
     }
     fake_service_open(folder);
@@ -166,7 +166,7 @@ static void asking_again_for_a_finished_job_changes_nothing(void **state) {
     begin(60);
     assert_int_equal(run(), JOB_DONE);
     char id[JOB_ID_SIZE];
-    strcpy(id, only_job()->id);
+    snprintf(id, sizeof id, "%s", only_job()->id);
     json_t *document = NULL;
     bool is_settled = false;
     assert_true(jobs_find(agent.key->jobs, &wanted, &document, &is_settled));
@@ -204,7 +204,7 @@ static bool cut_and_resume(void (*cut)(unsigned nth, bool is_after), bool (*was_
         if (!fake.is_completed)
             fake_assert_old_works(key);
         char id[JOB_ID_SIZE];
-        strcpy(id, only_job()->id);
+        snprintf(id, sizeof id, "%s", only_job()->id);
         run();
         assert_string_equal(only_job()->id, id);
     }
@@ -220,12 +220,13 @@ static bool was_pulled(unsigned nth) {
 static void a_key_pulled_at_any_call_is_renewed_by_the_next_run(void **state) {
     (void)state;
     unsigned calls = 0;
-    for (int is_after = 0; is_after < 2; is_after++) {
-        for (unsigned nth = 1; cut_and_resume(mock_pull_at, was_pulled, nth, is_after); nth++)
-            calls = nth;
-    }
+    for (unsigned nth = 1; cut_and_resume(mock_pull_at, was_pulled, nth, false); nth++)
+        calls = nth;
+    /* after one call the key holds what it holds before the next: only the lost answer is new */
+    for (unsigned nth = 1; cut_and_resume(mock_pull_at, was_pulled, nth, true); nth += 4)
+        ;
     assert_true(calls > 50);
-    print_message("# %u calls, each pulled before and after\n", calls);
+    print_message("# pulled before each of %u calls, after every fourth\n", calls);
 }
 
 static void lose_at(unsigned nth, bool is_after) {
@@ -265,7 +266,7 @@ static void an_agent_that_ends_during_the_job_goes_on_with_it_later(void **state
         assert_int_equal(run(), JOB_INTERRUPTED);
         fake.before = NULL;
         char id[JOB_ID_SIZE];
-        strcpy(id, only_job()->id);
+        snprintf(id, sizeof id, "%s", only_job()->id);
         stop_agent();
         if (!fake.is_completed)
             fake_assert_old_works(key);
@@ -342,7 +343,7 @@ static void a_task_that_is_not_for_this_is_refused_before_anything_is_written(vo
 static void another_key_is_refused_before_anything_is_written(void **state) {
     (void)state;
     struct mock_key *key = begin(60);
-    strcpy(fake.token_serial, "FEDCBA98765432100123456789ABCDEF");
+    snprintf(fake.token_serial, sizeof fake.token_serial, "%s", "FEDCBA98765432100123456789ABCDEF");
     assert_failed(PROBLEM_WRONG_TOKEN);
     assert_nothing_written(key);
     stop_agent();
@@ -359,7 +360,7 @@ static void what_was_begun_on_one_key_does_not_go_on_with_another(void **state) 
     assert_int_equal(run(), JOB_INTERRUPTED);
     fake.lost_at = 0;
     mock_pull(key);
-    strcpy(key->serial, "FEDCBA98765432100123456789ABCDEF");
+    snprintf(key->serial, sizeof key->serial, "%s", "FEDCBA98765432100123456789ABCDEF");
     struct token *token = log_in();
     json_t *document = NULL;
     assert_int_equal(jobs_start(agent.key->jobs, &wanted, token, &document), PROBLEM_WRONG_TOKEN);

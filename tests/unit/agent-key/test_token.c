@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static void changed(void *context, struct token *token, bool is_inserted) {
     (void)context;
     (void)token;
     pthread_mutex_lock(&told_lock);
-    strcat(told, is_inserted ? "+" : "-");
+    told[strlen(told)] = is_inserted ? '+' : '-';
     pthread_cond_broadcast(&told_more);
     pthread_mutex_unlock(&told_lock);
 }
@@ -41,7 +42,7 @@ static void wait_told(const char *expected) {
 static int open_empty(void **state) {
     (void)state;
     mock_reset();
-    told[0] = '\0';
+    memset(told, 0, sizeof told);
     const struct tokens_options options = {.module = NULL, .changed = changed};
     return tokens_open(&options, &tokens);
 }
@@ -50,10 +51,10 @@ static int open_empty(void **state) {
 static int open_one(void **state) {
     (void)state;
     mock_reset();
-    told[0] = '\0';
+    memset(told, 0, sizeof told);
     struct mock_key *key = mock_key_make(0, "A1");
     key->containers[0].exists = true;
-    strcpy(key->containers[0].name, "old");
+    snprintf(key->containers[0].name, sizeof key->containers[0].name, "%s", "old");
     sm2_key_generate(NULL, &key->containers[0].sign);
     const struct tokens_options options = {.module = NULL, .changed = changed};
     return tokens_open(&options, &tokens);
@@ -122,7 +123,7 @@ static void another_key_in_the_same_slot_is_noticed(void **state) {
     struct token *before = only();
     mock_wait_for_watcher();
     mock_pull(&mock_keys[0]);
-    strcpy(mock_keys[0].serial, "B2");
+    snprintf(mock_keys[0].serial, sizeof mock_keys[0].serial, "%s", "B2");
     mock_plug(&mock_keys[0]);
     wait_told("-+");
     struct token *after = only();
