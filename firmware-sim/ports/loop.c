@@ -21,10 +21,10 @@ void loop_init(struct loop *loop) {
 }
 
 static struct loop_source *find(struct loop *loop, int fd) {
-    for (unsigned i = 0; i < LOOP_SOURCES_MAX; i++)
+    for (unsigned i = 0; i < loop->high; i++)
         if (loop->sources[i].fd == fd)
             return &loop->sources[i];
-    return NULL;
+    return fd == -1 && loop->high < LOOP_SOURCES_MAX ? &loop->sources[loop->high++] : NULL;
 }
 
 bool loop_watch(struct loop *loop, int fd, short events, void (*ready)(void *, short), void *ctx) {
@@ -95,7 +95,7 @@ bool loop_run(struct loop *loop) {
     while (!loop->stopped) {
         struct pollfd fds[LOOP_SOURCES_MAX];
         unsigned ids[LOOP_SOURCES_MAX], slots[LOOP_SOURCES_MAX], count = 0;
-        for (unsigned i = 0; i < LOOP_SOURCES_MAX; i++) {
+        for (unsigned i = 0; i < loop->high; i++) {
             const struct loop_source *source = &loop->sources[i];
             if (source->fd == -1)
                 continue;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LOOP_SOURCES_MAX = 128 };
+enum { LOOP_SOURCES_MAX = 2048 };
 
 struct loop_timer {
     int64_t at_ms; /* CLOCK_MONOTONIC; set by loop_timer_start */
@@ -25,6 +25,7 @@ struct loop_source {
 
 struct loop {
     struct loop_source sources[LOOP_SOURCES_MAX];
+    unsigned high; /* sources from here on were never used */
     unsigned last_id;
     struct loop_timer *timers;
     bool stopped;

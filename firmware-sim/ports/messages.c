@@ -75,6 +75,10 @@ static const struct {
                         "ukey-sim：“{1}”不是“主机:端口”，或无法解析。"},
     [MSG_DIRECTORY] = {"ukey-sim: {1} is not a directory of yours alone ({2}).",
                        "ukey-sim：{1} 不是仅属于您的目录（{2}）。"},
+    [MSG_TOO_MANY_VALUES] = {"ukey-sim: \"{1}\" is given more often than there are images.",
+                             "ukey-sim：“{1}”的个数多于镜像个数。"},
+    [MSG_BAD_CLOCK] = {"ukey-sim: \"{1}\" is not a time like 2026-01-31T12:00:00+08:00.",
+                       "ukey-sim：“{1}”不是形如 2026-01-31T12:00:00+08:00 的时间。"},
 };
 
 void messages_init(void) {

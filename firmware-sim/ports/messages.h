@@ -24,6 +24,8 @@ enum message {
     MSG_SOCKET_IN_USE,
     MSG_BAD_TARGET,
     MSG_DIRECTORY,
+    MSG_TOO_MANY_VALUES,
+    MSG_BAD_CLOCK,
     MSG_COUNT
 };
 

@@ -6,6 +6,7 @@
 #define FIRMWARE_PORTS_READER_H
 
 #include "firmware-sim/core/card.h"
+#include "firmware-sim/ports/flash_power.h"
 #include "firmware-sim/ports/loop.h"
 #include "firmware-sim/ports/trace.h"
 
@@ -26,7 +27,7 @@ enum reader_user_state {
     READER_IDLE,
     READER_WAITING, /* for its turn */
     READER_TURN,    /* in its transaction */
-    READER_RUNNING, /* in its transaction, a command is held */
+    READER_RUNNING, /* in its transaction, a command is held or slow */
     READER_LOST     /* its transaction ended because the card went away; reader_end makes it idle */
 };
 
@@ -50,9 +51,27 @@ struct reader_hold {
     struct reader_hold *next;
 };
 
+/* What goes wrong with a command although the card is there. */
+enum reader_fault_kind {
+    FAULT_STATUS, /* not executed; the answer is the status word */
+    FAULT_FLIP,   /* executed; a bit in the middle of the answer is wrong */
+    FAULT_SHORT,  /* executed; the last byte of the answer is missing */
+    FAULT_LONG,   /* executed; the answer has a byte too many */
+    FAULT_EMPTY   /* executed; the answer is no bytes at all */
+};
+
+struct reader_fault {
+    enum reader_fault_kind kind;
+    int ins; /* -1: any */
+    uint16_t status;
+    unsigned times; /* how many more such commands; 0: free */
+};
+
+enum { READER_FAULTS_MAX = 16 };
+
 struct reader_command {
-    struct reader_user *user; /* NULL: none is held */
-    struct reader_hold *hold;
+    struct reader_user *user; /* NULL: none is held or slow */
+    struct reader_hold *hold; /* NULL: slow */
     bool executed;
     size_t len;
     uint8_t bytes[65544]; /* the command; after execution the response */
@@ -62,6 +81,7 @@ struct reader {
     struct loop *loop;
     struct card *card;
     struct flash flash;
+    struct flash_power *power; /* under flash */
     entropy_fn *entropy;
     void *entropy_ctx;
     struct trace *trace;
@@ -71,6 +91,12 @@ struct reader {
     uint64_t uses; /* commands and resets by anyone */
     struct reader_user *users, *turn;
     struct reader_hold *holds;
+    struct reader_fault faults[READER_FAULTS_MAX];
+    uint32_t slow_ms; /* each answer comes so much later */
+    struct loop_timer slow;
+    void (*cut)(
+        void *ctx); /* NULL, or told when the power has failed as flash_power was armed to */
+    void *cut_ctx;
     struct reader_command command;
 };
 
@@ -79,7 +105,7 @@ enum { READER_ATR_MAX = 33, READER_WAIT_FOREVER = 0xFFFFFFFFu };
 /* The answer to reset, READER_ATR_MAX bytes at most; returns its length. */
 size_t reader_atr(uint8_t atr[READER_ATR_MAX]);
 
-/* Powers the card up; CARD_OK if it is in already. */
+/* Powers the card up; CARD_OK if it is in already. CARD_FLASH with power->failed: the power was cut while it did. */
 enum card_error reader_insert(struct reader *reader, uint32_t *page);
 /* Pulls the card: a held command is lost, transactions end. */
 void reader_remove(struct reader *reader);
@@ -102,5 +128,10 @@ void reader_reset(struct reader_user *user);
 void reader_hold(struct reader *reader, struct reader_hold *hold);
 /* Disarms, and lets a command go that is held there. */
 void reader_release(struct reader *reader, struct reader_hold *hold);
+
+/* Adds a fault for commands to come; of several that fit, the oldest happens. False if there are too many. */
+bool reader_fault(struct reader *reader, const struct reader_fault *fault);
+void reader_faults_clear(struct reader *reader);
+unsigned reader_faults_count(const struct reader *reader);
 
 #endif

@@ -3,13 +3,6 @@
 
 #include <inttypes.h>
 #include <openukey/apdu.h>
-#include <time.h>
-
-uint64_t trace_clock(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 void trace_close(struct trace *trace) {
     if (trace->file)
@@ -53,7 +46,10 @@ void trace_apdu(struct trace *trace, const char *port, const uint8_t *command, s
     bool hide_command = command_is_secret(ins) && command_len > 4;
     bool hide_response = response_is_secret(ins) && response_len > 2;
     FILE *file = trace->file;
-    fprintf(file, "{\"port\":\"%s\",\"ins\":\"%02x\",\"us\":%" PRIu64 ",\"command\":\"", port, ins,
+    char time[CLOCK_TEXT_SIZE];
+    clock_text(trace->clock, time);
+    fprintf(file, "{\"time\":\"%s\",", time);
+    fprintf(file, "\"port\":\"%s\",\"ins\":\"%02x\",\"us\":%" PRIu64 ",\"command\":\"", port, ins,
             usec);
     put_hex(file, command, hide_command ? 4 : command_len);
     fprintf(file, "\",\"commandRedacted\":%s,\"response\":\"", hide_command ? "true" : "false");

@@ -2,6 +2,8 @@
 #ifndef FIRMWARE_PORTS_TRACE_H
 #define FIRMWARE_PORTS_TRACE_H
 
+#include "firmware-sim/ports/clock.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,10 +11,8 @@
 
 struct trace {
     FILE *file; /* NULL: off */
+    const struct clock *clock;
 };
-
-/* Microseconds of a monotonic clock. */
-uint64_t trace_clock(void);
 
 /* Appends to path from now on; false (errno) if it cannot be opened, then the trace is off. */
 bool trace_open(struct trace *trace, const char *path);
