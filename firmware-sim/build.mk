@@ -12,13 +12,23 @@ ukey-sim_DEPS := firmware
 
 # its tests: the host's side is OpenSSL's
 ARCHIVES += sim_testing
-sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,card_bench.c flash_ram.c openssl_sm.c)
+sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,card_bench.c flash_ram.c openssl_rsa.c openssl_sm.c)
 sim_testing_PKGS := libcrypto cmocka
 
 TESTS += test_sim_sm
 test_sim_sm_SRCS := tests/unit/firmware-sim/test_sm.c
 test_sim_sm_DEPS := sim_testing firmware
 test_sim_sm_PKGS := cmocka libcrypto
+
+TESTS += test_sim_self_test
+test_sim_self_test_SRCS := tests/unit/firmware-sim/test_self_test.c
+test_sim_self_test_DEPS := sim_testing firmware
+test_sim_self_test_PKGS := cmocka
+
+TESTS += test_sim_sm_random
+test_sim_sm_random_SRCS := tests/unit/firmware-sim/test_sm_random.c
+test_sim_sm_random_DEPS := sim_testing firmware
+test_sim_sm_random_PKGS := cmocka libcrypto
 
 TESTS += test_sim_store
 test_sim_store_SRCS := tests/unit/firmware-sim/test_store.c

@@ -3,22 +3,14 @@
 
 #include "firmware-sim/crypto/equal.h"
 #include "firmware-sim/crypto/sm2_curve.h"
+#include "firmware-sim/crypto/sm2_internal.h"
 #include "firmware-sim/crypto/sm3.h"
 
 #include <mbedtls/hmac_drbg.h>
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
-/* Leaves through out: with SM2_FAILED when an mbedTLS call fails. */
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        if ((call) != 0) {                                                                         \
-            err = SM2_FAILED;                                                                      \
-            goto out;                                                                              \
-        }                                                                                          \
-    } while (0)
-
-static int point_read(mbedtls_ecp_point *p, const struct sm2_point *in) {
+int sm2_point_read(mbedtls_ecp_point *p, const struct sm2_point *in) {
     int ret = mbedtls_mpi_read_binary(&p->X, in->x, SM2_NUMBER);
     if (!ret)
         ret = mbedtls_mpi_read_binary(&p->Y, in->y, SM2_NUMBER);
@@ -27,13 +19,12 @@ static int point_read(mbedtls_ecp_point *p, const struct sm2_point *in) {
     return ret;
 }
 
-static int point_write(const mbedtls_ecp_point *p, struct sm2_point *out) {
+int sm2_point_write(const mbedtls_ecp_point *p, struct sm2_point *out) {
     int ret = mbedtls_mpi_write_binary(&p->X, out->x, SM2_NUMBER);
     return ret ? ret : mbedtls_mpi_write_binary(&p->Y, out->y, SM2_NUMBER);
 }
 
-/* 1 <= d <= n-2: n-1 has no inverse of 1+d. */
-static enum sm2_error scalar_read(mbedtls_mpi *d, const uint8_t in[SM2_NUMBER]) {
+enum sm2_error sm2_scalar_read(mbedtls_mpi *d, const uint8_t in[SM2_NUMBER]) {
     enum sm2_error err = SM2_OK;
     mbedtls_mpi top;
     mbedtls_mpi_init(&top);
@@ -46,14 +37,13 @@ out:
     return err;
 }
 
-/* Q = k G, written out; k is blinded by mbedTLS with rng. */
-static enum sm2_error base_multiply(struct drbg *rng, const mbedtls_mpi *k, struct sm2_point *out) {
+enum sm2_error sm2_base_multiply(struct drbg *rng, const mbedtls_mpi *k, struct sm2_point *out) {
     enum sm2_error err = SM2_OK;
     mbedtls_ecp_group *curve = sm2_curve();
     mbedtls_ecp_point q;
     mbedtls_ecp_point_init(&q);
     TRY(mbedtls_ecp_mul(curve, &q, k, &curve->G, drbg_mbedtls, rng));
-    TRY(point_write(&q, out));
+    TRY(sm2_point_write(&q, out));
 out:
     mbedtls_ecp_point_free(&q);
     return err;
@@ -63,9 +53,9 @@ enum sm2_error sm2_public(struct drbg *rng, const uint8_t d[SM2_NUMBER], struct 
     mbedtls_mpi k;
     mbedtls_mpi_init(&k);
     memset(pub, 0, sizeof *pub);
-    enum sm2_error err = scalar_read(&k, d);
+    enum sm2_error err = sm2_scalar_read(&k, d);
     if (!err)
-        err = base_multiply(rng, &k, pub);
+        err = sm2_base_multiply(rng, &k, pub);
     mbedtls_mpi_free(&k);
     return err;
 }
@@ -86,7 +76,7 @@ enum sm2_error sm2_check_point(const struct sm2_point *pub) {
     enum sm2_error err = SM2_OK;
     mbedtls_ecp_point q;
     mbedtls_ecp_point_init(&q);
-    TRY(point_read(&q, pub));
+    TRY(sm2_point_read(&q, pub));
     if (mbedtls_ecp_check_pubkey(sm2_curve(), &q) != 0)
         err = SM2_BAD_KEY;
 out:
@@ -133,7 +123,7 @@ static enum sm2_error sign_once(struct drbg *rng, const mbedtls_mpi *d, const mb
     mbedtls_mpi_init(&t);
     mbedtls_mpi_init(&u);
 
-    if ((err = base_multiply(rng, k, &p)))
+    if ((err = sm2_base_multiply(rng, k, &p)))
         goto out;
     TRY(mbedtls_mpi_read_binary(&r, e, SM2_NUMBER));
     TRY(mbedtls_mpi_read_binary(&u, p.x, SM2_NUMBER));
@@ -174,7 +164,7 @@ enum sm2_error sm2_sign_with_nonce(struct drbg *rng, const uint8_t d[SM2_NUMBER]
     mbedtls_mpi key, nonce;
     mbedtls_mpi_init(&key);
     mbedtls_mpi_init(&nonce);
-    enum sm2_error err = scalar_read(&key, d);
+    enum sm2_error err = sm2_scalar_read(&key, d);
     if (!err && mbedtls_mpi_read_binary(&nonce, k, SM2_NUMBER) != 0)
         err = SM2_FAILED;
     if (!err && sign_once(rng, &key, &nonce, e, sig) != SM2_OK)
@@ -196,7 +186,7 @@ enum sm2_error sm2_sign(struct drbg *rng, const uint8_t d[SM2_NUMBER], const uin
     mbedtls_mpi_init(&k);
     memset(sig, 0, sizeof *sig);
 
-    enum sm2_error err = scalar_read(&key, d);
+    enum sm2_error err = sm2_scalar_read(&key, d);
     if (err)
         goto out;
     memcpy(seed.d, d, SM2_NUMBER);
@@ -237,7 +227,7 @@ enum sm2_error sm2_verify(const struct sm2_point *pub, const uint8_t e[SM2_NUMBE
     mbedtls_mpi_init(&s);
     mbedtls_mpi_init(&t);
 
-    TRY(point_read(&q, pub));
+    TRY(sm2_point_read(&q, pub));
     TRY(mbedtls_mpi_read_binary(&r, sig->r, SM2_NUMBER));
     TRY(mbedtls_mpi_read_binary(&s, sig->s, SM2_NUMBER));
     if (mbedtls_mpi_cmp_int(&r, 1) < 0 || mbedtls_mpi_cmp_mpi(&r, n) >= 0 ||
@@ -270,8 +260,7 @@ out:
     return err;
 }
 
-/* out = in xor KDF(x2 || y2), part 4 clause 5.4.3. False if the whole key stream was zero. */
-static int kdf_xor(const struct sm2_point *shared, const uint8_t *in, size_t len, uint8_t *out) {
+bool sm2_kdf_xor(const struct sm2_point *shared, const uint8_t *in, size_t len, uint8_t *out) {
     uint8_t stream[SM3_SIZE], any = 0;
     uint32_t counter = 1;
     for (size_t done = 0; done < len; counter++) {
@@ -303,14 +292,15 @@ enum sm2_error sm2_decrypt(struct drbg *rng, const uint8_t d[SM2_NUMBER],
         return SM2_BAD_INPUT;
     mbedtls_ecp_point_init(&p);
     mbedtls_mpi_init(&k);
-    enum sm2_error err = scalar_read(&k, d);
+    enum sm2_error err = sm2_scalar_read(&k, d);
     if (err)
         goto out;
-    TRY(point_read(&p, c1)); /* cofactor 1: a point of the curve other than infinity has order n */
+    TRY(sm2_point_read(&p,
+                       c1)); /* cofactor 1: a point of the curve other than infinity has order n */
     TRY(mbedtls_ecp_mul(sm2_curve(), &p, &k, &p, drbg_mbedtls, rng));
-    TRY(point_write(&p, &shared));
+    TRY(sm2_point_write(&p, &shared));
 
-    if (!kdf_xor(&shared, c2, len, plain)) {
+    if (!sm2_kdf_xor(&shared, c2, len, plain)) {
         err = SM2_MISMATCH;
         goto out;
     }

@@ -5,6 +5,7 @@
 
 #include "firmware-sim/crypto/drbg.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +56,28 @@ enum sm2_error sm2_verify(const struct sm2_point *pub, const uint8_t e[SM2_NUMBE
 enum sm2_error sm2_decrypt(struct drbg *rng, const uint8_t d[SM2_NUMBER],
                            const struct sm2_point *c1, const uint8_t c3[SM2_NUMBER],
                            const uint8_t *c2, size_t len, uint8_t *plain);
+
+/* Encrypts len > 0 bytes to pub (part 4 clause 6.1); c2 gets len bytes, may not overlap plain. SM2_BAD_KEY unless pub is on
+ * the curve. */
+enum sm2_error sm2_encrypt(struct drbg *rng, const struct sm2_point *pub, const uint8_t *plain,
+                           size_t len, struct sm2_point *c1, uint8_t c3[SM2_NUMBER], uint8_t *c2);
+/* The same with a given nonce: for the standard's example alone. SM2_FAILED where the standard says choose another k. */
+enum sm2_error sm2_encrypt_with_nonce(struct drbg *rng, const struct sm2_point *pub,
+                                      const uint8_t *plain, size_t len, const uint8_t k[SM2_NUMBER],
+                                      struct sm2_point *c1, uint8_t c3[SM2_NUMBER], uint8_t *c2);
+
+/* One side of a key exchange (part 3): what it holds itself and what it got from the other. */
+struct sm2_exchange {
+    bool initiator;
+    const uint8_t *d, *r;                     /* own private keys: lasting, ephemeral */
+    const struct sm2_point *own_r;            /* own ephemeral point */
+    const struct sm2_point *peer, *peer_r;    /* the other's lasting and ephemeral points */
+    const uint8_t *z_initiator, *z_responder; /* Z of both, SM2_NUMBER bytes */
+};
+
+/* Clause 6.1: key_len bytes of key, at most SM2_NUMBER. SM2_BAD_KEY if a point is not on the curve or a private key out of
+ * range; SM2_BAD_INPUT if the shared point is at infinity. */
+enum sm2_error sm2_exchange_key(struct drbg *rng, const struct sm2_exchange *exchange, uint8_t *key,
+                                size_t key_len);
 
 #endif

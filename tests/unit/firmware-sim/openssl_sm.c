@@ -6,6 +6,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/obj_mac.h>
 #include <openssl/param_build.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,4 +139,161 @@ void openssl_sm2_encrypt(const struct sm2_point *pub, const uint8_t *plain, size
     memcpy(c2, content, len);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
+}
+
+static size_t der_integer(uint8_t *out, const uint8_t n[32]) {
+    size_t skip = 0, len = 0;
+    while (skip < 31 && n[skip] == 0)
+        skip++;
+    out[len++] = V_ASN1_INTEGER;
+    out[len++] = (uint8_t)(32 - skip + (n[skip] >> 7));
+    if (n[skip] & 0x80)
+        out[len++] = 0;
+    memcpy(out + len, n + skip, 32 - skip);
+    return len + 32 - skip;
+}
+
+static size_t der_length(uint8_t *out, size_t n) {
+    size_t len = 0;
+    if (n > 255)
+        out[len++] = 0x82, out[len++] = (uint8_t)(n >> 8);
+    else if (n > 127)
+        out[len++] = 0x81;
+    out[len++] = (uint8_t)n;
+    return len;
+}
+
+bool openssl_sm2_decrypt(const uint8_t d[32], const struct sm2_point *pub,
+                         const struct sm2_point *c1, const uint8_t c3[32], const uint8_t *c2,
+                         size_t len, uint8_t *plain) {
+    uint8_t body[4096], der[4200];
+    size_t n = der_integer(body, c1->x), der_len = 0, plain_len = len;
+    MUST(len < 3000);
+    n += der_integer(body + n, c1->y);
+    body[n++] = V_ASN1_OCTET_STRING;
+    body[n++] = 32;
+    memcpy(body + n, c3, 32);
+    n += 32;
+    body[n++] = V_ASN1_OCTET_STRING;
+    n += der_length(body + n, len);
+    memcpy(body + n, c2, len);
+    n += len;
+    der[der_len++] = V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED;
+    der_len += der_length(der + der_len, n);
+    memcpy(der + der_len, body, n);
+    der_len += n;
+    EVP_PKEY *key = make_key(d, pub);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    MUST(ctx && EVP_PKEY_decrypt_init(ctx) == 1);
+    bool good = EVP_PKEY_decrypt(ctx, plain, &plain_len, der, der_len) == 1 && plain_len == len;
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    return good;
+}
+
+static EC_GROUP *group(void) {
+    static EC_GROUP *sm2;
+    if (!sm2)
+        MUST((sm2 = EC_GROUP_new_by_curve_name(NID_sm2)) != NULL);
+    return sm2;
+}
+
+static EC_POINT *point_of(const struct sm2_point *p, BN_CTX *ctx) {
+    EC_POINT *point = EC_POINT_new(group());
+    BIGNUM *x = BN_bin2bn(p->x, 32, NULL), *y = BN_bin2bn(p->y, 32, NULL);
+    MUST(point && x && y && EC_POINT_set_affine_coordinates(group(), point, x, y, ctx));
+    BN_free(x);
+    BN_free(y);
+    return point;
+}
+
+static void point_out(const EC_POINT *point, struct sm2_point *out, BN_CTX *ctx) {
+    BIGNUM *x = BN_new(), *y = BN_new();
+    MUST(EC_POINT_get_affine_coordinates(group(), point, x, y, ctx));
+    MUST(BN_bn2binpad(x, out->x, 32) == 32 && BN_bn2binpad(y, out->y, 32) == 32);
+    BN_free(x);
+    BN_free(y);
+}
+
+void openssl_sm2_keygen(uint8_t d[32], struct sm2_point *pub) {
+    BN_CTX *ctx = BN_CTX_new();
+    BIGNUM *k = BN_new(), *top = BN_dup(EC_GROUP_get0_order(group()));
+    EC_POINT *q = EC_POINT_new(group());
+    MUST(BN_sub_word(top, 2) && BN_priv_rand_range(k, top) && BN_add_word(k, 1));
+    MUST(EC_POINT_mul(group(), q, k, NULL, NULL, ctx) && BN_bn2binpad(k, d, 32) == 32);
+    point_out(q, pub, ctx);
+    EC_POINT_free(q);
+    BN_free(k);
+    BN_free(top);
+    BN_CTX_free(ctx);
+}
+
+void openssl_sm2_z(const struct sm2_point *pub, const char *id, uint8_t z[32]) {
+    BN_CTX *bn = BN_CTX_new();
+    BIGNUM *p = BN_new(), *a = BN_new(), *b = BN_new();
+    struct sm2_point g;
+    uint8_t number[32], entl[2] = {(uint8_t)(strlen(id) * 8 >> 8), (uint8_t)(strlen(id) * 8)};
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    MUST(EC_GROUP_get_curve(group(), p, a, b, bn) && EVP_DigestInit_ex(md, EVP_sm3(), NULL));
+    MUST(EVP_DigestUpdate(md, entl, 2) && EVP_DigestUpdate(md, id, strlen(id)));
+    MUST(BN_bn2binpad(a, number, 32) == 32 && EVP_DigestUpdate(md, number, 32));
+    MUST(BN_bn2binpad(b, number, 32) == 32 && EVP_DigestUpdate(md, number, 32));
+    point_out(EC_GROUP_get0_generator(group()), &g, bn);
+    MUST(EVP_DigestUpdate(md, &g, sizeof g) && EVP_DigestUpdate(md, pub, sizeof *pub));
+    MUST(EVP_DigestFinal_ex(md, z, NULL));
+    EVP_MD_CTX_free(md);
+    BN_free(p);
+    BN_free(a);
+    BN_free(b);
+    BN_CTX_free(bn);
+}
+
+static BIGNUM *half_x(const struct sm2_point *p) {
+    BIGNUM *x = BN_bin2bn(p->x, 32, NULL);
+    MUST(x && (BN_num_bits(x) <= 127 || BN_mask_bits(x, 127)) && BN_set_bit(x, 127));
+    return x;
+}
+
+void openssl_sm2_exchange(const uint8_t d[32], const uint8_t r[32], const struct sm2_point *own_r,
+                          const struct sm2_point *peer, const struct sm2_point *peer_r,
+                          const uint8_t z_initiator[32], const uint8_t z_responder[32],
+                          uint8_t key[16]) {
+    static const uint8_t counter[4] = {0, 0, 0, 1};
+    BN_CTX *ctx = BN_CTX_new();
+    BIGNUM *t = BN_new(), *bd = BN_bin2bn(d, 32, NULL), *br = BN_bin2bn(r, 32, NULL);
+    BIGNUM *own = half_x(own_r), *other = half_x(peer_r);
+    EC_POINT *p = point_of(peer, ctx), *q = point_of(peer_r, ctx);
+    struct sm2_point u;
+    uint8_t digest[32];
+    MUST(BN_mod_mul(t, own, br, EC_GROUP_get0_order(group()), ctx));
+    MUST(BN_mod_add(t, t, bd, EC_GROUP_get0_order(group()), ctx));
+    MUST(EC_POINT_mul(group(), q, NULL, q, other, ctx) && EC_POINT_add(group(), p, p, q, ctx));
+    MUST(EC_POINT_mul(group(), p, NULL, p, t, ctx));
+    point_out(p, &u, ctx);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    MUST(EVP_DigestInit_ex(md, EVP_sm3(), NULL) && EVP_DigestUpdate(md, &u, sizeof u));
+    MUST(EVP_DigestUpdate(md, z_initiator, 32) && EVP_DigestUpdate(md, z_responder, 32));
+    MUST(EVP_DigestUpdate(md, counter, 4) && EVP_DigestFinal_ex(md, digest, NULL));
+    memcpy(key, digest, 16);
+    EVP_MD_CTX_free(md);
+    EC_POINT_free(p);
+    EC_POINT_free(q);
+    BN_free(t);
+    BN_free(bd);
+    BN_free(br);
+    BN_free(own);
+    BN_free(other);
+    BN_CTX_free(ctx);
+}
+
+void openssl_sm4_cbc(const uint8_t key[16], const uint8_t iv[16], bool padded, const uint8_t *in,
+                     size_t len, uint8_t *out, size_t *out_len, bool encrypt) {
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int n = 0, last = 0;
+    MUST(ctx && EVP_CipherInit_ex(ctx, EVP_sm4_cbc(), NULL, key, iv, encrypt));
+    MUST(EVP_CIPHER_CTX_set_padding(ctx, padded));
+    MUST(EVP_CipherUpdate(ctx, out, &n, in, (int)len));
+    MUST(EVP_CipherFinal_ex(ctx, out + n, &last));
+    *out_len = (size_t)(n + last);
+    EVP_CIPHER_CTX_free(ctx);
 }
