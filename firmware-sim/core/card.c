@@ -12,6 +12,13 @@ bool card_add_applet(struct card *card, struct applet *applet) {
     return true;
 }
 
+static const struct known_answer *self_test(struct card *card, enum known_answer_choice choice) {
+    const struct known_answer *failed =
+        known_answers_check(card->answers, card->answer_count, choice, &card->rng);
+    card->broken |= failed != NULL;
+    return failed;
+}
+
 enum card_error card_power_up(struct card *card, const struct flash *flash, entropy_fn *entropy,
                               void *entropy_ctx, uint32_t *page) {
     *page = 0;
@@ -39,8 +46,18 @@ enum card_error card_power_up(struct card *card, const struct flash *flash, entr
         drbg_stop(&card->rng);
         return CARD_RANDOM;
     }
+    if (!card->answers) {
+        card->answers = known_answers;
+        card->answer_count = known_answer_count;
+    }
+    card->broken = false;
+    self_test(card, KNOWN_ANSWERS_QUICK);
     card_reset(card);
     return CARD_OK;
+}
+
+const struct known_answer *card_self_test(struct card *card) {
+    return self_test(card, KNOWN_ANSWERS_ALL);
 }
 
 void card_reset(struct card *card) {
@@ -51,12 +68,16 @@ void card_reset(struct card *card) {
 void card_power_down(struct card *card) {
     card_reset(card);
     drbg_stop(&card->rng);
+    mbedtls_platform_zeroize(&card->store, sizeof card->store);
     mbedtls_platform_zeroize(&card->factory, sizeof card->factory);
 }
 
 static uint16_t run(struct card *card, const uint8_t *command, size_t len,
                     struct wire_writer *out) {
     struct apdu apdu;
+    card->broken |= card->rng.health.failed;
+    if (card->broken)
+        return SW_INTERNAL;
     if (!apdu_parse(command, len, &apdu))
         return SW_WRONG_LENGTH;
     for (unsigned i = 0; i < card->applet_count; i++)

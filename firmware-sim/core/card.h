@@ -6,6 +6,7 @@
 #include "firmware-sim/core/factory.h"
 #include "firmware-sim/core/store.h"
 #include "firmware-sim/crypto/drbg.h"
+#include "firmware-sim/crypto/known_answers.h"
 
 enum { CARD_APPLETS_MAX = 2 };
 
@@ -16,6 +17,10 @@ struct card {
     struct drbg rng;
     struct applet *applets[CARD_APPLETS_MAX];
     unsigned applet_count;
+    /* The self-tests: known_answers unless set before the power-up. */
+    const struct known_answer *answers;
+    unsigned answer_count;
+    bool broken; /* a self-test or the entropy failed: SW_INTERNAL to everything until power-up */
 };
 
 enum card_error {
@@ -29,12 +34,17 @@ enum card_error {
 /* Once, before the first power-up. The applet must outlive the card. False if there are too many. */
 bool card_add_applet(struct card *card, struct applet *applet);
 
-/* Power on: reads the factory page, mounts the store, seeds the random numbers, resets the applets. */
+/* Power on: reads the factory page, mounts the store, seeds the random numbers, runs the quick self-tests, resets the
+ * applets. A failed self-test is no error here: the card is there, and answers everything with SW_INTERNAL. */
 enum card_error card_power_up(struct card *card, const struct flash *flash, entropy_fn *entropy,
                               void *entropy_ctx, uint32_t *page);
-/* Power off or warm reset: everything volatile is forgotten. */
+/* Warm reset: everything volatile is forgotten. */
 void card_reset(struct card *card);
+/* Power off: besides, all that was read from the flash, and the random generator, are zeroised. */
 void card_power_down(struct card *card);
+
+/* All self-tests of a powered card; the first that fails, or NULL. A failure breaks the card. */
+const struct known_answer *card_self_test(struct card *card);
 
 /* Runs one command APDU; writes the response data and status word, at most APDU_MAX_RESPONSE bytes, and returns their
  * number (at least 2). */
