@@ -2,6 +2,7 @@
  *
  * pcscd tells of resets and removals, but not whether another program used the card between two of our transactions:
  * begin() always says maybe_used. SCardBeginTransaction and SCardTransmit take no deadline; pcscd's own apply. */
+#include "module/transport/deadline.h"
 #include "module/transport/pcsc_library.h"
 #include "module/transport/pcsc_watch.h"
 #include "module/transport/transport.h"
@@ -22,11 +23,16 @@ struct pcsc_connection {
     const struct pcsc_library *pcsc;
     SCARDCONTEXT context;
     SCARDHANDLE card;
+    char reader[TRANSPORT_READER_NAME];
     DWORD protocol;
     bool was_reset; /* learnt outside begin(), to be told by the next one */
 };
 
-enum { PROTOCOLS = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, BEGIN_ATTEMPTS = 3 };
+enum {
+    PROTOCOLS = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+    BEGIN_ATTEMPTS = 3,
+    NOTICE_REMOVAL_MS = 1500
+};
 
 static enum transport_error from_pcsc(LONG rv) {
     switch (rv) {
@@ -115,6 +121,7 @@ static enum transport_error pcsc_connect(struct transport *base, const char *rea
     }
     connection->base.ops = base->ops;
     connection->pcsc = pcsc;
+    snprintf(connection->reader, sizeof(connection->reader), "%s", reader);
     LONG rv = pcsc->establish_context(SCARD_SCOPE_SYSTEM, NULL, NULL, &connection->context);
     if (rv == SCARD_S_SUCCESS) {
         rv = pcsc->connect(connection->context, reader, SCARD_SHARE_SHARED, PROTOCOLS,
@@ -155,6 +162,24 @@ static enum transport_error pcsc_end(struct connection *base) {
     return from_pcsc(connection->pcsc->end_transaction(connection->card, SCARD_LEAVE_CARD));
 }
 
+/* A command cut short by pulling the card first looks like a failure of the reader: pcscd notices removals when it next
+ * polls. True if it does so within a moment. */
+static bool has_been_removed(struct pcsc_connection *connection) {
+    SCARD_READERSTATE state = {.szReader = connection->reader,
+                               .dwCurrentState = SCARD_STATE_UNAWARE};
+    uint64_t deadline = deadline_after(NOTICE_REMOVAL_MS);
+    LONG rv = SCARD_S_SUCCESS;
+    while (rv == SCARD_S_SUCCESS) {
+        rv = connection->pcsc->get_status_change(connection->context,
+                                                 (DWORD)deadline_left(deadline), &state, 1);
+        if (rv == SCARD_S_SUCCESS && (state.dwEventState & SCARD_STATE_PRESENT) == 0) {
+            return true;
+        }
+        state.dwCurrentState = state.dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
+    }
+    return rv != SCARD_E_TIMEOUT; /* the reader or the daemon is gone */
+}
+
 static enum transport_error pcsc_transmit(struct connection *base, const uint8_t *command,
                                           size_t command_len, uint8_t *response,
                                           size_t response_size, size_t *response_len,
@@ -168,11 +193,12 @@ static enum transport_error pcsc_transmit(struct connection *base, const uint8_t
     *response_len = 0;
     LONG rv = connection->pcsc->transmit(connection->card, pci, command, (DWORD)command_len, NULL,
                                          response, &len);
-    if (rv != SCARD_S_SUCCESS) {
-        return from_pcsc(rv);
+    enum transport_error err = from_pcsc(rv);
+    if (err == TRANSPORT_OK && (len < 2 || len > response_size)) {
+        err = TRANSPORT_IO;
     }
-    if (len < 2 || len > response_size) {
-        return TRANSPORT_IO;
+    if (err != TRANSPORT_OK) {
+        return err == TRANSPORT_IO && has_been_removed(connection) ? TRANSPORT_REMOVED : err;
     }
     *response_len = len;
     return TRANSPORT_OK;

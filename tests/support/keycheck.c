@@ -4,6 +4,7 @@
  *   keycheck MODULE ... sign CERT_SHA256              signs on the token, verifies with OpenSSL against the certificate
  *   keycheck MODULE ... decrypt CERT_SHA256 [FILE]    without FILE: encrypts to the certificate, decrypts on the token;
  *                                                     FILE: a DER SM2Cipher, raw SM2 or RSA PKCS#1 v1.5 ciphertext
+ *   keycheck MODULE ... wait N                        prints a line when it waits, then one for each of N slot events
  * Prints one JSON object; exit 0 when all is well, 1 when the key does not do it, 2 for wrong usage. */
 #include "module/formats/certificate.h"
 #include "module/formats/sm2.h"
@@ -339,9 +340,30 @@ static CK_RV load(struct check *check, const char *module, char **options, int o
     return rv;
 }
 
+/* Blocks in C_WaitForSlotEvent, N times. */
+static int do_wait(const struct check *check, const char *times) {
+    say(json_pack("{s:b}", "waiting", 1));
+    fflush(stdout);
+    for (long left = strtol(times, NULL, 10); left > 0; left--) {
+        CK_SLOT_ID slot;
+        CK_SLOT_INFO info;
+        CK_RV rv = check->p11->C_WaitForSlotEvent(0, &slot, NULL);
+        if (rv == CKR_OK) {
+            rv = check->p11->C_GetSlotInfo(slot, &info);
+        }
+        if (rv != CKR_OK) {
+            return fail("waiting failed", rv);
+        }
+        say(json_pack("{s:I, s:b}", "slot", (json_int_t)slot, "present",
+                      (info.flags & CKF_TOKEN_PRESENT) != 0));
+        fflush(stdout);
+    }
+    return 0;
+}
+
 static int usage(void) {
     fputs("usage: keycheck MODULE [--option NAME=VALUE]... [--pin PIN] list | sign CERT_SHA256 | "
-          "decrypt CERT_SHA256 [FILE]\n",
+          "decrypt CERT_SHA256 [FILE] | wait N\n",
           stderr);
     return 2;
 }
@@ -367,7 +389,9 @@ int main(int argc, char **argv) {
     const char *file = at < argc ? argv[at++] : NULL;
     bool lists = strcmp(verb, "list") == 0, signs = strcmp(verb, "sign") == 0,
          decrypts = strcmp(verb, "decrypt") == 0;
-    if (at != argc || (lists ? certificate != NULL : !(signs || decrypts) || certificate == NULL)) {
+    bool waits = strcmp(verb, "wait") == 0;
+    if (at != argc ||
+        (lists ? certificate != NULL : !(signs || decrypts || waits) || certificate == NULL)) {
         return usage();
     }
     CK_RV rv = load(&check, argv[1], options, option_count);
@@ -376,6 +400,8 @@ int main(int argc, char **argv) {
         status = fail("the module does not start", rv);
     } else if (lists) {
         status = do_list(&check);
+    } else if (waits) {
+        status = do_wait(&check, certificate);
     } else {
         rv = find_certificate(&check, certificate);
         status = rv != CKR_OK

@@ -1,0 +1,135 @@
+// A desk with a key and other people's programs on it: the module configured by openukey.conf as a user has it, behind the
+// socket or the real pcscd, and ways to run pkcs11-tool, openssl with libp11's engine, and keycheck. No agent, no service.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { House } from '../../tools/demo/house.mjs';
+import { Program, run } from '../../tools/demo/program.mjs';
+
+export const PIN = '123456';
+
+const CONTAINERS = [
+    { name: 'openukey-sm2', algorithm: 'SM2', encryptionPair: true },
+    { name: 'openukey-rsa', algorithm: 'RSA' },
+];
+
+export class Desk extends House {
+    /* options: transport ('socket' | 'pcsc'), conf: further lines of openukey.conf. Ends with the test `t`. */
+    static async make(t, options = {}) {
+        const desk = new Desk(options);
+        t.after(() => desk.close());
+        await desk.startTransport();
+        const lines = Object.entries({ ...desk.moduleOptions, ...options.conf }).map(([name, value]) => `${name} = ${value}`);
+        desk.conf = join(desk.dir, 'openukey.conf');
+        writeFileSync(desk.conf, `# of a test\n${lines.join('\n')}\n`);
+        desk.work = join(desk.dir, 'work');
+        mkdirSync(desk.work);
+        desk.env = await desk.environment();
+        return desk;
+    }
+
+    /* A key with an SM2 container of two pairs and an RSA one, certified by a CA of this desk; plugged in. */
+    async withKey() {
+        await this.makeCa();
+        const key = await this.provision('key', 'org-expiring-30-days', { changes: { containers: CONTAINERS } });
+        await this.whileAppearing(async () => (this.key = await key.plug()));
+        return this;
+    }
+
+    /* A key as it leaves the factory; plugged in. */
+    async withBlankKey() {
+        const name = 'blank';
+        const image = join(this.dir, `${name}.img`);
+        await run(this.binary('ukey-sim'), ['format', '--serial', 'B1A4C000000000000000000000000001', image]);
+        const where = this.pcscd
+            ? ['--vpcd', `127.0.0.1:${this.pcscd.port}`, '--socket', join(this.dir, `${name}.sock`)]
+            : ['--socket', join(this.sockets, `${name}.sock`)];
+        await this.whileAppearing(async () => {
+            this.blank = await Program.start({
+                name: 'ukey-sim (blank)',
+                command: this.binary('ukey-sim'),
+                args: ['run', ...where, image],
+                ready: /^ready ?(.*)$/,
+                log: join(this.dir, `${name}.log`),
+            });
+        });
+        return this;
+    }
+
+    /* Plugs something in and waits until the module tells that it is there: pcscd looks at its readers only now and then,
+     * and may still have a removal to tell. */
+    async whileAppearing(plug) {
+        const { program, next } = await this.keycheckLines('wait', '9');
+        await next();
+        await plug();
+        for (let event = { present: false }; event && !event.present; ) event = await next();
+        await program.stop();
+    }
+
+    async close() {
+        await this.blank?.stop();
+        await super.close();
+    }
+
+    /* Programs that are not built with the sanitizer need its library first. */
+    async environment() {
+        const env = { OPENUKEY_CONF: this.conf, ...this.pcscd?.env };
+        if (process.env.SAN?.includes('address')) {
+            const { stdout } = await run('gcc', ['-print-file-name=libasan.so']);
+            Object.assign(env, { LD_PRELOAD: stdout.trim(), ASAN_OPTIONS: 'detect_leaks=0' });
+        }
+        return env;
+    }
+
+    file(name, bytes) {
+        const path = join(this.work, name);
+        if (bytes !== undefined) writeFileSync(path, bytes);
+        return path;
+    }
+
+    /* pkcs11-tool with our module; logged in if `pin` is given. */
+    async pkcs11Tool(args, { pin, allow } = {}) {
+        const login = pin ? ['--login', '--pin', pin] : [];
+        return run('pkcs11-tool', ['--module', this.module, ...login, ...args], { env: this.env, allow, cwd: this.work });
+    }
+
+    /* openssl with the engine pkcs11 of libp11 and our module. */
+    async opensslEngine(args, { allow } = {}) {
+        const config = this.file(
+            'engine.cnf',
+            `openssl_conf = init\n[init]\nengines = engines\n[engines]\npkcs11 = pkcs11\n[pkcs11]\nengine_id = pkcs11\nMODULE_PATH = ${this.module}\ninit = 0\n`,
+        );
+        return run('openssl', args, { env: { ...this.env, OPENSSL_CONF: config }, allow, cwd: this.work });
+    }
+
+    openssl(args, { allow } = {}) {
+        return run('openssl', args, { allow, cwd: this.work });
+    }
+
+    /* What keycheck says, as an object. */
+    async keycheck(...args) {
+        const options = Object.entries(this.moduleOptions).flatMap(([name, value]) => ['--option', `${name}=${value}`]);
+        const { stdout } = await run(this.binary('keycheck'), [this.module, ...options, '--pin', PIN, ...args], {
+            env: { ...this.pcscd?.env },
+            allow: [0, 1],
+        });
+        return JSON.parse(stdout);
+    }
+
+    /* keycheck left running: {program, next()} gives its lines as objects. */
+    async keycheckLines(...args) {
+        const options = Object.entries(this.moduleOptions).flatMap(([name, value]) => ['--option', `${name}=${value}`]);
+        const program = await Program.start({
+            name: 'keycheck',
+            command: this.binary('keycheck'),
+            args: [this.module, ...options, '--pin', PIN, ...args],
+            ready: null,
+            env: { ...this.pcscd?.env },
+        });
+        const queue = [];
+        const waiting = [];
+        program.lines.on('line', (line) => (waiting.length ? waiting.shift()(JSON.parse(line)) : queue.push(JSON.parse(line))));
+        program.lines.on('close', () => waiting.splice(0).forEach((done) => done(null)));
+        const next = () => (queue.length ? Promise.resolve(queue.shift()) : new Promise((done) => waiting.push(done)));
+        return { program, next };
+    }
+}
