@@ -20,11 +20,6 @@ test_sim_sm_SRCS := tests/unit/firmware-sim/test_sm.c
 test_sim_sm_DEPS := sim_testing firmware
 test_sim_sm_PKGS := cmocka libcrypto
 
-TESTS += test_sim_self_test
-test_sim_self_test_SRCS := tests/unit/firmware-sim/test_self_test.c
-test_sim_self_test_DEPS := sim_testing firmware
-test_sim_self_test_PKGS := cmocka
-
 TESTS += test_sim_sm_random
 test_sim_sm_random_SRCS := tests/unit/firmware-sim/test_sm_random.c
 test_sim_sm_random_DEPS := sim_testing firmware
