@@ -82,8 +82,7 @@ static void respond(struct http_request *request, struct token *token, enum toke
         access_pin_forget(access, token_id(token));
         agent_respond_problem(request, tries_left == 0 ? PROBLEM_PIN_LOCKED : PROBLEM_PIN_WRONG,
                               NULL,
-                              json_pack("{s:o}", "triesLeft",
-                                        tries_left < 0 ? json_null() : json_integer(tries_left)));
+                              tries_left < 0 ? NULL : json_pack("{s:i}", "triesLeft", tries_left));
     } else if (error) {
         key_respond_token_error(request, error);
     } else {

@@ -29,8 +29,8 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_NOT_SIGNING] = {"此证书不是签名证书，或其签名密钥不在此 UKey 中。",
                           "This is not a signing certificate whose key is on this UKey."},
     [WORD_JOB_WRITES] =
-        {"任务已经开始写入 UKey 或已结束，不能再取消。",
-         "The job has begun to write to the key, or is over: it cannot be cancelled."},
+        {"任务已经开始写入 UKey，不能再取消；请继续完成。",
+         "The job has begun to write to the key and cannot be cancelled any more: let it go on."},
     [WORD_STEP_READ_KEY] = {"读取 UKey", "Read the key"},
     [WORD_STEP_MATCH] = {"核对证书", "Find the certificate to renew"},
     [WORD_STEP_CLAIM] = {"领取制证任务", "Claim the task"},

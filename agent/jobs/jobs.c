@@ -127,6 +127,8 @@ bool jobs_cancel(struct jobs *jobs, const char *id, const char *origin, enum htt
         if (job->state != JOB_CANCELLED)
             end_locked(job, JOB_CANCELLED, PROBLEM_COUNT, NULL, NULL);
         *is_cancelled = true;
+    } else if (job) { /* what is over needs no cancelling; what waits to go on has to */
+        *is_cancelled = job->state == JOB_DONE || job->state == JOB_FAILED;
     }
     if (job)
         *document = job_json(job, language);

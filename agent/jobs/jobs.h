@@ -48,8 +48,8 @@ enum agent_problem jobs_start(struct jobs *jobs, const struct job_request *reque
 json_t *jobs_get(struct jobs *jobs, const char *id, const char *origin,
                  enum http_language language);
 
-/* Cancel. False: no such job. *is_cancelled is false when something has been written already, or it is over; *document (new
- * reference) says what it is now. */
+/* Cancel. False: no such job. *is_cancelled is false when something has been written and the job has not ended; one that has ended
+ * stays as it is. *document (new reference) says what it is now. */
 bool jobs_cancel(struct jobs *jobs, const char *id, const char *origin, enum http_language language,
                  bool *is_cancelled, json_t **document);
 
