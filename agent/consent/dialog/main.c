@@ -15,7 +15,7 @@ enum { EXIT_DECIDED = 0, EXIT_BAD_REQUEST = 1, EXIT_USAGE = 2 };
 
 #ifdef __SANITIZE_ADDRESS__
 /* GTK, Pango and fontconfig keep what they have made until the end: a leak report would turn a decision into a crash. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "detect_leaks=0";
 }
