@@ -24,6 +24,7 @@ bool apdu_parse(const uint8_t *bytes, size_t len, struct apdu *apdu) {
         return true;
 
     bool extended = bytes[4] == 0 && len >= 7;
+    apdu->extended = extended;
     size_t length_size = extended ? 3 : 1, le_size = extended ? 2 : 1;
     size_t coded = extended ? be16(bytes + 5) : bytes[4];
     size_t body = len - 4 - length_size;
@@ -32,7 +33,7 @@ bool apdu_parse(const uint8_t *bytes, size_t len, struct apdu *apdu) {
         apdu->le = le_or(coded, extended ? 65536 : 256);
         return true;
     }
-    if (coded == 0 || coded > APDU_MAX_DATA || (body != coded && body != coded + le_size))
+    if (coded == 0 || coded > APDU_MAX_BODY || (body != coded && body != coded + le_size))
         return false;
     apdu->has_data = true;
     apdu->data = bytes + 4 + length_size;

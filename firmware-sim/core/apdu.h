@@ -9,12 +9,13 @@
 struct apdu {
     uint8_t cla, ins, p1, p2;
     bool has_data, has_le;
+    bool extended;       /* its lengths are */
     const uint8_t *data; /* into the caller's buffer */
     size_t data_len;
     size_t le; /* bytes wanted, the coded 0 read as 256 or 65536; 0 without Le */
 };
 
-/* False if the bytes are not one whole command of any case, or the data is longer than APDU_MAX_DATA. */
+/* False if the bytes are not one whole command of any case, or the data is longer than APDU_MAX_BODY. */
 bool apdu_parse(const uint8_t *bytes, size_t len, struct apdu *apdu);
 
 #endif

@@ -34,6 +34,12 @@ enum card_error card_power_up(struct card *card, const struct flash *flash, entr
     default:
         return CARD_NOT_OURS;
     }
+    card->applet = NULL;
+    for (unsigned i = 0; i < card->applet_count; i++)
+        if (card->applets[i]->application == card->factory.application)
+            card->applet = card->applets[i];
+    if (!card->applet)
+        return CARD_NOT_OURS;
     switch (store_mount(&card->store, &card->flash, card->factory.mac_key, page)) {
     case STORE_OK:
         break;
@@ -61,8 +67,9 @@ const struct known_answer *card_self_test(struct card *card) {
 }
 
 void card_reset(struct card *card) {
-    for (unsigned i = 0; i < card->applet_count; i++)
-        card->applets[i]->reset(card->applets[i]);
+    link_reset(&card->link);
+    if (card->applet)
+        card->applet->reset(card->applet);
 }
 
 void card_power_down(struct card *card) {
@@ -75,22 +82,28 @@ void card_power_down(struct card *card) {
 static uint16_t run(struct card *card, const uint8_t *command, size_t len,
                     struct wire_writer *out) {
     struct apdu apdu;
+    bool whole;
     card->broken |= card->rng.health.failed;
     if (card->broken)
         return SW_INTERNAL;
-    if (!apdu_parse(command, len, &apdu))
+    if (!apdu_parse(command, len, &apdu)) {
+        link_reset(&card->link);
         return SW_WRONG_LENGTH;
-    for (unsigned i = 0; i < card->applet_count; i++)
-        if (card->applets[i]->takes_class(apdu.cla))
-            return command_dispatch(card->applets[i], &apdu, out);
-    return SW_UNKNOWN_CLA;
+    }
+    if (link_is_get_response(&apdu))
+        return link_get_response(&card->link, &apdu, out);
+    uint16_t sw = link_collect(&card->link, card->applet, &apdu, &whole);
+    if (sw != SW_OK || !whole)
+        return sw;
+    sw = command_dispatch(card->applet, &apdu, out);
+    return link_answer(&card->link, &apdu, sw, out);
 }
 
 size_t card_transmit(struct card *card, const uint8_t *command, size_t len, uint8_t *response) {
-    struct wire_writer out = wire_writer(response, APDU_MAX_DATA);
+    struct wire_writer out = wire_writer(response, APDU_MAX_BODY);
     uint16_t sw = run(card, command, len, &out);
-    if (sw != SW_OK) {
-        mbedtls_platform_zeroize(response, APDU_MAX_DATA); /* what a failed handler had written */
+    if (sw != SW_OK && (sw & 0xFF00) != SW_MORE_DATA) {
+        mbedtls_platform_zeroize(response, APDU_MAX_BODY); /* what a failed handler had written */
         out.len = 0;
     }
     response[out.len] = (uint8_t)(sw >> 8);

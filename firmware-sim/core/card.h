@@ -4,6 +4,7 @@
 
 #include "firmware-sim/core/command.h"
 #include "firmware-sim/core/factory.h"
+#include "firmware-sim/core/link.h"
 #include "firmware-sim/core/store.h"
 #include "firmware-sim/crypto/drbg.h"
 #include "firmware-sim/crypto/known_answers.h"
@@ -17,6 +18,8 @@ struct card {
     struct drbg rng;
     struct applet *applets[CARD_APPLETS_MAX];
     unsigned applet_count;
+    struct applet *applet; /* of this key's application; NULL before the first power-up */
+    struct link link;
     /* The self-tests: known_answers unless set before the power-up. */
     const struct known_answer *answers;
     unsigned answer_count;
@@ -25,7 +28,7 @@ struct card {
 
 enum card_error {
     CARD_OK = 0,
-    CARD_NOT_OURS, /* not an image of ours, or of another version or size */
+    CARD_NOT_OURS, /* not an image of ours, or of another version, size or application */
     CARD_DAMAGED,  /* *page names the place */
     CARD_FLASH,
     CARD_RANDOM

@@ -3,6 +3,7 @@
 #define FIRMWARE_CORE_COMMAND_H
 
 #include "firmware-sim/core/apdu.h"
+#include "firmware-sim/core/factory.h"
 #include "firmware-sim/core/wire.h"
 
 #include <stdbool.h>
@@ -24,13 +25,15 @@ struct command {
     uint8_t ins, cla;
     uint8_t p1_max, p2_max;
     uint16_t data_min, data_max;
-    uint16_t reply; /* a reply of known size: a smaller Le is refused before the command runs */
+    uint16_t
+        reply; /* a reply of known size: a smaller Le, except the short 00, is refused before the command runs */
     uint16_t needs; /* bits of the applet's own */
     uint16_t (*run)(struct applet *applet,
                     struct call *call); /* NULL: in the command set, not on this card */
 };
 
 struct applet {
+    enum factory_application application;
     const struct command *commands;
     unsigned count;
     bool (*takes_class)(uint8_t cla);
@@ -39,6 +42,9 @@ struct applet {
     /* Power-up and reset: forgets everything volatile. */
     void (*reset)(struct applet *applet);
 };
+
+/* SW_OK if the applet has a command of that class and instruction. */
+uint16_t command_known(const struct applet *applet, const struct apdu *apdu);
 
 /* Runs one parsed command in an applet; returns the status word. */
 uint16_t command_dispatch(struct applet *applet, const struct apdu *apdu, struct wire_writer *out);

@@ -11,12 +11,17 @@ enum factory_size {
     FACTORY_MANUFACTURER = 64
 };
 
+/* A key belongs to one application. */
+enum factory_application { FACTORY_GM = 0, FACTORY_PIV = 1 };
+
 /* Text fields are zero-padded and need no NUL. */
 struct factory {
     uint8_t mac_key[FACTORY_MAC_KEY]; /* authenticates the records of the store */
     uint8_t serial[FACTORY_SERIAL];
     uint8_t manufacturer[FACTORY_MANUFACTURER];
     uint8_t issuer[FACTORY_MANUFACTURER];
+    enum factory_application application;
+    uint8_t layout; /* the application's: which layout profile of its commands this key has */
 };
 
 enum factory_error {

@@ -6,6 +6,9 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
+/* The record's last byte. */
+enum { FLAG_CHANGED = 1, FLAG_MUST_CHANGE = 2 };
+
 enum { PIN_RECORD_SIZE = PIN_SECRET_MAX + 2 };
 
 enum store_error pin_put_tries(struct store *s, struct pin_ref ref, uint8_t tries) {
@@ -17,7 +20,8 @@ enum store_error pin_put(struct store *s, struct pin_ref ref, const struct pin_r
     struct wire_writer w = wire_writer(raw, sizeof raw);
     wire_put(&w, record->secret, sizeof record->secret);
     wire_put_u8(&w, record->max_tries);
-    wire_put_u8(&w, record->changed);
+    wire_put_u8(&w, (uint8_t)((record->changed ? FLAG_CHANGED : 0) |
+                              (record->must_change ? FLAG_MUST_CHANGE : 0)));
     enum store_error err = store_put(s, ref.record_id, raw, sizeof raw);
     mbedtls_platform_zeroize(raw, sizeof raw);
     return err ? err : pin_put_tries(s, ref, record->max_tries);
@@ -34,7 +38,9 @@ enum pin_error pin_read(const struct store *s, struct pin_ref ref, struct pin_re
     struct wire_reader r = wire_reader(raw, sizeof raw);
     wire_copy(&r, record->secret, sizeof record->secret);
     record->max_tries = wire_u8(&r);
-    record->changed = wire_u8(&r);
+    uint8_t flags = wire_u8(&r);
+    record->changed = flags & FLAG_CHANGED;
+    record->must_change = flags & FLAG_MUST_CHANGE ? 1 : 0;
     mbedtls_platform_zeroize(raw, sizeof raw);
     return PIN_OK;
 }

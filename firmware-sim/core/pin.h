@@ -16,7 +16,8 @@ struct pin_ref {
 struct pin_record {
     uint8_t secret[PIN_SECRET_MAX];
     uint8_t max_tries;
-    uint8_t changed; /* 0: still as the application was created */
+    uint8_t changed;     /* 0: still as the application was created */
+    uint8_t must_change; /* 1: good for nothing but being changed */
 };
 
 enum pin_error {

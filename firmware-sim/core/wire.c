@@ -31,16 +31,20 @@ uint8_t wire_u8(struct wire_reader *r) {
     return p ? p[0] : 0;
 }
 
+static uint32_t integer(struct wire_reader *r, size_t size) {
+    const uint8_t *p = wire_take(r, size);
+    uint32_t v = 0;
+    for (size_t i = 0; p && i < size; i++)
+        v |= (uint32_t)p[i] << 8 * (r->big_endian ? size - 1 - i : i);
+    return v;
+}
+
 uint16_t wire_u16(struct wire_reader *r) {
-    const uint8_t *p = wire_take(r, 2);
-    unsigned v = p ? p[0] | (unsigned)p[1] << 8 : 0;
-    return (uint16_t)v;
+    return (uint16_t)integer(r, 2);
 }
 
 uint32_t wire_u32(struct wire_reader *r) {
-    const uint8_t *p = wire_take(r, 4);
-    return p ? (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24
-             : 0;
+    return integer(r, 4);
 }
 
 bool wire_done(const struct wire_reader *r) {
@@ -71,14 +75,19 @@ void wire_put_u8(struct wire_writer *w, uint8_t v) {
     wire_put(w, &v, 1);
 }
 
+static void put_integer(struct wire_writer *w, uint32_t v, size_t size) {
+    uint8_t b[4];
+    for (size_t i = 0; i < size; i++)
+        b[i] = (uint8_t)(v >> 8 * (w->big_endian ? size - 1 - i : i));
+    wire_put(w, b, size);
+}
+
 void wire_put_u16(struct wire_writer *w, uint16_t v) {
-    uint8_t b[2] = {(uint8_t)v, (uint8_t)(v >> 8)};
-    wire_put(w, b, sizeof b);
+    put_integer(w, v, 2);
 }
 
 void wire_put_u32(struct wire_writer *w, uint32_t v) {
-    uint8_t b[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)};
-    wire_put(w, b, sizeof b);
+    put_integer(w, v, 4);
 }
 
 size_t wire_padded_text(const uint8_t *field, size_t size) {

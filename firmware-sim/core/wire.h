@@ -1,6 +1,7 @@
 /* Bounded reader and writer for everything that comes from or goes to the outside: APDU data fields and stored records.
  * A reader that runs past its end, and a writer past its room, turn bad and stay bad; so one parses all, asks once, then
- * acts. Integers are little-endian (layout profile "A" of include/openukey/apdu.h). */
+ * acts. Integers are little-endian unless the reader or writer is told otherwise (layout profiles of
+ * include/openukey/apdu.h). */
 #ifndef FIRMWARE_CORE_WIRE_H
 #define FIRMWARE_CORE_WIRE_H
 
@@ -12,12 +13,14 @@ struct wire_reader {
     const uint8_t *p;
     size_t left;
     bool bad;
+    bool big_endian; /* false after wire_reader */
 };
 
 struct wire_writer {
     uint8_t *buf;
     size_t len, max;
     bool bad;
+    bool big_endian; /* false after wire_writer */
 };
 
 struct wire_reader wire_reader(const void *data, size_t len);
