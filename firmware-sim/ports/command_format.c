@@ -1,5 +1,6 @@
 /* ukey-sim format: a key as it leaves the factory. */
 #include "firmware-sim/applets/gm/gm.h"
+#include "firmware-sim/applets/piv/piv.h"
 #include "firmware-sim/ports/commands.h"
 #include "firmware-sim/ports/entropy.h"
 #include "firmware-sim/ports/image.h"
@@ -35,6 +36,24 @@ static bool random_serial(char serial[31]) {
     return true;
 }
 
+static bool set_application(struct factory *factory, const char *name) {
+    static const char *const names[] = {[FACTORY_GM] = "gm", [FACTORY_PIV] = "piv"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            factory->application = (enum factory_application)i;
+            return true;
+        }
+    }
+    usage_error(MSG_UNKNOWN_APPLICATION, name);
+    return false;
+}
+
+static bool format_application(struct store *store, const struct factory *factory,
+                               const char *label) {
+    return factory->application == FACTORY_PIV ? piv_format(store, factory)
+                                               : gm_format(store, label);
+}
+
 static bool write_blank_key(struct flash_file *file, const struct factory *factory,
                             const char *label) {
     static struct store store;
@@ -43,15 +62,16 @@ static bool write_blank_key(struct flash_file *file, const struct factory *facto
     return factory_write(&flash, factory) == FACTORY_OK &&
            store_format(&flash, factory->mac_key) == STORE_OK &&
            store_mount(&store, &flash, factory->mac_key, &page) == STORE_OK &&
-           gm_format(&store, label) && fsync(file->fd) == 0;
+           format_application(&store, factory, label) && fsync(file->fd) == 0;
 }
 
 int command_format(int argc, char **argv) {
-    enum { SERIAL, LABEL, MANUFACTURER };
+    enum { SERIAL, LABEL, MANUFACTURER, APPLICATION };
     char serial[31], suffix[32], temporary[4096];
     struct option options[] = {[SERIAL] = {.name = "--serial", .value = serial},
                                [LABEL] = {.name = "--label", .value = "OpenUKey"},
                                [MANUFACTURER] = {.name = "--manufacturer", .value = "OpenUKey"},
+                               [APPLICATION] = {.name = "--application", .value = "gm"},
                                {.name = NULL}};
     struct entropy entropy = {0};
     struct factory factory = {0};
@@ -68,7 +88,8 @@ int command_format(int argc, char **argv) {
         return status;
     if (!set_text(factory.serial, sizeof factory.serial, &options[SERIAL]) ||
         !set_text(factory.manufacturer, sizeof factory.manufacturer, &options[MANUFACTURER]) ||
-        !set_text(label, sizeof label, &options[LABEL]))
+        !set_text(label, sizeof label, &options[LABEL]) ||
+        !set_application(&factory, options[APPLICATION].value))
         return EXIT_USAGE;
     memcpy(factory.issuer, factory.manufacturer, sizeof factory.issuer);
     if (!image_may_overwrite(path, &status))

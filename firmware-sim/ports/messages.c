@@ -22,7 +22,8 @@ static const struct {
          "      --control PATH    control socket: status, insert, remove, hold, release, trace\n"
          "      --seed HEX        reproducible random numbers, for tests alone: every key is "
          "known\n"
-         "  ukey-sim format [--serial S] [--label L] [--manufacturer M] IMAGE\n"
+         "  ukey-sim format [--application gm|piv] [--serial S] [--label L] [--manufacturer M] "
+         "IMAGE\n"
          "      Makes IMAGE a key as it leaves the factory. An existing key in it is erased.\n"
          "  ukey-sim --help | --version\n"
          "\n"
@@ -37,7 +38,8 @@ static const struct {
          "      --vpcd 主机:端口    同时作为 pcscd 虚拟读卡器（vsmartcard-vpcd）中的卡\n"
          "      --control 路径      控制套接字：status、insert、remove、hold、release、trace\n"
          "      --seed 十六进制     可重现的随机数，仅供测试：所有密钥均可预知\n"
-         "  ukey-sim format [--serial 序列号] [--label 标签] [--manufacturer 厂商] 镜像\n"
+         "  ukey-sim format [--application gm|piv] [--serial 序列号] [--label 标签] "
+         "[--manufacturer 厂商] 镜像\n"
          "      把镜像制成出厂状态的 UKey；其中原有内容将被清除。\n"
          "  ukey-sim --help | --version\n"
          "\n"
@@ -51,6 +53,8 @@ static const struct {
                                 "ukey-sim：多余的参数“{1}”。"},
     [MSG_TEXT_TOO_LONG] = {"ukey-sim: the value of \"{1}\" is empty or longer than {2} bytes.",
                            "ukey-sim：“{1}”的值为空或超过 {2} 字节。"},
+    [MSG_UNKNOWN_APPLICATION] = {"ukey-sim: there is no application \"{1}\", only gm and piv.",
+                                 "ukey-sim：没有应用“{1}”，只有 gm 和 piv。"},
     [MSG_BAD_SEED] = {"ukey-sim: the seed must be 2 to 128 hexadecimal digits, an even number.",
                       "ukey-sim：种子必须是 2 至 128 位（偶数位）十六进制数。"},
     [MSG_SEEDED] = {"ukey-sim: WARNING: --seed makes every random number and every key of this run "

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <openukey/apdu.h>
+#include <openukey/piv.h>
 
 void trace_close(struct trace *trace) {
     if (trace->file)
@@ -16,21 +17,37 @@ bool trace_open(struct trace *trace, const char *path) {
     return trace->file != NULL;
 }
 
-/* Commands whose data says something about a PIN or a key. */
-static bool command_is_secret(uint8_t ins) {
-    static const uint8_t secret[] = {
-        INS_DEV_AUTH,     INS_CHANGE_DEV_AUTH_KEY, INS_CHANGE_PIN,      INS_VERIFY_PIN,
-        INS_UNBLOCK_PIN,  INS_CREATE_APPLICATION,  INS_IMPORT_SYMM_KEY, INS_VENDOR_UNLOCK_CHALLENGE,
-        INS_VENDOR_UNLOCK};
-    for (size_t i = 0; i < sizeof secret; i++)
-        if (secret[i] == ins)
+static bool is_one_of(const uint8_t *list, size_t count, uint8_t ins) {
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == ins)
             return true;
     return false;
 }
 
-/* Commands whose answer is plain text that was secret. */
-static bool response_is_secret(uint8_t ins) {
-    return ins == INS_VENDOR_SM2_DECRYPT || ins == INS_VENDOR_RSA_PRIVATE;
+/* The class without the bit of chained parts; interindustry: PIV's, and GET RESPONSE. */
+static bool is_interindustry(const uint8_t *command) {
+    return (command[0] & ~0x10) == 0;
+}
+
+/* Commands whose data says something about a PIN or a key. */
+static bool command_is_secret(const uint8_t *command) {
+    static const uint8_t gm[] = {
+        INS_DEV_AUTH,     INS_CHANGE_DEV_AUTH_KEY, INS_CHANGE_PIN,      INS_VERIFY_PIN,
+        INS_UNBLOCK_PIN,  INS_CREATE_APPLICATION,  INS_IMPORT_SYMM_KEY, INS_VENDOR_UNLOCK_CHALLENGE,
+        INS_VENDOR_UNLOCK};
+    static const uint8_t piv[] = {PIV_VERIFY, PIV_CHANGE_REFERENCE_DATA, PIV_RESET_RETRY_COUNTER,
+                                  PIV_IMPORT_KEY, PIV_SET_MANAGEMENT_KEY};
+    return is_interindustry(command) ? is_one_of(piv, sizeof piv, command[1])
+                                     : is_one_of(gm, sizeof gm, command[1]);
+}
+
+/* Commands whose answer is plain text that was secret, or may be the rest of one. */
+static bool response_is_secret(const uint8_t *command) {
+    enum { GET_RESPONSE = 0xC0 };
+    static const uint8_t gm[] = {INS_VENDOR_SM2_DECRYPT, INS_VENDOR_RSA_PRIVATE};
+    static const uint8_t piv[] = {PIV_GENERAL_AUTHENTICATE, GET_RESPONSE};
+    return is_interindustry(command) ? is_one_of(piv, sizeof piv, command[1])
+                                     : is_one_of(gm, sizeof gm, command[1]);
 }
 
 static void put_hex(FILE *file, const uint8_t *bytes, size_t len) {
@@ -43,8 +60,8 @@ void trace_apdu(struct trace *trace, const char *port, const uint8_t *command, s
     if (!trace->file)
         return;
     uint8_t ins = command_len > 1 ? command[1] : 0;
-    bool hide_command = command_is_secret(ins) && command_len > 4;
-    bool hide_response = response_is_secret(ins) && response_len > 2;
+    bool hide_command = command_len > 4 && command_is_secret(command);
+    bool hide_response = command_len > 1 && response_is_secret(command) && response_len > 2;
     FILE *file = trace->file;
     char time[CLOCK_TEXT_SIZE];
     clock_text(trace->clock, time);

@@ -1,0 +1,268 @@
+/* Asymmetric keys: their slots and records, generation, import, and what may be said of them. */
+#include "firmware-sim/applets/piv/piv_internal.h"
+
+#include <mbedtls/platform_util.h>
+#include <string.h>
+
+enum {
+    RECORD_HEAD = 3, /* algorithm, PIN policy, origin */
+    RSA_RECORD = RECORD_HEAD + RSA_WIDE_MODULUS + 5 * RSA_WIDE_PRIME,
+    TOUCH_NEVER = 1
+};
+
+bool piv_is_slot(uint8_t reference) {
+    return reference == PIV_AUTHENTICATION || reference == PIV_SIGNATURE ||
+           reference == PIV_KEY_MANAGEMENT || reference == PIV_CARD_AUTHENTICATION ||
+           (reference >= PIV_RETIRED_FIRST && reference <= PIV_RETIRED_LAST);
+}
+
+size_t piv_rsa_modulus(uint8_t algorithm) {
+    switch (algorithm) {
+    case PIV_RSA2048:
+        return 256;
+    case PIV_RSA3072:
+        return 384;
+    case PIV_RSA4096:
+        return 512;
+    default:
+        return 0;
+    }
+}
+
+bool piv_ec_curve(uint8_t algorithm, enum ec_curve *curve) {
+    *curve = algorithm == PIV_P384 ? EC_P384 : EC_P256;
+    return algorithm == PIV_P256 || algorithm == PIV_P384;
+}
+
+/* The parts of a key in the order of its record, public ones first; returns their number. */
+struct part {
+    uint8_t *bytes;
+    size_t len;
+};
+
+static unsigned parts_of(struct piv_key *key, struct part parts[6]) {
+    enum ec_curve curve;
+    if (piv_ec_curve(key->algorithm, &curve)) {
+        parts[0] = (struct part){key->ec.point, ec_point_size(curve)};
+        parts[1] = (struct part){key->ec.d, ec_number_size(curve)};
+        return 2;
+    }
+    struct rsa_wide_key *rsa = &key->rsa;
+    size_t half = rsa->modulus / 2;
+    parts[0] = (struct part){rsa->n, rsa->modulus};
+    parts[1] = (struct part){rsa->p, half};
+    parts[2] = (struct part){rsa->q, half};
+    parts[3] = (struct part){rsa->dp, half};
+    parts[4] = (struct part){rsa->dq, half};
+    parts[5] = (struct part){rsa->qinv, half};
+    return 6;
+}
+
+enum store_error piv_key_read(struct piv *piv, uint8_t slot, struct piv_key *key) {
+    uint8_t head[RECORD_HEAD];
+    struct part parts[6];
+    uint32_t id = ID_KEY + slot, at = sizeof head;
+    memset(key, 0, sizeof *key);
+    enum store_error err = store_read(piv_store(piv), id, 0, head, sizeof head);
+    if (err)
+        return err;
+    key->algorithm = head[0];
+    key->pin_policy = head[1];
+    key->origin = head[2];
+    if (piv_rsa_modulus(key->algorithm))
+        key->rsa.modulus = piv_rsa_modulus(key->algorithm);
+    unsigned count = parts_of(key, parts);
+    for (unsigned i = 0; i < count && !err; at += (uint32_t)parts[i++].len)
+        err = store_read(piv_store(piv), id, at, parts[i].bytes, (uint32_t)parts[i].len);
+    if (err)
+        mbedtls_platform_zeroize(key, sizeof *key);
+    return err;
+}
+
+/* Puts the key into its slot, committed; what was there before leaves the flash. */
+static uint16_t store_key(struct piv *piv, uint8_t slot, struct piv_key *key) {
+    uint8_t record[RSA_RECORD];
+    struct part parts[6];
+    unsigned count = parts_of(key, parts);
+    struct wire_writer w = wire_writer(record, sizeof record);
+    wire_put_u8(&w, key->algorithm);
+    wire_put_u8(&w, key->pin_policy);
+    wire_put_u8(&w, key->origin);
+    for (unsigned i = 0; i < count; i++)
+        wire_put(&w, parts[i].bytes, parts[i].len);
+    bool replaces = store_exists(piv_store(piv), ID_KEY + slot);
+    store_begin(piv_store(piv));
+    store_put(piv_store(piv), ID_KEY + slot, record, (uint32_t)w.len);
+    mbedtls_platform_zeroize(record, sizeof record);
+    return piv_commit(piv, replaces ? STORE_SECRET_GONE : STORE_PLAIN);
+}
+
+void piv_put_public_key(struct wire_writer *out, uint32_t tag, const struct piv_key *key) {
+    static const uint8_t e[3] = {RSA_WIDE_E >> 16, 0, RSA_WIDE_E & 0xFF};
+    enum ec_curve curve;
+    if (piv_ec_curve(key->algorithm, &curve)) {
+        tlv_put_head(out, tag, tlv_size(PIV_TAG_POINT, ec_point_size(curve)));
+        tlv_put(out, PIV_TAG_POINT, key->ec.point, ec_point_size(curve));
+        return;
+    }
+    tlv_put_head(out, tag,
+                 tlv_size(PIV_TAG_MODULUS, key->rsa.modulus) +
+                     tlv_size(PIV_TAG_EXPONENT, sizeof e));
+    tlv_put(out, PIV_TAG_MODULUS, key->rsa.n, key->rsa.modulus);
+    tlv_put(out, PIV_TAG_EXPONENT, e, sizeof e);
+}
+
+/* The policies that a host asks for: the rules of 9C and 9E (SP 800-73-4 part 1, table 4b) are the card's and stay; there is
+ * nothing to touch. False if they cannot be had. */
+static bool take_policies(struct wire_reader *in, uint8_t slot, uint8_t *pin_policy) {
+    uint32_t tag;
+    struct wire_reader value;
+    uint8_t wanted = PIV_POLICY_DEFAULT, touch = 0, fixed = PIV_POLICY_DEFAULT;
+    while (tlv_next(in, &tag, &value)) {
+        if ((tag != PIV_TAG_PIN_POLICY && tag != PIV_TAG_TOUCH_POLICY) || value.left != 1)
+            return false;
+        *(tag == PIV_TAG_PIN_POLICY ? &wanted : &touch) = wire_u8(&value);
+    }
+    if (slot == PIV_SIGNATURE)
+        fixed = PIV_POLICY_ALWAYS;
+    if (slot == PIV_CARD_AUTHENTICATION)
+        fixed = PIV_POLICY_NEVER;
+    *pin_policy = fixed ? fixed : wanted ? wanted : PIV_POLICY_ONCE;
+    return wire_done(in) && wanted <= PIV_POLICY_ALWAYS && touch <= TOUCH_NEVER &&
+           (!fixed || !wanted || wanted == fixed);
+}
+
+static uint16_t generate(struct piv *piv, struct piv_key *key) {
+    enum ec_curve curve;
+    if (piv_ec_curve(key->algorithm, &curve))
+        return ec_generate(&piv->card->rng, curve, key->ec.d, key->ec.point) == EC_OK
+                   ? SW_OK
+                   : SW_KEYGEN_FAILED;
+    key->rsa.modulus = piv_rsa_modulus(key->algorithm);
+    if (key->rsa.modulus == 0)
+        return SW_WRONG_DATA;
+    return rsa_wide_generate(&piv->card->rng, &key->rsa) == RSA_OK ? SW_OK : SW_KEYGEN_FAILED;
+}
+
+/* SP 800-73-4 part 2, 3.3.2 */
+uint16_t piv_generate_key_pair(struct applet *applet, struct call *call) {
+    struct piv *piv = piv_of(applet);
+    uint8_t slot = call->apdu->p2;
+    struct piv_key key = {.origin = PIV_GENERATED};
+    struct wire_reader control = tlv_take(&call->in, PIV_TAG_CONTROL);
+    struct wire_reader algorithm = tlv_take(&control, PIV_TAG_ALGORITHM);
+    if (!piv_is_slot(slot))
+        return SW_WRONG_P1P2;
+    if (!wire_done(&call->in) || algorithm.left != 1 ||
+        !take_policies(&control, slot, &key.pin_policy))
+        return SW_WRONG_DATA;
+    key.algorithm = wire_u8(&algorithm);
+    uint16_t sw = generate(piv, &key);
+    if (sw == SW_OK)
+        sw = store_key(piv, slot, &key);
+    if (sw == SW_OK)
+        piv_put_public_key(&call->out, PIV_TAG_PUBLIC_KEY, &key);
+    mbedtls_platform_zeroize(&key, sizeof key);
+    return sw;
+}
+
+/* Puts value at the end of a number of len bytes; false if it does not fit. */
+static bool take_number(struct wire_reader value, uint8_t *number, size_t len) {
+    while (value.left && *value.p == 0)
+        wire_u8(&value);
+    if (value.left == 0 || value.left > len)
+        return false;
+    memset(number, 0, len - value.left);
+    wire_copy(&value, number + len - value.left, value.left);
+    return true;
+}
+
+/* The private parts 01 02 03 04 05 (RSA) or 06 (curves) at the front of in. */
+static bool take_private(struct piv *piv, struct wire_reader *in, struct piv_key *key) {
+    enum { RSA_FIRST = 0x01, SCALAR = 0x06 };
+    enum ec_curve curve;
+    struct part parts[6];
+    if (piv_ec_curve(key->algorithm, &curve))
+        return take_number(tlv_take(in, SCALAR), key->ec.d, ec_number_size(curve)) &&
+               ec_public(&piv->card->rng, curve, key->ec.d, key->ec.point) == EC_OK;
+    key->rsa.modulus = piv_rsa_modulus(key->algorithm);
+    unsigned count = parts_of(key, parts);
+    for (unsigned i = 1; i < count; i++)
+        if (!take_number(tlv_take(in, RSA_FIRST + i - 1), parts[i].bytes, parts[i].len))
+            return false;
+    return rsa_wide_complete(&piv->card->rng, &key->rsa) == RSA_OK;
+}
+
+uint16_t piv_import_key(struct applet *applet, struct call *call) {
+    struct piv *piv = piv_of(applet);
+    uint8_t slot = call->apdu->p2;
+    struct piv_key key = {.algorithm = call->apdu->p1, .origin = PIV_IMPORTED};
+    enum ec_curve curve;
+    uint16_t sw = SW_WRONG_DATA;
+    if (!piv_is_slot(slot) ||
+        (!piv_ec_curve(key.algorithm, &curve) && piv_rsa_modulus(key.algorithm) == 0))
+        return SW_WRONG_P1P2;
+    if (take_private(piv, &call->in, &key) && take_policies(&call->in, slot, &key.pin_policy))
+        sw = store_key(piv, slot, &key);
+    mbedtls_platform_zeroize(&key, sizeof key);
+    return sw;
+}
+
+enum metadata_tag {
+    METADATA_ALGORITHM = 0x01,
+    METADATA_POLICY = 0x02,
+    METADATA_ORIGIN = 0x03,
+    METADATA_PUBLIC_KEY = 0x04,
+    METADATA_DEFAULT = 0x05,
+    METADATA_TRIES = 0x06
+};
+
+static void put_byte(struct wire_writer *out, uint32_t tag, uint8_t value) {
+    tlv_put(out, tag, &value, 1);
+}
+
+static uint16_t reference_metadata(struct piv *piv, struct wire_writer *out,
+                                   enum piv_reference reference) {
+    enum { KIND_PIN = 0xFF };
+    uint8_t tries[2];
+    bool changed;
+    if (!piv_reference_read(piv, reference, &tries[0], &tries[1], &changed))
+        return SW_INTERNAL;
+    put_byte(out, METADATA_ALGORITHM, KIND_PIN);
+    put_byte(out, METADATA_DEFAULT, !changed);
+    tlv_put(out, METADATA_TRIES, tries, sizeof tries);
+    return SW_OK;
+}
+
+static uint16_t management_metadata(struct piv *piv, struct wire_writer *out) {
+    static const uint8_t policy[2] = {PIV_POLICY_DEFAULT, TOUCH_NEVER};
+    struct piv_management_key key;
+    if (piv_management_read(piv, &key) != STORE_OK)
+        return SW_INTERNAL;
+    put_byte(out, METADATA_ALGORITHM, key.algorithm);
+    tlv_put(out, METADATA_POLICY, policy, sizeof policy);
+    put_byte(out, METADATA_DEFAULT, !key.changed);
+    mbedtls_platform_zeroize(&key, sizeof key);
+    return SW_OK;
+}
+
+uint16_t piv_get_metadata(struct applet *applet, struct call *call) {
+    struct piv *piv = piv_of(applet);
+    uint8_t reference = call->apdu->p2;
+    struct piv_key key;
+    if (reference == PIV_PIN || reference == PIV_PUK)
+        return reference_metadata(piv, &call->out, (enum piv_reference)reference);
+    if (reference == PIV_MANAGEMENT)
+        return management_metadata(piv, &call->out);
+    if (!piv_is_slot(reference))
+        return SW_WRONG_P1P2;
+    if (piv_key_read(piv, reference, &key) != STORE_OK)
+        return SW_REFERENCE_NOT_FOUND;
+    uint8_t policy[2] = {key.pin_policy, TOUCH_NEVER};
+    put_byte(&call->out, METADATA_ALGORITHM, key.algorithm);
+    tlv_put(&call->out, METADATA_POLICY, policy, sizeof policy);
+    put_byte(&call->out, METADATA_ORIGIN, key.origin);
+    piv_put_public_key(&call->out, METADATA_PUBLIC_KEY, &key);
+    mbedtls_platform_zeroize(&key, sizeof key);
+    return SW_OK;
+}

@@ -1,0 +1,205 @@
+/* The card management key 9B: authentication of whoever administers the card, and its replacement. */
+#include "firmware-sim/applets/piv/piv_internal.h"
+#include "firmware-sim/crypto/equal.h"
+
+#include <mbedtls/aes.h>
+#include <mbedtls/des.h>
+#include <mbedtls/platform_util.h>
+#include <string.h>
+
+enum { RECORD_SIZE = 2 + MANAGEMENT_KEY_MAX, DES3_KEY = 24, DES_BLOCK = 8, AES_BLOCK = 16 };
+
+static size_t key_size(uint8_t algorithm) {
+    switch (algorithm) {
+    case PIV_3DES:
+        return DES3_KEY;
+    case PIV_AES128:
+        return 16;
+    case PIV_AES192:
+        return 24;
+    case PIV_AES256:
+        return 32;
+    default:
+        return 0;
+    }
+}
+
+static size_t block_size(uint8_t algorithm) {
+    return algorithm == PIV_3DES ? DES_BLOCK : AES_BLOCK;
+}
+
+static enum store_error put(struct store *store, const struct piv_management_key *key) {
+    uint8_t raw[RECORD_SIZE];
+    struct wire_writer w = wire_writer(raw, sizeof raw);
+    wire_put_u8(&w, key->algorithm);
+    wire_put_u8(&w, key->changed);
+    wire_put(&w, key->key, sizeof key->key);
+    enum store_error err = store_put(store, ID_MANAGEMENT, raw, sizeof raw);
+    mbedtls_platform_zeroize(raw, sizeof raw);
+    return err;
+}
+
+void piv_management_put_default(struct store *store) {
+    struct piv_management_key key = {.algorithm = PIV_3DES};
+    for (unsigned i = 0; i < DES3_KEY; i++)
+        key.key[i] = (uint8_t)(i % 8 + 1);
+    put(store, &key);
+}
+
+enum store_error piv_management_read(struct piv *piv, struct piv_management_key *key) {
+    uint8_t raw[RECORD_SIZE];
+    memset(key, 0, sizeof *key);
+    enum store_error err = store_read(piv_store(piv), ID_MANAGEMENT, 0, raw, sizeof raw);
+    if (err)
+        return err;
+    key->algorithm = raw[0];
+    key->changed = raw[1];
+    memcpy(key->key, raw + 2, sizeof key->key);
+    mbedtls_platform_zeroize(raw, sizeof raw);
+    return STORE_OK;
+}
+
+/* One block; false if mbedTLS fails. */
+static bool encrypt(const struct piv_management_key *key, const uint8_t *in, uint8_t *out) {
+    bool ok;
+    if (key->algorithm == PIV_3DES) {
+        mbedtls_des3_context des;
+        mbedtls_des3_init(&des);
+        ok = mbedtls_des3_set3key_enc(&des, key->key) == 0 &&
+             mbedtls_des3_crypt_ecb(&des, in, out) == 0;
+        mbedtls_des3_free(&des);
+        return ok;
+    }
+    mbedtls_aes_context aes;
+    mbedtls_aes_init(&aes);
+    ok = mbedtls_aes_setkey_enc(&aes, key->key, (unsigned)key_size(key->algorithm) * 8) == 0 &&
+         mbedtls_aes_crypt_ecb(&aes, MBEDTLS_AES_ENCRYPT, in, out) == 0;
+    mbedtls_aes_free(&aes);
+    return ok;
+}
+
+static void put_one(struct wire_writer *out, uint32_t tag, const uint8_t *block, size_t len) {
+    tlv_put_head(out, PIV_TAG_AUTHENTICATION, tlv_size(tag, len));
+    tlv_put(out, tag, block, len);
+}
+
+/* 80 00 or 81 00: the card makes a nonce and gives it, the witness encrypted. */
+static uint16_t begin(struct piv *piv, struct call *call, const struct piv_management_key *key,
+                      enum piv_handshake handshake) {
+    uint8_t block[AES_BLOCK];
+    size_t len = block_size(key->algorithm);
+    bool ok = drbg_fill(&piv->card->rng, piv->nonce, sizeof piv->nonce);
+    if (handshake == PIV_HANDSHAKE_WITNESS) {
+        ok = ok && encrypt(key, piv->nonce, block);
+        put_one(&call->out, PIV_TAG_WITNESS, block, len);
+    } else {
+        put_one(&call->out, PIV_TAG_CHALLENGE, piv->nonce, len);
+    }
+    if (!ok)
+        return SW_INTERNAL;
+    piv->handshake = handshake;
+    return SW_OK;
+}
+
+/* 80 witness, 81 challenge: the host has decrypted the witness, the card now proves that it knows the key. */
+static uint16_t finish_mutual(struct piv *piv, struct call *call,
+                              const struct piv_management_key *key, struct wire_reader witness,
+                              struct wire_reader challenge) {
+    uint8_t block[AES_BLOCK];
+    size_t len = block_size(key->algorithm);
+    if (witness.left != len || challenge.left != len)
+        return SW_WRONG_DATA;
+    if (!bytes_equal(witness.p, piv->nonce, len))
+        return SW_SECURITY_STATUS;
+    if (!encrypt(key, challenge.p, block))
+        return SW_INTERNAL;
+    put_one(&call->out, PIV_TAG_RESPONSE, block, len);
+    piv->management_verified = true;
+    return SW_OK;
+}
+
+/* 82 response: the host has encrypted the challenge. */
+static uint16_t finish_external(struct piv *piv, const struct piv_management_key *key,
+                                struct wire_reader response) {
+    uint8_t block[AES_BLOCK];
+    size_t len = block_size(key->algorithm);
+    if (response.left != len)
+        return SW_WRONG_DATA;
+    if (!encrypt(key, piv->nonce, block))
+        return SW_INTERNAL;
+    piv->management_verified = bytes_equal(response.p, block, len);
+    mbedtls_platform_zeroize(block, sizeof block);
+    return piv->management_verified ? SW_OK : SW_SECURITY_STATUS;
+}
+
+/* What the template has: an element that is there and empty asks for it. */
+struct template {
+    bool has[3];
+    struct wire_reader value[3]; /* by tag from PIV_TAG_WITNESS on */
+};
+
+static bool template_read(struct wire_reader in, struct template *t) {
+    uint32_t tag;
+    struct wire_reader value;
+    memset(t, 0, sizeof *t);
+    while (tlv_next(&in, &tag, &value)) {
+        if (tag < PIV_TAG_WITNESS || tag > PIV_TAG_RESPONSE || t->has[tag - PIV_TAG_WITNESS])
+            return false;
+        t->has[tag - PIV_TAG_WITNESS] = true;
+        t->value[tag - PIV_TAG_WITNESS] = value;
+    }
+    return wire_done(&in);
+}
+
+uint16_t piv_management_authenticate(struct piv *piv, struct call *call, struct wire_reader in) {
+    enum { WITNESS, CHALLENGE, RESPONSE };
+    struct piv_management_key key;
+    struct template t;
+    uint8_t algorithm = call->apdu->p1 == PIV_3DES_OLD ? PIV_3DES : call->apdu->p1;
+    enum piv_handshake handshake = piv->handshake;
+    uint16_t sw = SW_WRONG_DATA;
+    piv->handshake = PIV_HANDSHAKE_NONE; /* a nonce serves once, whatever becomes of it */
+    if (piv_management_read(piv, &key) != STORE_OK)
+        return SW_INTERNAL;
+    if (algorithm != key.algorithm) {
+        sw = SW_WRONG_P1P2;
+    } else if (template_read(in, &t)) {
+        bool asks_witness = t.has[WITNESS] && t.value[WITNESS].left == 0;
+        bool asks_challenge = t.has[CHALLENGE] && t.value[CHALLENGE].left == 0;
+        bool gives_response = t.has[RESPONSE] && t.value[RESPONSE].left != 0;
+        if (asks_witness && !t.has[CHALLENGE] && !t.has[RESPONSE])
+            sw = begin(piv, call, &key, PIV_HANDSHAKE_WITNESS);
+        else if (asks_challenge && !t.has[WITNESS] && !gives_response)
+            sw = begin(piv, call, &key, PIV_HANDSHAKE_CHALLENGE);
+        else if (t.has[WITNESS] && t.has[CHALLENGE] && !gives_response)
+            sw = handshake == PIV_HANDSHAKE_WITNESS
+                     ? finish_mutual(piv, call, &key, t.value[WITNESS], t.value[CHALLENGE])
+                     : SW_CONDITIONS;
+        else if (gives_response && !t.has[WITNESS] && !t.has[CHALLENGE])
+            sw = handshake == PIV_HANDSHAKE_CHALLENGE
+                     ? finish_external(piv, &key, t.value[RESPONSE])
+                     : SW_CONDITIONS;
+    }
+    mbedtls_platform_zeroize(&key, sizeof key);
+    if (piv->handshake == PIV_HANDSHAKE_NONE)
+        mbedtls_platform_zeroize(piv->nonce, sizeof piv->nonce);
+    return sw;
+}
+
+uint16_t piv_set_management_key(struct applet *applet, struct call *call) {
+    struct piv *piv = piv_of(applet);
+    struct piv_management_key key = {.changed = 1};
+    key.algorithm = wire_u8(&call->in);
+    uint8_t reference = wire_u8(&call->in);
+    size_t len = wire_u8(&call->in);
+    if (call->apdu->p1 != 0xFF || call->apdu->p2 != 0xFF) /* P2 FE would ask for a touch */
+        return SW_WRONG_P1P2;
+    if (reference != PIV_MANAGEMENT || len == 0 || len != key_size(key.algorithm) ||
+        call->in.left != len)
+        return SW_WRONG_DATA;
+    wire_copy(&call->in, key.key, len);
+    store_begin(piv_store(piv));
+    put(piv_store(piv), &key);
+    mbedtls_platform_zeroize(&key, sizeof key);
+    return piv_commit(piv, STORE_SECRET_GONE);
+}
