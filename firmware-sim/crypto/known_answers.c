@@ -25,7 +25,7 @@ static void unhex(const char *hex, uint8_t *out, size_t len) {
 static bool is(const uint8_t *bytes, size_t len, const char *hex) {
     uint8_t diff = 0;
     for (size_t i = 0; i < len; i++)
-        diff |= bytes[i] ^ (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+        diff = (uint8_t)(diff | (bytes[i] ^ (digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]))));
     return diff == 0;
 }
 

@@ -5,7 +5,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../tools/demo/house.mjs';
+import { freePort } from '../../tools/demo/ports.mjs';
 import { Program, run } from '../../tools/demo/program.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));

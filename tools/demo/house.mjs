@@ -1,7 +1,7 @@
 // A whole world on this computer: CA, order service, provisioned keys (plugged in), agent. The demo lives in one, every
 // integration test builds its own. All state is in one temporary folder; every port is free; close() leaves nothing behind.
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,27 +10,11 @@ import { connect } from '../../agent/web/sdk/openukey.mjs';
 import { Dialogs } from './dialogs.mjs';
 import { makeFetch } from './https-fetch.mjs';
 import { startPcscd } from './pcscd.mjs';
+import { freePort } from './ports.mjs';
 import { Program, run } from './program.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const profiles = join(root, 'tools/ukey/profiles');
-
-export async function freePort() {
-    // free on both addresses that our servers listen on
-    for (;;) {
-        const first = createServer();
-        await new Promise((done, fail) => first.once('error', fail).listen(0, '127.0.0.1', done));
-        const { port } = first.address();
-        const second = createServer();
-        const both = await new Promise((done) => {
-            second.once('error', (error) => done(error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT'));
-            second.listen(port, '::1', () => done(true));
-        });
-        await new Promise((done) => first.close(done));
-        if (second.listening) await new Promise((done) => second.close(done));
-        if (both) return port;
-    }
-}
 
 /* Members of `more` replace those of `base`, objects are merged, null removes. */
 export function merge(base, more) {

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './ports.mjs';
 import { Program } from './program.mjs';
 
 const DRIVER = '/usr/lib/pcsc/drivers/serial/libifdvpcd.so';
@@ -14,31 +15,17 @@ export const pcscdMissing = () =>
 const listening = (server, ...where) =>
     new Promise((resolve, reject) => server.once('error', reject).listen(...where, () => resolve(server)));
 
-/* Two TCP ports in a row, free on this computer: vpcd listens on one for each of its two slots. */
-async function freePortPair() {
-    for (let attempt = 0; attempt < 50; attempt++) {
-        const first = await listening(createServer(), 0, '0.0.0.0');
-        const { port } = first.address();
-        const second = await listening(createServer(), port + 1, '0.0.0.0').catch(() => null);
-        await new Promise((done) => first.close(done));
-        if (second) {
-            await new Promise((done) => second.close(done));
-            return port;
-        }
-    }
-    throw new Error('no two free ports in a row');
-}
-
-/* Starts it in `dir`; answers {program, port, env}: programs that get `env` talk to it, keys connect to `port`. */
-export async function startPcscd(dir) {
+/* Starts it in `dir`, its reader called `name`; answers {program, port, env}: programs that get `env` talk to it, keys connect to
+ * `port`. */
+export async function startPcscd(dir, { name = 'Virtual PCD' } = {}) {
     const missing = pcscdMissing();
     if (missing) throw new Error(missing);
-    const port = await freePortPair();
+    const port = await freePort(2); // vpcd listens on one for each of its two slots
     const config = join(dir, 'reader.conf.d');
     mkdirSync(config, { recursive: true });
     writeFileSync(
         join(config, 'vpcd'),
-        `FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:${port}\nLIBPATH ${DRIVER}\nCHANNELID ${port}\n`,
+        `FRIENDLYNAME "${name}"\nDEVICENAME /dev/null:${port}\nLIBPATH ${DRIVER}\nCHANNELID ${port}\n`,
     );
     const socket = join(dir, 'pcscd.sock');
     const server = await listening(createServer(), join(dir, 'pcscd.new'));
