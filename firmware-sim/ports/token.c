@@ -9,6 +9,8 @@
 static void add_applets(struct token *token) {
     gm_init(&token->gm, &token->card);
     card_add_applet(&token->card, &token->gm.applet);
+    piv_init(&token->piv, &token->card);
+    card_add_applet(&token->card, &token->piv.applet);
 }
 
 int token_open(struct token *token, struct loop *loop, const char *image,
@@ -49,6 +51,12 @@ int token_serve(struct token *token, const struct token_places *places) {
         if (!token->has_control)
             return listen_failure(places->control);
     }
+    if (places->usbredir) {
+        token->has_usbredir =
+            usbredir_port_open(&token->usbredir, &token->reader, places->usbredir);
+        if (!token->has_usbredir)
+            return listen_failure(places->usbredir);
+    }
     for (unsigned i = 0; i < places->vpcd_count; i++) {
         if (!vpcd_port_open(&token->vpcd[i], &token->reader, places->vpcd[i]))
             return usage_error(MSG_BAD_TARGET, places->vpcd[i]);
@@ -60,6 +68,8 @@ int token_serve(struct token *token, const struct token_places *places) {
 void token_close(struct token *token) {
     while (token->vpcd_count)
         vpcd_port_close(&token->vpcd[--token->vpcd_count]);
+    if (token->has_usbredir)
+        usbredir_port_close(&token->usbredir);
     if (token->has_control)
         control_port_close(&token->control);
     if (token->has_socket)

@@ -3,6 +3,7 @@
 #define FIRMWARE_PORTS_TOKEN_H
 
 #include "firmware-sim/applets/gm/gm.h"
+#include "firmware-sim/applets/piv/piv.h"
 #include "firmware-sim/ports/clock.h"
 #include "firmware-sim/ports/control.h"
 #include "firmware-sim/ports/entropy.h"
@@ -11,6 +12,7 @@
 #include "firmware-sim/ports/reader.h"
 #include "firmware-sim/ports/socket.h"
 #include "firmware-sim/ports/trace.h"
+#include "firmware-sim/ports/usbredir.h"
 #include "firmware-sim/ports/vpcd.h"
 
 enum { TOKEN_VPCD_MAX = 8 };
@@ -26,6 +28,7 @@ struct token {
     const char *image;
     struct card card;
     struct gm gm;
+    struct piv piv;
     struct entropy entropy;
     struct trace trace;
     struct flash_file file;
@@ -33,6 +36,7 @@ struct token {
     struct reader reader;
     struct socket_port socket;
     struct control_port control;
+    struct usbredir_port usbredir;
     struct vpcd_port vpcd[TOKEN_VPCD_MAX];
     unsigned vpcd_count;
     bool has_socket, has_control, has_usbredir;
