@@ -98,6 +98,8 @@ $(B)/lib/libcivetweb.a: $(CIVETWEB)/include/civetweb.h
 civetweb_PKGS := libssl libcrypto
 civetweb_LDLIBS := -lpthread -ldl
 
+include firmware-sim/ports/arm/firmware.mk
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: help all demo check check-fast check-long lint format clean setup-build setup-demo setup-check

@@ -7,6 +7,8 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
+enum { COPY_PIECE = 256 };
+
 static enum store_error flash_failed(struct store *s) {
     s->failed = true;
     return STORE_FLASH;
@@ -27,19 +29,33 @@ uint32_t store_free_space(const struct store *s) {
     return capacity(s->flash) - s->live;
 }
 
+/* Copies content of len bytes, in pieces, padded with zeros to words. */
+static bool copy_content(const struct flash *flash, uint32_t from, uint32_t to, uint32_t len,
+                         struct hmac_sm3 *mac) {
+    uint8_t piece[COPY_PIECE];
+    bool ok = true;
+    for (uint32_t n, words; len && ok; from += n, to += n, len -= n) {
+        n = len < COPY_PIECE ? len : COPY_PIECE;
+        words = (n + FLASH_WORD - 1) / FLASH_WORD * FLASH_WORD;
+        memset(piece, 0, sizeof piece);
+        ok = flash->ops->read(flash->ctx, from, piece, n) &&
+             flash->ops->program(flash->ctx, to, piece, words);
+        hmac_sm3_update(mac, piece, words);
+    }
+    mbedtls_platform_zeroize(piece, sizeof piece);
+    return ok;
+}
+
 /* Copies an object's record to addr of the blank bank. */
 static bool copy_object(const struct store *s, const struct store_entry *entry, uint32_t addr,
                         struct hmac_sm3 *mac) {
-    uint8_t content[STORE_OBJECT_MAX];
     struct log_record record = {.kind = LOG_PUT, .id = entry->id, .len = entry->len, .seq = s->seq};
-    if (entry->addr == STORE_ZEROS) {
+    if (entry->word == STORE_ZEROS)
         record.kind = LOG_PUT_ZEROS;
-        return log_record_write(s->flash, addr, &record, NULL, mac);
-    }
-    bool ok = s->flash->ops->read(s->flash->ctx, entry->addr, content, entry->len) &&
-              log_record_write(s->flash, addr, &record, content, mac);
-    mbedtls_platform_zeroize(content, sizeof content);
-    return ok;
+    if (!log_record_write(s->flash, addr, &record, NULL, mac))
+        return false;
+    return entry->word == STORE_ZEROS ||
+           copy_content(s->flash, store_entry_addr(entry), addr + LOG_HEADER, entry->len, mac);
 }
 
 /* Copies what lives to the blank bank and erases this one. The new bank's header is the commit. */
@@ -52,10 +68,10 @@ static enum store_error compact(struct store *s) {
         struct store_entry *entry = &s->index[i];
         if (!copy_object(s, entry, addr, &mac))
             return flash_failed(s);
-        if (entry->addr == STORE_ZEROS) {
+        if (entry->word == STORE_ZEROS) {
             addr += LOG_HEADER;
         } else {
-            entry->addr = addr + LOG_HEADER;
+            *entry = store_entry(entry->id, addr + LOG_HEADER, entry->len);
             addr += log_object_size(entry->len);
         }
     }
@@ -191,10 +207,11 @@ enum store_error store_read(const struct store *s, uint32_t id, uint32_t offset,
         return STORE_FLASH;
     if (!entry || offset > entry->len || len > entry->len - offset)
         return STORE_NOT_FOUND;
-    if (entry->addr == STORE_ZEROS || len == 0)
+    if (entry->word == STORE_ZEROS || len == 0)
         return STORE_OK;
-    return s->flash->ops->read(s->flash->ctx, entry->addr + offset, out, len) ? STORE_OK
-                                                                              : STORE_FLASH;
+    return s->flash->ops->read(s->flash->ctx, store_entry_addr(entry) + offset, out, len)
+               ? STORE_OK
+               : STORE_FLASH;
 }
 
 bool store_next(const struct store *s, uint32_t first, uint32_t last, uint32_t *id) {

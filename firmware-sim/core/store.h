@@ -32,8 +32,11 @@ enum store_error {
     STORE_DAMAGED   /* mount: see the page number */
 };
 
+/* Eight bytes, for there are many: content lies at words, in at most 4 MiB of flash. */
 struct store_entry {
-    uint32_t id, addr, len; /* addr of the content, or STORE_ZEROS */
+    uint32_t id;
+    uint32_t word : 19; /* address of the content in words, or STORE_ZEROS */
+    uint32_t len : 13;
 };
 
 enum { STORE_ZEROS = 0 }; /* never written, reads as zeros */

@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+struct store_entry store_entry(uint32_t id, uint32_t addr, uint32_t len) {
+    struct store_entry entry = {.id = id};
+    entry.word = addr / FLASH_WORD & 0x7FFFF;
+    entry.len = len & 0x1FFF;
+    return entry;
+}
+
+uint32_t store_entry_addr(const struct store_entry *entry) {
+    return entry->word * (uint32_t)FLASH_WORD;
+}
+
 uint32_t store_index_position(const struct store *s, uint32_t id) {
     uint32_t low = 0, high = s->count;
     while (low < high) {

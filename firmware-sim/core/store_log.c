@@ -278,9 +278,8 @@ enum store_error log_txn_apply(struct store *s, uint32_t addr, uint32_t next) {
         switch (record.kind) {
         case LOG_PUT:
         case LOG_PUT_ZEROS: {
-            struct store_entry entry = {record.id, addr + LOG_HEADER, record.len};
-            if (record.kind == LOG_PUT_ZEROS)
-                entry.addr = STORE_ZEROS;
+            uint32_t content = record.kind == LOG_PUT ? addr + LOG_HEADER : (uint32_t)STORE_ZEROS;
+            struct store_entry entry = store_entry(record.id, content, record.len);
             if (!store_index_put(s, &entry))
                 return STORE_DAMAGED;
             break;

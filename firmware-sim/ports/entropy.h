@@ -2,6 +2,10 @@
 #ifndef FIRMWARE_PORTS_ENTROPY_H
 #define FIRMWARE_PORTS_ENTROPY_H
 
+#if !__STDC_HOSTED__
+#error "random numbers from a seed are the simulator's alone: no firmware can be built with them"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
