@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { CONNS_MAX = 16, LINE_MAX_LEN = 4096, OUT_MAX = 16384, WORDS_MAX = 4 };
+enum { CONNS_MAX = 16, LINE_MAX_LEN = 4096, OUT_MAX = 16384, WORDS_MAX = 8 };
 
 struct control_conn {
     struct reader_hold hold; /* first: its callback gets it */
@@ -52,9 +52,13 @@ static void do_status(struct control_conn *conn, char **words, int count) {
     const struct reader *reader = port->reader;
     (void)words;
     (void)count;
-    conn_print(conn, "ok present=%d generation=%" PRIu32 " hosts=%u held=%s seeded=%s\n",
+    conn_print(conn,
+               "ok present=%d generation=%" PRIu32 " hosts=%u held=%s seeded=%s writes=%" PRIu64
+               " faults=%u slow=%" PRIu32 "\n",
                reader->present, reader->generation, *port->hosts,
-               reader->command.user ? "yes" : "no", port->seeded ? "yes" : "no");
+               reader->command.user && reader->command.hold ? "yes" : "no",
+               port->seeded ? "yes" : "no", reader->power->writes, reader_faults_count(reader),
+               reader->slow_ms);
 }
 
 static void do_insert(struct control_conn *conn, char **words, int count) {
@@ -69,7 +73,9 @@ static void do_insert(struct control_conn *conn, char **words, int count) {
         conn_print(conn, "error image damaged at page %" PRIu32 "\n", page);
         break;
     default:
-        conn_print(conn, "error the card does not power up\n");
+        conn_print(conn, conn->port->reader->power->failed
+                             ? "error the power failed while the card powered up\n"
+                             : "error the card does not power up\n");
     }
 }
 
@@ -125,13 +131,153 @@ static void do_trace(struct control_conn *conn, char **words, int count) {
     }
 }
 
+static void on_cut(void *ctx) {
+    conn_print(ctx, "power-cut\n");
+}
+
+static void do_power_cut(struct control_conn *conn, char **words, int count) {
+    struct reader *reader = conn->port->reader;
+    unsigned long writes;
+    bool torn = count == 4 && strcmp(words[3], "--torn") == 0;
+    if (count == 2 && strcmp(words[1], "off") == 0) {
+        reader->power->armed = false;
+        reader->cut = NULL;
+    } else if (count >= 3 && (count == 3 || torn) && strcmp(words[1], "--after-writes") == 0 &&
+               parse_number(words[2], 10, UINT32_MAX, &writes)) {
+        flash_power_arm(reader->power, writes, torn);
+        reader->cut = on_cut;
+        reader->cut_ctx = conn;
+    } else {
+        conn_print(conn, "error usage: power-cut --after-writes N [--torn] | power-cut off\n");
+        return;
+    }
+    conn_print(conn, "ok\n");
+}
+
+static void do_slow(struct control_conn *conn, char **words, int count) {
+    unsigned long ms;
+    (void)count;
+    if (!parse_number(words[1], 10, 3600000, &ms)) {
+        conn_print(conn, "error usage: slow MS\n");
+        return;
+    }
+    conn->port->reader->slow_ms = (uint32_t)ms;
+    conn_print(conn, "ok\n");
+}
+
+/* Takes "--on INS" and "--times K" from words on. */
+static bool parse_fault(char **words, int count, struct reader_fault *fault) {
+    fault->ins = -1;
+    fault->times = 1;
+    for (int i = 2; i + 1 < count; i += 2) {
+        unsigned long value;
+        if (strcmp(words[i], "--on") == 0 && parse_number(words[i + 1], 16, 0xff, &value))
+            fault->ins = (int)value;
+        else if (strcmp(words[i], "--times") == 0 &&
+                 parse_number(words[i + 1], 10, 1000000000, &value) && value > 0)
+            fault->times = (unsigned)value;
+        else
+            return false;
+    }
+    return count % 2 == 0;
+}
+
+static void add_fault(struct control_conn *conn, const struct reader_fault *fault) {
+    if (reader_fault(conn->port->reader, fault))
+        conn_print(conn, "ok\n");
+    else
+        conn_print(conn, "error too many faults are waiting\n");
+}
+
+static bool clears_faults(struct control_conn *conn, char **words, int count) {
+    if (count != 2 || strcmp(words[1], "off") != 0)
+        return false;
+    reader_faults_clear(conn->port->reader);
+    conn_print(conn, "ok\n");
+    return true;
+}
+
+static void do_fail(struct control_conn *conn, char **words, int count) {
+    struct reader_fault fault = {.kind = FAULT_STATUS};
+    unsigned long status;
+    if (clears_faults(conn, words, count))
+        return;
+    if (!parse_number(words[1], 16, 0xffff, &status) || strlen(words[1]) != 4 ||
+        !parse_fault(words, count, &fault)) {
+        conn_print(conn, "error usage: fail SW [--on INS] [--times K] | fail off\n");
+        return;
+    }
+    fault.status = (uint16_t)status;
+    add_fault(conn, &fault);
+}
+
+static void do_corrupt(struct control_conn *conn, char **words, int count) {
+    static const struct {
+        const char *name;
+        enum reader_fault_kind kind;
+    } kinds[] = {
+        {"flip", FAULT_FLIP}, {"short", FAULT_SHORT}, {"long", FAULT_LONG}, {"empty", FAULT_EMPTY}};
+    struct reader_fault fault;
+    if (clears_faults(conn, words, count))
+        return;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(words[1], kinds[i].name) != 0 || !parse_fault(words, count, &fault))
+            continue;
+        fault.kind = kinds[i].kind;
+        add_fault(conn, &fault);
+        return;
+    }
+    conn_print(conn, "error usage: corrupt flip|short|long|empty [--on INS] [--times K] | "
+                     "corrupt off\n");
+}
+
+static void on_replayed(void *ctx, const struct replay_result *result) {
+    struct control_port *port = ctx;
+    struct control_conn *conn = port->replayer;
+    port->replayer = NULL;
+    if (result->lost)
+        conn_print(conn, "error the card went away after %u commands\n", result->sent);
+    else
+        conn_print(conn, "ok sent=%u redacted=%u other-status=%u other-data=%u first-other=%u\n",
+                   result->sent, result->redacted, result->other_status, result->other_data,
+                   result->first_other);
+}
+
+static void do_replay(struct control_conn *conn, char **words, int count) {
+    struct control_port *port = conn->port;
+    (void)count;
+    if (!port->replay)
+        port->replay = calloc(1, sizeof *port->replay);
+    if (!port->replay || port->replayer) {
+        conn_print(conn, "error another replay runs\n");
+        return;
+    }
+    port->replayer = conn;
+    if (replay_start(port->replay, port->reader, words[1], on_replayed, port))
+        return;
+    port->replayer = NULL;
+    conn_print(conn, "error %s: %s\n", words[1], strerror(errno));
+}
+
+static void do_snapshot(struct control_conn *conn, char **words, int count) {
+    (void)count;
+    if (flash_file_save(conn->port->file, words[1]))
+        conn_print(conn, "ok\n");
+    else
+        conn_print(conn, "error %s: %s\n", words[1], strerror(errno));
+}
+
 static const struct verb {
     const char *name;
     int words_min, words_max;
     void (*run)(struct control_conn *conn, char **words, int count);
 } verbs[] = {
-    {"status", 1, 1, do_status}, {"insert", 1, 1, do_insert},   {"remove", 1, 1, do_remove},
-    {"hold", 3, 4, do_hold},     {"release", 1, 1, do_release}, {"trace", 2, 2, do_trace},
+    {"status", 1, 1, do_status},   {"insert", 1, 1, do_insert},
+    {"remove", 1, 1, do_remove},   {"hold", 3, 4, do_hold},
+    {"release", 1, 1, do_release}, {"trace", 2, 2, do_trace},
+    {"slow", 2, 2, do_slow},       {"power-cut", 2, 4, do_power_cut},
+    {"fail", 2, 6, do_fail},       {"corrupt", 2, 6, do_corrupt},
+    {"replay", 2, 2, do_replay},   {"snapshot", 2, 2, do_snapshot},
 };
 
 static void conn_line(struct control_conn *conn, char *line) {
@@ -151,7 +297,8 @@ static void conn_line(struct control_conn *conn, char *line) {
             verbs[i].run(conn, words, count);
         return;
     }
-    conn_print(conn, "error unknown verb (status insert remove hold release trace)\n");
+    conn_print(conn, "error unknown verb (status insert remove hold release power-cut slow fail "
+                     "corrupt trace replay snapshot)\n");
 }
 
 static void conn_watch(struct control_conn *conn);
@@ -212,9 +359,16 @@ static void on_connection(void *ctx, short revents) {
 }
 
 static void conn_free(struct control_conn *conn) {
-    reader_release(conn->port->reader, &conn->hold);
+    struct control_port *port = conn->port;
+    reader_release(port->reader, &conn->hold);
+    if (port->reader->cut_ctx == conn)
+        port->reader->cut = NULL;
+    if (port->replayer == conn) {
+        replay_stop(port->replay);
+        port->replayer = NULL;
+    }
     stream_close(&conn->stream);
-    conn->port->count--;
+    port->count--;
     free(conn);
 }
 
@@ -250,4 +404,6 @@ void control_port_close(struct control_port *port) {
         conn_free(conn);
     }
     port->conns = NULL;
+    free(port->replay);
+    port->replay = NULL;
 }

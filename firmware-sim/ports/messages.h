@@ -27,6 +27,8 @@ enum message {
     MSG_DIRECTORY,
     MSG_TOO_MANY_VALUES,
     MSG_BAD_CLOCK,
+    MSG_COMMAND_MISSING,
+    MSG_NO_BRIDGE,
     MSG_COUNT
 };
 

@@ -46,6 +46,7 @@ int token_serve(struct token *token, const struct token_places *places) {
         return listen_failure(places->socket);
     if (places->control) {
         token->control.hosts = &token->socket.count;
+        token->control.file = &token->file;
         token->control.seeded = token->entropy.seed_len != 0;
         token->has_control = control_port_open(&token->control, &token->reader, places->control);
         if (!token->has_control)

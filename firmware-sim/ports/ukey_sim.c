@@ -13,6 +13,7 @@ int main(int argc, char **argv) {
         int (*run)(int argc, char **argv);
     } commands[] = {
         {"run", command_run},
+        {"usb", command_usb},
         {"format", command_format},
     };
     setlocale(LC_MESSAGES, ""); /* the texts of errno */
