@@ -7,6 +7,9 @@
 /* A retry counter goes into four bits of a status word. */
 enum { TRIES_MAX = 15 };
 
+/* CREATE_APPLICATION without the name: two PINs with their tries, rights, limits. */
+enum { APPLICATION_FIXED = 2 * (GM_PIN_MAX + 4) + 4 + 1 + 1 + 2 };
+
 /* Slot of the application of that name; GM_APPS_MAX if there is none. */
 static unsigned find(struct gm *gm, const struct gm_name *name) {
     struct gm_app_info info;
@@ -23,13 +26,14 @@ static unsigned find_free(struct gm *gm) {
     return GM_APPS_MAX;
 }
 
-static bool take_pin(struct wire_reader *in, struct pin_record *record) {
+static bool take_pin(struct gm *gm, struct wire_reader *in, struct pin_record *record) {
     const uint8_t *padded = wire_take(in, GM_PIN_MAX);
-    uint32_t tries = wire_u32(in);
-    if (!padded || tries == 0 || tries > TRIES_MAX || !gm_pin_key(padded, record->secret))
+    uint32_t retry = wire_u32(in), tries = retry & ~(uint32_t)GM_RETRY_MUST_CHANGE;
+    if (!padded || tries == 0 || tries > TRIES_MAX || !gm_pin_key(gm, padded, record->secret))
         return false;
     record->max_tries = (uint8_t)tries;
     record->changed = 0;
+    record->must_change = retry & GM_RETRY_MUST_CHANGE ? 1 : 0;
     return true;
 }
 
@@ -38,9 +42,12 @@ uint16_t gm_create_application(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     struct gm_app_info info = {.next_container = 1};
     struct pin_record admin, user;
-    bool good = gm_name_take_padded(&call->in, GM_APP_NAME_MAX, &info.name);
-    good = take_pin(&call->in, &admin) && good;
-    good = take_pin(&call->in, &user) && good;
+    size_t name_field = gm_layout(gm)->app_name_field;
+    if (call->in.left != APPLICATION_FIXED + name_field)
+        return SW_WRONG_LENGTH;
+    bool good = gm_name_take_padded(&call->in, name_field, GM_APP_NAME_MAX, &info.name);
+    good = take_pin(gm, &call->in, &admin) && good;
+    good = take_pin(gm, &call->in, &user) && good;
     info.file_rights = wire_u32(&call->in);
     info.containers = wire_u8(&call->in);
     info.certs = wire_u8(&call->in);
@@ -94,8 +101,8 @@ uint16_t gm_delete_application(struct applet *applet, struct call *call) {
     store_delete(gm_store(gm), object_id(app, 0, 0, 0), object_id(app + 1, 0, 0, 0) - 1);
     uint16_t sw = gm_commit(gm, STORE_SECRET_GONE);
     if (sw == SW_OK) {
-        gm->open[app] = false;
-        memset(gm->verified[app], 0, sizeof gm->verified[app]);
+        gm->state.open[app] = false;
+        gm_forget_application(gm, app);
     }
     return sw;
 }
@@ -109,7 +116,7 @@ uint16_t gm_open_application(struct applet *applet, struct call *call) {
     unsigned app = find(gm, &name);
     if (app == GM_APPS_MAX || gm_app_read(gm_store(gm), app, &info) != STORE_OK)
         return SW_APP_NOT_FOUND;
-    gm->open[app] = true;
+    gm->state.open[app] = true;
     wire_put_u32(&call->out, info.file_rights);
     wire_put_u8(&call->out, info.containers);
     wire_put_u8(&call->out, info.certs);
@@ -118,8 +125,10 @@ uint16_t gm_open_application(struct applet *applet, struct call *call) {
     return SW_OK;
 }
 
-/* Leaves the security state as it is (GM/T 0016, SKF_CloseApplication). */
+/* Leaves the security state as it is (GM/T 0016, SKF_CloseApplication); session keys end. */
 uint16_t gm_close_application(struct applet *applet, struct call *call) {
-    gm_of(applet)->open[call->scope[SCOPE_APP]] = false;
+    struct gm *gm = gm_of(applet);
+    gm->state.open[call->scope[SCOPE_APP]] = false;
+    gm_sessions_end(gm, call->scope[SCOPE_APP]);
     return SW_OK;
 }

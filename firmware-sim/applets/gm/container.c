@@ -82,6 +82,7 @@ uint16_t gm_delete_container(struct applet *applet, struct call *call) {
     unsigned slot = find(gm, app, &name, &info);
     if (slot == GM_CONTAINERS_MAX)
         return SW_CONTAINER_NAME;
+    gm_container_sessions_end(gm, app, gm_container_id(slot, info.number));
     store_begin(gm_store(gm));
     store_delete(gm_store(gm), part_id(app, slot, 0), part_id(app, slot, PART_LAST));
     return gm_commit(gm, STORE_SECRET_GONE);
@@ -114,9 +115,8 @@ uint16_t gm_get_container_info(struct applet *applet, struct call *call) {
     wire_put_u8(&call->out, (uint8_t)(sign ? sign : enc));
     wire_put_u32(&call->out, key_bits(sign));
     wire_put_u32(&call->out, key_bits(enc));
-    wire_put_u8(&call->out,
-                store_exists(gm_store(gm), part_id(app, slot, PART_CERT + GM_KEY_SIGN)));
-    wire_put_u8(&call->out, store_exists(gm_store(gm), part_id(app, slot, PART_CERT + GM_KEY_ENC)));
+    wire_put_u8(&call->out, store_exists(gm_store(gm), gm_cert_id(app, slot, GM_KEY_SIGN)));
+    wire_put_u8(&call->out, store_exists(gm_store(gm), gm_cert_id(app, slot, GM_KEY_ENC)));
     return SW_OK;
 }
 
@@ -126,19 +126,19 @@ uint16_t gm_import_certificate(struct applet *applet, struct call *call) {
     uint8_t usage = wire_u8(&call->in);
     uint32_t len = wire_u32(&call->in);
     const uint8_t *cert = wire_take(&call->in, len);
-    if (!cert || !wire_done(&call->in) || len == 0 || len > GM_CERT_MAX || usage > GM_KEY_SIGN)
+    if (!cert || !wire_done(&call->in) || len == 0 || len > GM_CERT_MAX || usage > GM_KEY_LAST)
         return SW_WRONG_DATA;
-    if (gm_key_type(gm_store(gm), app, slot, (enum gm_key_usage)usage) == GM_CONTAINER_EMPTY)
+    if (gm_key_type(gm_store(gm), app, slot, usage) == GM_CONTAINER_EMPTY)
         return SW_NO_KEY;
     store_begin(gm_store(gm));
-    store_put(gm_store(gm), part_id(app, slot, PART_CERT + usage), cert, len);
+    store_put(gm_store(gm), gm_cert_id(app, slot, usage), cert, len);
     return gm_commit(gm, STORE_PLAIN);
 }
 
 uint16_t gm_export_certificate(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
-    uint32_t len, id = part_id(call->scope[SCOPE_APP], call->scope[SCOPE_CONTAINER],
-                               PART_CERT + (unsigned)call->apdu->p1);
+    uint32_t len,
+        id = gm_cert_id(call->scope[SCOPE_APP], call->scope[SCOPE_CONTAINER], call->apdu->p1);
     if (store_length(gm_store(gm), id, &len) != STORE_OK)
         return SW_NO_CERT;
     wire_put_u32(&call->out, len);
@@ -152,7 +152,7 @@ uint16_t gm_export_public_key(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     struct gm_key key;
     if (gm_key_read(gm_store(gm), call->scope[SCOPE_APP], call->scope[SCOPE_CONTAINER],
-                    (enum gm_key_usage)call->apdu->p1, &key) != STORE_OK)
+                    call->apdu->p1, &key) != STORE_OK)
         return SW_NO_KEY;
     if (key.type == GM_CONTAINER_ECC) {
         wire_put_u32(&call->out, SM2_NUMBER * 8);
@@ -170,8 +170,8 @@ uint16_t gm_export_public_key(struct applet *applet, struct call *call) {
 uint16_t gm_retire_signing_key(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     unsigned app = call->scope[SCOPE_APP], slot = call->scope[SCOPE_CONTAINER];
-    uint32_t key = part_id(app, slot, PART_KEY + GM_KEY_SIGN);
-    uint32_t cert = part_id(app, slot, PART_CERT + GM_KEY_SIGN);
+    uint32_t key = gm_key_id(app, slot, GM_KEY_SIGN);
+    uint32_t cert = gm_cert_id(app, slot, GM_KEY_SIGN);
     if (!store_exists(gm_store(gm), key))
         return SW_NO_KEY;
     store_begin(gm_store(gm));

@@ -8,33 +8,41 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
-enum { SM2_BITS = SM2_NUMBER * 8, SIGN_MESSAGE = 1, SIGN_DIGEST = 2, ID_MAX = 0xFFFF / 8 };
+enum { SIGN_MESSAGE = 1, SIGN_DIGEST = 2 };
 enum { ENVELOPE_VERSION = 1, ENVELOPE_PRIVATE = 64 };
 
-/* An SM2 ciphertext as command data has it: bits4, X, Y, hash32, len4, cipher. */
-struct cipher {
-    struct sm2_point c1;
-    uint8_t c3[SM2_NUMBER];
-    uint32_t len;
-    const uint8_t *c2;
-};
-
-static bool take_cipher(struct wire_reader *in, struct cipher *cipher) {
+bool gm_take_point(struct wire_reader *in, struct sm2_point *point) {
     uint32_t bits = wire_u32(in);
-    wire_copy(in, cipher->c1.x, SM2_NUMBER);
-    wire_copy(in, cipher->c1.y, SM2_NUMBER);
+    wire_copy(in, point->x, SM2_NUMBER);
+    wire_copy(in, point->y, SM2_NUMBER);
+    return !in->bad && bits == SM2_BITS;
+}
+
+void gm_put_point(struct wire_writer *out, const struct sm2_point *point) {
+    wire_put_u32(out, SM2_BITS);
+    wire_put(out, point->x, SM2_NUMBER);
+    wire_put(out, point->y, SM2_NUMBER);
+}
+
+bool gm_take_cipher(struct wire_reader *in, struct gm_cipher *cipher) {
+    bool good = gm_take_point(in, &cipher->c1);
     wire_copy(in, cipher->c3, SM2_NUMBER);
     cipher->len = wire_u32(in);
     cipher->c2 = wire_take(in, cipher->len);
-    return cipher->c2 && cipher->len > 0 && bits == SM2_BITS;
+    return good && cipher->c2 && cipher->len > 0;
 }
 
-static uint16_t read_key(struct gm *gm, const struct call *call, enum gm_key_usage usage,
-                         struct gm_key *key) {
+const uint8_t *gm_take_id(struct wire_reader *in, uint32_t *len) {
+    *len = wire_u32(in);
+    return *len <= GM_ID_MAX ? wire_take(in, *len) : NULL;
+}
+
+uint16_t gm_read_key(struct gm *gm, const struct call *call, unsigned usage,
+                     enum gm_container_type type, struct gm_key *key) {
     if (gm_key_read(gm_store(gm), call->scope[SCOPE_APP], call->scope[SCOPE_CONTAINER], usage,
                     key) != STORE_OK)
         return SW_NO_KEY;
-    return key->type == GM_CONTAINER_ECC ? SW_OK : SW_CONDITIONS;
+    return key->type == type ? SW_OK : SW_CONDITIONS;
 }
 
 uint16_t gm_gen_ecc_key_pair(struct applet *applet, struct call *call) {
@@ -59,9 +67,9 @@ uint16_t gm_gen_ecc_key_pair(struct applet *applet, struct call *call) {
 }
 
 /* Opens the envelope: SM4 key under the signing key, d under the SM4 key, and d G must be the given point. */
-static uint16_t open_envelope(struct gm *gm, const struct gm_key *sign, const struct cipher *cipher,
-                              const uint8_t *enc_private, const struct sm2_point *pub,
-                              struct gm_key *enc) {
+static uint16_t open_envelope(struct gm *gm, const struct gm_key *sign,
+                              const struct gm_cipher *cipher, const uint8_t *enc_private,
+                              const struct sm2_point *pub, struct gm_key *enc) {
     uint8_t sym[SM4_KEY], plain[ENVELOPE_PRIVATE];
     struct sm2_point check;
     uint16_t sw = SW_OK;
@@ -84,47 +92,52 @@ out:
     return sw;
 }
 
-/* Importing the pair that is there already changes nothing and succeeds, so that an interrupted job can repeat it.
- * Another pair replaces one without a certificate only: a certified one is somebody's way to old mail. */
-static uint16_t store_enc_key(struct gm *gm, const struct call *call, const struct gm_key *enc) {
-    unsigned app = call->scope[SCOPE_APP], slot = call->scope[SCOPE_CONTAINER];
-    struct gm_key old;
-    enum store_error found = gm_key_read(gm_store(gm), app, slot, GM_KEY_ENC, &old);
-    bool same = found == STORE_OK && bytes_equal(&old.ecc, &enc->ecc, sizeof old.ecc);
-    mbedtls_platform_zeroize(&old, sizeof old);
-    if (same)
-        return SW_OK;
-    if (found == STORE_OK &&
-        store_exists(gm_store(gm), object_id(app, KIND_CONTAINER, slot, PART_CERT + GM_KEY_ENC)))
-        return SW_CONDITIONS;
-    store_begin(gm_store(gm));
-    gm_key_put(gm_store(gm), app, slot, GM_KEY_ENC, enc);
-    return gm_commit(gm, found == STORE_OK ? STORE_SECRET_GONE : STORE_PLAIN);
+/* What IMPORT_ECC_KEY_PAIR carries, in the order of the layout. */
+struct envelope {
+    uint32_t version, sym_alg;
+    struct gm_cipher cipher;
+    struct sm2_point pub;
+    const uint8_t *enc_private;
+};
+
+static void take_private(struct wire_reader *in, const uint8_t **enc_private) {
+    uint32_t len = wire_u32(in);
+    *enc_private = len == ENVELOPE_PRIVATE ? wire_take(in, len) : NULL;
+}
+
+static bool take_envelope(struct wire_reader *in, bool key_first, struct envelope *e) {
+    bool good;
+    e->version = wire_u32(in);
+    e->sym_alg = wire_u32(in);
+    if (key_first) {
+        good = wire_u32(in) == SM2_BITS;
+        take_private(in, &e->enc_private);
+        wire_copy(in, e->pub.x, SM2_NUMBER);
+        wire_copy(in, e->pub.y, SM2_NUMBER);
+        good = gm_take_cipher(in, &e->cipher) && good;
+    } else {
+        good = gm_take_cipher(in, &e->cipher);
+        good = gm_take_point(in, &e->pub) && good;
+        take_private(in, &e->enc_private);
+    }
+    return good && e->enc_private && wire_done(in) && e->version == ENVELOPE_VERSION &&
+           e->cipher.len == SM4_KEY;
 }
 
 uint16_t gm_import_ecc_key_pair(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     struct gm_key sign, enc = {0};
-    struct cipher cipher = {0};
-    struct sm2_point pub;
-    uint32_t version = wire_u32(&call->in), sym_alg = wire_u32(&call->in);
-    bool good = take_cipher(&call->in, &cipher);
-    uint32_t bits = wire_u32(&call->in);
-    wire_copy(&call->in, pub.x, SM2_NUMBER);
-    wire_copy(&call->in, pub.y, SM2_NUMBER);
-    uint32_t private_len = wire_u32(&call->in);
-    const uint8_t *enc_private = wire_take(&call->in, ENVELOPE_PRIVATE);
-    if (!good || !enc_private || !wire_done(&call->in) || version != ENVELOPE_VERSION ||
-        bits != SM2_BITS || private_len != ENVELOPE_PRIVATE || cipher.len != SM4_KEY)
+    struct envelope e;
+    if (!take_envelope(&call->in, gm_layout(gm)->envelope_key_first, &e))
         return SW_WRONG_DATA;
-    if (sym_alg != GM_SM4_ECB)
+    if (e.sym_alg != GM_SM4_ECB)
         return SW_NOT_SUPPORTED;
 
-    uint16_t sw = read_key(gm, call, GM_KEY_SIGN, &sign);
+    uint16_t sw = gm_read_key(gm, call, GM_KEY_SIGN, GM_CONTAINER_ECC, &sign);
     if (sw == SW_OK)
-        sw = open_envelope(gm, &sign, &cipher, enc_private, &pub, &enc);
+        sw = open_envelope(gm, &sign, &e.cipher, e.enc_private, &e.pub, &enc);
     if (sw == SW_OK)
-        sw = store_enc_key(gm, call, &enc);
+        sw = gm_place_enc_key(gm, call, &enc);
     mbedtls_platform_zeroize(&sign, sizeof sign);
     mbedtls_platform_zeroize(&enc, sizeof enc);
     return sw;
@@ -132,8 +145,8 @@ uint16_t gm_import_ecc_key_pair(struct applet *applet, struct call *call) {
 
 /* e of a message: SM3(Z || M) with the given identity. */
 static uint16_t digest_message(struct call *call, const struct gm_key *key, uint8_t e[SM2_NUMBER]) {
-    uint32_t id_len = wire_u32(&call->in);
-    const uint8_t *id = id_len <= ID_MAX ? wire_take(&call->in, id_len) : NULL;
+    uint32_t id_len;
+    const uint8_t *id = gm_take_id(&call->in, &id_len);
     size_t len = call->in.left;
     struct sm3 h;
     if (!id)
@@ -155,7 +168,7 @@ uint16_t gm_ecc_sign(struct applet *applet, struct call *call) {
         return SW_WRONG_P1P2;
     if (call->apdu->p1 == SIGN_DIGEST && call->in.left != SM2_NUMBER)
         return SW_WRONG_DATA;
-    uint16_t sw = read_key(gm, call, GM_KEY_SIGN, &key);
+    uint16_t sw = gm_read_key(gm, call, GM_KEY_SIGN, GM_CONTAINER_ECC, &key);
     if (sw == SW_OK && call->apdu->p1 == SIGN_DIGEST)
         wire_copy(&call->in, e, sizeof e);
     if (sw == SW_OK && call->apdu->p1 == SIGN_MESSAGE)
@@ -176,14 +189,12 @@ uint16_t gm_ecc_verify(struct applet *applet, struct call *call) {
     struct sm2_signature sig;
     uint8_t e[SM2_NUMBER];
     (void)applet;
-    uint32_t bits = wire_u32(&call->in);
-    wire_copy(&call->in, pub.x, SM2_NUMBER);
-    wire_copy(&call->in, pub.y, SM2_NUMBER);
+    bool good = gm_take_point(&call->in, &pub);
     uint32_t len = wire_u32(&call->in);
     wire_copy(&call->in, e, sizeof e);
     wire_copy(&call->in, sig.r, sizeof sig.r);
     wire_copy(&call->in, sig.s, sizeof sig.s);
-    if (!wire_done(&call->in) || bits != SM2_BITS || len != SM2_NUMBER)
+    if (!good || !wire_done(&call->in) || len != SM2_NUMBER)
         return SW_WRONG_DATA;
     switch (sm2_verify(&pub, e, &sig)) {
     case SM2_OK:
@@ -200,10 +211,10 @@ uint16_t gm_ecc_verify(struct applet *applet, struct call *call) {
 uint16_t gm_sm2_decrypt(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     struct gm_key key;
-    struct cipher cipher = {0};
-    if (!take_cipher(&call->in, &cipher) || !wire_done(&call->in))
+    struct gm_cipher cipher = {0};
+    if (!gm_take_cipher(&call->in, &cipher) || !wire_done(&call->in))
         return SW_WRONG_DATA;
-    uint16_t sw = read_key(gm, call, (enum gm_key_usage)call->apdu->p1, &key);
+    uint16_t sw = gm_read_key(gm, call, call->apdu->p1, GM_CONTAINER_ECC, &key);
     if (sw == SW_OK) {
         wire_put_u32(&call->out, cipher.len);
         uint8_t *plain = wire_room(&call->out, cipher.len);

@@ -49,7 +49,10 @@ uint16_t gm_create_file(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     unsigned app = call->scope[SCOPE_APP];
     struct gm_file_info info, other;
-    bool named = gm_name_take_padded(&call->in, GM_FILE_NAME_MAX, &info.name);
+    size_t name_field = gm_layout(gm)->file_name_field;
+    if (call->in.left != name_field + 4 + 4 + 4)
+        return SW_WRONG_LENGTH;
+    bool named = gm_name_take_padded(&call->in, name_field, GM_FILE_NAME_MAX, &info.name);
     info.size = wire_u32(&call->in);
     info.read_rights = wire_u32(&call->in);
     info.write_rights = wire_u32(&call->in);

@@ -15,6 +15,18 @@ enum {
     PIN_TYPES = GM_PIN_USER,
     PIN_COMMAND = A + 16 + GM_MAC_SIZE,
     SM2_CIPHER_FIXED = 4 + 32 + 32 + 32 + 4, /* bits, X, Y, hash, length */
+    SESSION = A_C + 2,
+    POINT = 4 + 32 + 32,                   /* bits, X, Y */
+    SM2_SIGNED = POINT + 4 + 32 + 64,      /* length and digest, signature */
+    SM2_SESSION = SM2_CIPHER_FIXED + 16,   /* a session key's ciphertext */
+    RSA_PUBLIC = 4 + 256 + 4,              /* bits, n, e */
+    RSA_PARTS = 256 + 4 + 256 + 5 * 128,   /* GEN_EXT_RSA_KEY */
+    RSA_VERIFY = RSA_PUBLIC + 4 + 4 + 256, /* with empty data */
+    CIPHER_INIT = SESSION + 4 + 2 + 4 + 4, /* B, without IV; the handler looks closer */
+    CIPHER_INIT_MAX = SESSION + 4 + 32 + 4 + 4 + 4,
+    RSA_PRIVATE_MIN = A_C + 4 + 4 + 256 + 4 + 4 + 16,
+    USAGES = GM_KEY_LAST,
+    UNLOCK = A + 1 + 16 + GM_UNLOCK_MAC_SIZE,
     ENVELOPE = A_C + 4 + 4 + SM2_CIPHER_FIXED + 16 + 4 + 32 + 32 + 4 + 64
 };
 
@@ -24,19 +36,20 @@ static const struct command commands[] = {
     {INS_SET_LABEL,                 CLA_GM,     0,    0,         1, GM_LABEL_MAX,          0,                  0,                                 gm_set_label},
     {INS_GET_DEV_INFO,              CLA_GM,     0,    0,         0, 0,                     GM_DEVINFO_SIZE,    0,                                 gm_get_dev_info},
     {INS_DEV_AUTH,                  CLA_GM,     0,    2,         16, 16,                   0,                  NEED_CHALLENGE,                    gm_dev_auth},
+    {INS_CHANGE_DEV_AUTH_KEY,        CLA_GM_MAC, 0,    2,         16 + GM_MAC_SIZE, 16 + GM_MAC_SIZE, 0,                  NEED_CHALLENGE | NEED_DEV_AUTH,    gm_change_dev_auth_key},
     {INS_GET_PIN_INFO,              CLA_GM,     0,    PIN_TYPES, A, A,                     3,                  NEED_APP,                          gm_get_pin_info},
     {INS_CHANGE_PIN,                CLA_GM_MAC, 0,    PIN_TYPES, PIN_COMMAND, PIN_COMMAND, 0,                  NEED_CHALLENGE | NEED_APP,         gm_change_pin},
     {INS_VERIFY_PIN,                CLA_GM,     0,    PIN_TYPES, A + 16, A + 16,           0,                  NEED_CHALLENGE | NEED_APP,         gm_verify_pin},
-    {INS_UNBLOCK_PIN,               CLA_GM_MAC, 0,    0,         PIN_COMMAND, PIN_COMMAND, 0,                  NEED_CHALLENGE | NEED_APP,         gm_unblock_pin},
+    {INS_UNBLOCK_PIN,               CLA_GM_MAC, 1,    0,         PIN_COMMAND, PIN_COMMAND, 0,                  NEED_CHALLENGE | NEED_APP,         gm_unblock_pin},
     {INS_CLEAR_SECURE_STATE,        CLA_GM,     0,    0,         A, A,                     0,                  NEED_APP,                          gm_clear_secure_state},
 
-    {INS_CREATE_APPLICATION,        CLA_GM,     0,    0,         80, 80,                   0,                  NEED_DEV_AUTH,                     gm_create_application},
+    {INS_CREATE_APPLICATION,        CLA_GM,     0,    0,         80, 96,                   0,                  NEED_DEV_AUTH,                     gm_create_application},
     {INS_ENUM_APPLICATION,          CLA_GM,     0,    0,         0, 0,                     0,                  0,                                 gm_enum_application},
     {INS_DELETE_APPLICATION,        CLA_GM,     0,    0,         1, GM_APP_NAME_MAX,       0,                  NEED_DEV_AUTH,                     gm_delete_application},
     {INS_OPEN_APPLICATION,          CLA_GM,     0,    0,         1, GM_APP_NAME_MAX,       10,                 0,                                 gm_open_application},
     {INS_CLOSE_APPLICATION,         CLA_GM,     0,    0,         A, A,                     0,                  NEED_APP,                          gm_close_application},
 
-    {INS_CREATE_FILE,               CLA_GM,     0xFF, 0xFF,      44, 44,                   0,                  NEED_APP_P1P2,                     gm_create_file},
+    {INS_CREATE_FILE,               CLA_GM,     0xFF, 0xFF,      44, 52,                   0,                  NEED_APP_P1P2,                     gm_create_file},
     {INS_DELETE_FILE,               CLA_GM,     0xFF, 0xFF,      1, FILE_NAME,             0,                  NEED_APP_P1P2,                     gm_delete_file},
     {INS_ENUM_FILES,                CLA_GM,     0xFF, 0xFF,      0, 0,                     0,                  NEED_APP_P1P2,                     gm_enum_files},
     {INS_GET_FILE_INFO,             CLA_GM,     0xFF, 0xFF,      1, FILE_NAME,             12,                 NEED_APP_P1P2,                     gm_get_file_info},
@@ -50,32 +63,59 @@ static const struct command commands[] = {
     {INS_DELETE_CONTAINER,          CLA_GM,     0,    0,         A + 1, A + NAME,          0,                  NEED_APP | NEED_USER,              gm_delete_container},
     {INS_GET_CONTAINER_INFO,        CLA_GM,     0,    0,         A + 1, A + NAME,          11,                 NEED_APP,                          gm_get_container_info},
     {INS_IMPORT_CERTIFICATE,        CLA_GM,     0,    0,         A_C + 6, MAX,             0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_certificate},
-    {INS_EXPORT_CERTIFICATE,        CLA_GM,     1,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_certificate},
-    {INS_EXPORT_PUBLIC_KEY,         CLA_GM,     1,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_public_key},
+    {INS_EXPORT_CERTIFICATE,        CLA_GM,     USAGES,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_certificate},
+    {INS_EXPORT_PUBLIC_KEY,         CLA_GM,     USAGES,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_public_key},
 
     {INS_GEN_RANDOM,                CLA_GM,     0,    0,         0, 0,                     0,                  0,                                 gm_gen_random},
+    {INS_GEN_EXT_RSA_KEY,            CLA_GM,     0,    0,         2, 2,                       RSA_PARTS,          0,                                 gm_gen_ext_rsa_key},
     {INS_GEN_RSA_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 2, A_C + 2,         260,                NEED_APP | NEED_CONTAINER | NEED_USER, gm_gen_rsa_key_pair},
+    {INS_IMPORT_RSA_KEY_PAIR,        CLA_GM,     2,    0,         RSA_PRIVATE_MIN, MAX,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_rsa_key_pair},
     {INS_RSA_SIGN,                  CLA_GM,     2,    3,         A_C, MAX,                 RSA2048_SIZE,       NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_sign},
+    {INS_RSA_EXPORT_SESSION_KEY,     CLA_GM,     0,    0,         A_C + 4 + RSA_PUBLIC, A_C + 4 + RSA_PUBLIC, 2 + RSA2048_SIZE,   NEED_APP | NEED_CONTAINER,         gm_rsa_export_session_key},
+    {INS_RSA_OPERATION,              CLA_GM,     USAGES, 0,         A_C + RSA2048_SIZE, SESSION + RSA_PUBLIC, RSA2048_SIZE,       NEED_APP | NEED_CONTAINER,         gm_rsa_operation},
+    {INS_RSA_VERIFY,                 CLA_GM,     2,    3,         RSA_VERIFY, MAX,            0,                  0,                                 gm_rsa_verify},
+    {INS_EXT_RSA_OPERATION,          CLA_GM,     1,    0,         RSA_PUBLIC + 4 + 256, 4 + RSA_PARTS + 4 + 256, RSA2048_SIZE,       0,                                 gm_ext_rsa_operation},
     {INS_GEN_ECC_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 4, A_C + 4,         64,                 NEED_APP | NEED_CONTAINER | NEED_USER, gm_gen_ecc_key_pair},
-    {INS_IMPORT_ECC_KEY_PAIR,       CLA_GM,     0,    0,         ENVELOPE, ENVELOPE,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_ecc_key_pair},
+    {INS_IMPORT_ECC_KEY_PAIR,       CLA_GM,     2,    0,         ENVELOPE, ENVELOPE,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_ecc_key_pair},
     {INS_ECC_SIGN,                  CLA_GM,     2,    0,         A_C, MAX,                 68,                 NEED_APP | NEED_CONTAINER | NEED_USER, gm_ecc_sign},
     {INS_ECC_VERIFY,                CLA_GM,     0,    0,         168, 168,                 0,                  0,                                 gm_ecc_verify},
+    {INS_ECC_EXPORT_SESSION_KEY,     CLA_GM,     0,    0,         A_C + POINT + 4, A_C + POINT + 4, SM2_SESSION + 2,    NEED_APP | NEED_CONTAINER,         gm_ecc_export_session_key},
+    {INS_EXT_ECC_ENCRYPT,            CLA_GM,     0,    0,         POINT + 4 + 1, MAX,         0,                  0,                                 gm_ext_ecc_encrypt},
+    {INS_EXT_ECC_DECRYPT,            CLA_GM,     0,    0,         SM2_CIPHER_FIXED + 32 + 1, MAX, 0,                  0,                                 gm_ext_ecc_decrypt},
+    {INS_EXT_ECC_SIGN,               CLA_GM,     0,    0,         4 + 32 + 4 + 32, 4 + 32 + 4 + 32, 64,                 0,                                 gm_ext_ecc_sign},
+    {INS_EXT_ECC_VERIFY,             CLA_GM,     0,    0,         SM2_SIGNED, SM2_SIGNED,     0,                  0,                                 gm_ecc_verify},
+    {INS_ECC_EXPORT_SESSION_KEY_EX,  CLA_GM,     0,    0,         SESSION + POINT, SESSION + POINT, SM2_SESSION,        NEED_APP | NEED_CONTAINER,         gm_ecc_export_session_key_ex},
+    {INS_AGREEMENT_DATA,             CLA_GM,     0,    0,         A_C + 8, MAX,               POINT + 4,          NEED_APP | NEED_CONTAINER | NEED_USER, gm_agreement_data},
+    {INS_AGREEMENT_DATA_AND_KEY,     CLA_GM,     0,    0,         A_C + 4 + 2 * POINT + 8, MAX, POINT + 4,          NEED_APP | NEED_CONTAINER | NEED_USER, gm_agreement_data_and_key},
+    {INS_AGREEMENT_KEY,              CLA_GM,     0,    0,         A_C + 4 + 2 * POINT + 4, MAX, 4,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_agreement_key},
 
-    {INS_VENDOR_RSA_PRIVATE,        CLA_GM,     1,    0,         A_C + RSA2048_SIZE, A_C + RSA2048_SIZE, RSA2048_SIZE, NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_private},
-    {INS_VENDOR_SM2_DECRYPT,        CLA_GM,     1,    0,         A_C + SM2_CIPHER_FIXED + 1, MAX, 0,           NEED_APP | NEED_CONTAINER | NEED_USER, gm_sm2_decrypt},
+    {INS_IMPORT_SESSION_KEY,         CLA_GM,     USAGES, 0,         A_C + 8 + SM2_SESSION, MAX, 2,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_session_key},
+    {INS_IMPORT_SYMM_KEY,            CLA_GM,     0,    0,         A_C + 6, A_C + 6 + 32,      2,                  NEED_APP | NEED_CONTAINER,         gm_import_symm_key},
+    {INS_ENCRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, CIPHER_INIT_MAX, 0,                  NEED_APP | NEED_CONTAINER,         gm_encrypt_init},
+    {INS_ENCRYPT,                    CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
+    {INS_ENCRYPT_UPDATE,             CLA_GM,     0,    0,         SESSION + 1, MAX,           0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_update},
+    {INS_ENCRYPT_FINAL,              CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
+    {INS_DECRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, CIPHER_INIT_MAX, 0,                  NEED_APP | NEED_CONTAINER,         gm_decrypt_init},
+    {INS_DECRYPT,                    CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
+    {INS_DECRYPT_UPDATE,             CLA_GM,     0,    0,         SESSION + 1, MAX,           0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_update},
+    {INS_DECRYPT_FINAL,              CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
+    {INS_DIGEST_INIT,                CLA_GM,     0,    5,         0, MAX,                     0,                  0,                                 gm_digest_init},
+    {INS_DIGEST,                     CLA_GM,     0,    0,         0, MAX,                     0,                  0,                                 gm_digest_final},
+    {INS_DIGEST_UPDATE,              CLA_GM,     0,    0,         1, MAX,                     0,                  0,                                 gm_digest_update},
+    {INS_DIGEST_FINAL,               CLA_GM,     0,    0,         0, MAX,                     0,                  0,                                 gm_digest_final},
+    {INS_MAC_INIT,                   CLA_GM,     0,    0,         CIPHER_INIT, CIPHER_INIT_MAX, 0,                  NEED_APP | NEED_CONTAINER,         gm_mac_init},
+    {INS_MAC,                        CLA_GM,     0,    0,         SESSION, MAX,               16,                 NEED_APP | NEED_CONTAINER,         gm_cipher_final},
+    {INS_MAC_UPDATE,                 CLA_GM,     0,    0,         SESSION + 1, MAX,           0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_update},
+    {INS_MAC_FINAL,                  CLA_GM,     0,    0,         SESSION, MAX,               16,                 NEED_APP | NEED_CONTAINER,         gm_cipher_final},
+    {INS_DESTROY_SESSION_KEY,        CLA_GM,     0,    0,         SESSION, SESSION,           0,                  NEED_APP | NEED_CONTAINER,         gm_destroy_session_key},
+
+    {INS_VENDOR_RSA_PRIVATE,        CLA_GM,     USAGES,    0,         A_C + RSA2048_SIZE, A_C + RSA2048_SIZE, RSA2048_SIZE, NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_private},
+    {INS_VENDOR_SM2_DECRYPT,        CLA_GM,     USAGES,    0,         A_C + SM2_CIPHER_FIXED + 1, MAX, 0,           NEED_APP | NEED_CONTAINER | NEED_USER, gm_sm2_decrypt},
     {INS_VENDOR_RETIRE_SIGNING_KEY, CLA_GM,     0,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_retire_signing_key},
-
-    /* in the command set, not on this card */
-    {.ins = INS_CHANGE_DEV_AUTH_KEY}, {.ins = INS_GEN_EXT_RSA_KEY}, {.ins = INS_IMPORT_RSA_KEY_PAIR},
-    {.ins = INS_RSA_EXPORT_SESSION_KEY}, {.ins = INS_RSA_VERIFY}, {.ins = INS_ECC_EXPORT_SESSION_KEY},
-    {.ins = INS_EXT_ECC_ENCRYPT}, {.ins = INS_EXT_ECC_DECRYPT}, {.ins = INS_EXT_ECC_SIGN},
-    {.ins = INS_AGREEMENT_DATA}, {.ins = INS_AGREEMENT_DATA_AND_KEY}, {.ins = INS_AGREEMENT_KEY},
-    {.ins = INS_IMPORT_SESSION_KEY}, {.ins = INS_IMPORT_SYMM_KEY},
-    {.ins = INS_ENCRYPT_INIT}, {.ins = INS_ENCRYPT}, {.ins = INS_ENCRYPT_UPDATE}, {.ins = INS_ENCRYPT_FINAL},
-    {.ins = INS_DECRYPT_INIT}, {.ins = INS_DECRYPT}, {.ins = INS_DECRYPT_UPDATE}, {.ins = INS_DECRYPT_FINAL},
-    {.ins = INS_DIGEST_INIT}, {.ins = INS_DIGEST}, {.ins = INS_DIGEST_UPDATE}, {.ins = INS_DIGEST_FINAL},
-    {.ins = INS_MAC_INIT}, {.ins = INS_MAC}, {.ins = INS_MAC_UPDATE}, {.ins = INS_MAC_FINAL},
-    {.ins = INS_DESTROY_SESSION_KEY}, {.ins = INS_VENDOR_UNLOCK_CHALLENGE}, {.ins = INS_VENDOR_UNLOCK},
+    {INS_VENDOR_UNLOCK_CHALLENGE,    CLA_GM,     0,    0,         A + 2, A + 1 + GM_UNLOCK_ORDER_MAX, 32 + GM_UNLOCK_CHALLENGE_SIZE + 1, NEED_APP,                          gm_unlock_challenge},
+    {INS_VENDOR_UNLOCK,              CLA_GM,     0,    0,         UNLOCK, UNLOCK,             0,                  NEED_APP,                          gm_unlock},
+    {INS_VENDOR_SET_UNLOCK_KEY,      CLA_GM_MAC, 0,    0,         16 + GM_MAC_SIZE, 16 + GM_MAC_SIZE, 0,                  NEED_CHALLENGE | NEED_DEV_AUTH,    gm_set_unlock_key},
+    {INS_VENDOR_HISTORY,             CLA_GM,     0,    0,         A_C, A_C,                   0,                  NEED_APP | NEED_CONTAINER,         gm_history},
 };
 // clang-format on
 
@@ -85,7 +125,7 @@ static bool takes_class(uint8_t cla) {
 
 static uint16_t admit_app(struct gm *gm, uint16_t id, struct call *call) {
     unsigned app = (unsigned)id - 1;
-    if (id == 0 || app >= GM_APPS_MAX || !gm->open[app])
+    if (id == 0 || app >= GM_APPS_MAX || !gm->state.open[app])
         return SW_APP_NOT_OPEN;
     call->scope[SCOPE_APP] = app;
     return SW_OK;
@@ -102,34 +142,44 @@ static uint16_t admit_container(struct gm *gm, struct call *call) {
     return SW_OK;
 }
 
+static uint16_t id_of_p1p2(const struct gm *gm, const struct apdu *apdu) {
+    uint8_t id[2] = {apdu->p1, apdu->p2};
+    struct wire_reader r = wire_reader(id, sizeof id);
+    r.big_endian = gm_layout(gm)->big_endian;
+    return wire_u16(&r);
+}
+
+static uint16_t admit_user(const struct gm *gm, unsigned app) {
+    if (!gm->state.verified[app][GM_PIN_USER])
+        return SW_SECURITY_STATUS;
+    return gm->state.must_change[app][GM_PIN_USER] ? SW_PIN_MUST_CHANGE : SW_OK;
+}
+
 static uint16_t admit(struct applet *applet, const struct command *row, struct call *call) {
     struct gm *gm = gm_of(applet);
     uint16_t sw = SW_OK;
+    call->in.big_endian = call->out.big_endian = gm_layout(gm)->big_endian;
     if (row->needs & NEED_CHALLENGE) {
-        if (!gm->has_challenge)
+        if (!gm->state.has_challenge)
             return SW_REFERENCED_DATA;
-        gm->has_challenge = false; /* the bytes stay for this command alone */
+        gm->state.has_challenge = false; /* the bytes stay for this command alone */
     }
-    if (row->needs & NEED_DEV_AUTH && !gm->device_verified)
+    if (row->needs & NEED_DEV_AUTH && !gm->state.device_verified)
         return SW_SECURITY_STATUS;
     if (row->needs & NEED_APP)
         sw = admit_app(gm, wire_u16(&call->in), call);
     if (row->needs & NEED_APP_P1P2)
-        sw = admit_app(gm, (uint16_t)(call->apdu->p1 | call->apdu->p2 << 8), call);
+        sw = admit_app(gm, id_of_p1p2(gm, call->apdu), call);
     if (sw == SW_OK && row->needs & NEED_CONTAINER)
         sw = admit_container(gm, call);
-    if (sw == SW_OK && row->needs & NEED_USER && !gm->verified[call->scope[SCOPE_APP]][GM_PIN_USER])
-        sw = SW_SECURITY_STATUS;
+    if (sw == SW_OK && row->needs & NEED_USER)
+        sw = admit_user(gm, call->scope[SCOPE_APP]);
     return sw;
 }
 
 static void reset(struct applet *applet) {
     struct gm *gm = gm_of(applet);
-    gm->has_challenge = false;
-    mbedtls_platform_zeroize(gm->challenge, sizeof gm->challenge);
-    gm->device_verified = false;
-    memset(gm->open, 0, sizeof gm->open);
-    memset(gm->verified, 0, sizeof gm->verified);
+    mbedtls_platform_zeroize(&gm->state, sizeof gm->state);
 }
 
 void gm_init(struct gm *gm, struct card *card) {
@@ -144,7 +194,7 @@ void gm_init(struct gm *gm, struct card *card) {
 
 bool gm_format(struct store *store, const char *label) {
     uint8_t zero[4] = {0};
-    struct pin_record device_key = {.max_tries = 15};
+    struct pin_record device_key = {.max_tries = GM_DEVICE_TRIES};
     memcpy(device_key.secret, "1234567812345678", PIN_SECRET_MAX);
     size_t len = strlen(label);
     if (len > GM_LABEL_MAX)
@@ -187,11 +237,21 @@ bool gm_rights_valid(uint32_t rights) {
     return rights == GM_ANYONE || (rights & ~(uint32_t)(GM_ADMIN | GM_USER)) == 0;
 }
 
+bool gm_verified(const struct gm *gm, unsigned app, enum gm_pin_type type) {
+    return gm->state.verified[app][type] && !gm->state.must_change[app][type];
+}
+
+void gm_forget_application(struct gm *gm, unsigned app) {
+    memset(gm->state.verified[app], 0, sizeof gm->state.verified[app]);
+    memset(gm->state.must_change[app], 0, sizeof gm->state.must_change[app]);
+    gm_sessions_end(gm, app);
+}
+
 bool gm_allowed(const struct gm *gm, unsigned app, uint32_t rights) {
     if (rights == GM_ANYONE)
         return true;
-    return (rights & GM_ADMIN && gm->verified[app][GM_PIN_ADMIN]) ||
-           (rights & GM_USER && gm->verified[app][GM_PIN_USER]);
+    return (rights & GM_ADMIN && gm_verified(gm, app, GM_PIN_ADMIN)) ||
+           (rights & GM_USER && gm_verified(gm, app, GM_PIN_USER));
 }
 
 void gm_put_name(struct wire_writer *out, const struct gm_name *name) {

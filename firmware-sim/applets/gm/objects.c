@@ -1,6 +1,8 @@
 /* Records of the GM application, encoded and decoded. */
 #include "firmware-sim/applets/gm/objects.h"
 
+#include "firmware-sim/crypto/equal.h"
+
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
@@ -20,10 +22,10 @@ bool gm_name_take_rest(struct wire_reader *in, size_t max, struct gm_name *name)
     return memchr(name->text, 0, len) == NULL;
 }
 
-bool gm_name_take_padded(struct wire_reader *in, size_t field, struct gm_name *name) {
+bool gm_name_take_padded(struct wire_reader *in, size_t field, size_t max, struct gm_name *name) {
     const uint8_t *p = wire_take(in, field);
     size_t len = p ? wire_padded_text(p, field) : 0;
-    if (len == 0 || len > field)
+    if (len == 0 || len > max)
         return false;
     name->len = (uint8_t)len;
     memcpy(name->text, p, len);
@@ -117,20 +119,16 @@ enum store_error gm_file_put(struct store *s, unsigned app, unsigned index,
     return store_put(s, object_id(app, KIND_FILE, index, 0), raw, sizeof raw);
 }
 
-static uint32_t key_id(unsigned app, unsigned slot, enum gm_key_usage usage) {
-    return object_id(app, KIND_CONTAINER, slot, PART_KEY + (unsigned)usage);
-}
-
-enum store_error gm_key_read(const struct store *s, unsigned app, unsigned slot,
-                             enum gm_key_usage usage, struct gm_key *key) {
+enum store_error gm_key_read(const struct store *s, unsigned app, unsigned slot, unsigned usage,
+                             struct gm_key *key) {
     uint8_t raw[RSA_KEY_RECORD];
     uint32_t len;
     memset(key, 0, sizeof *key);
-    enum store_error err = store_length(s, key_id(app, slot, usage), &len);
+    enum store_error err = store_length(s, gm_key_id(app, slot, usage), &len);
     if (!err && len > sizeof raw)
         err = STORE_NOT_FOUND;
     if (!err)
-        err = store_read(s, key_id(app, slot, usage), 0, raw, len);
+        err = store_read(s, gm_key_id(app, slot, usage), 0, raw, len);
     if (err)
         return err;
     struct wire_reader r = wire_reader(raw, len);
@@ -152,7 +150,7 @@ enum store_error gm_key_read(const struct store *s, unsigned app, unsigned slot,
     return err;
 }
 
-enum store_error gm_key_put(struct store *s, unsigned app, unsigned slot, enum gm_key_usage usage,
+enum store_error gm_key_put(struct store *s, unsigned app, unsigned slot, unsigned usage,
                             const struct gm_key *key) {
     uint8_t raw[RSA_KEY_RECORD];
     struct wire_writer w = wire_writer(raw, sizeof raw);
@@ -164,15 +162,22 @@ enum store_error gm_key_put(struct store *s, unsigned app, unsigned slot, enum g
     } else {
         wire_put(&w, &key->rsa, sizeof key->rsa);
     }
-    enum store_error err = store_put(s, key_id(app, slot, usage), raw, (uint32_t)w.len);
+    enum store_error err = store_put(s, gm_key_id(app, slot, usage), raw, (uint32_t)w.len);
     mbedtls_platform_zeroize(raw, sizeof raw);
     return err;
 }
 
 enum gm_container_type gm_key_type(const struct store *s, unsigned app, unsigned slot,
-                                   enum gm_key_usage usage) {
+                                   unsigned usage) {
     uint8_t type = GM_CONTAINER_EMPTY;
-    if (store_read(s, key_id(app, slot, usage), 0, &type, 1) != STORE_OK)
+    if (store_read(s, gm_key_id(app, slot, usage), 0, &type, 1) != STORE_OK)
         return GM_CONTAINER_EMPTY;
     return (enum gm_container_type)type;
+}
+
+bool gm_key_equal(const struct gm_key *a, const struct gm_key *b) {
+    if (a->type != b->type)
+        return false;
+    return a->type == GM_CONTAINER_ECC ? bytes_equal(&a->ecc, &b->ecc, sizeof a->ecc)
+                                       : bytes_equal(&a->rsa, &b->rsa, sizeof a->rsa);
 }

@@ -8,13 +8,10 @@
 /* P1 of RSA_SIGN */
 enum { SIGN_MESSAGE = 1, SIGN_DIGEST = 2 };
 
-static uint16_t read_key(struct gm *gm, const struct call *call, enum gm_key_usage usage,
-                         struct gm_key *key) {
-    if (gm_key_read(gm_store(gm), call->scope[SCOPE_APP], call->scope[SCOPE_CONTAINER], usage,
-                    key) != STORE_OK)
-        return SW_NO_KEY;
-    return key->type == GM_CONTAINER_RSA ? SW_OK : SW_CONDITIONS;
-}
+const enum rsa_hash gm_rsa_hashes[4] = {[GM_HASH_NONE] = RSA_HASH_NONE,
+                                        [GM_HASH_SM3] = RSA_HASH_SM3,
+                                        [GM_HASH_SHA1] = RSA_HASH_SHA1,
+                                        [GM_HASH_SHA256] = RSA_HASH_SHA256};
 
 uint16_t gm_gen_rsa_key_pair(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
@@ -38,20 +35,16 @@ uint16_t gm_gen_rsa_key_pair(struct applet *applet, struct call *call) {
 }
 
 uint16_t gm_rsa_sign(struct applet *applet, struct call *call) {
-    static const enum rsa_hash hashes[] = {[GM_HASH_NONE] = RSA_HASH_NONE,
-                                           [GM_HASH_SM3] = RSA_HASH_SM3,
-                                           [GM_HASH_SHA1] = RSA_HASH_SHA1,
-                                           [GM_HASH_SHA256] = RSA_HASH_SHA256};
     struct gm *gm = gm_of(applet);
     struct gm_key key;
     uint8_t digest[RSA_DIGEST_MAX];
-    enum rsa_hash hash = hashes[call->apdu->p2];
+    enum rsa_hash hash = gm_rsa_hashes[call->apdu->p2];
     size_t len = call->in.left;
     const uint8_t *data = wire_take(&call->in, len);
 
     if (call->apdu->p1 != SIGN_DIGEST && (call->apdu->p1 != SIGN_MESSAGE || hash == RSA_HASH_NONE))
         return SW_WRONG_P1P2;
-    uint16_t sw = read_key(gm, call, GM_KEY_SIGN, &key);
+    uint16_t sw = gm_read_key(gm, call, GM_KEY_SIGN, GM_CONTAINER_RSA, &key);
     if (sw == SW_OK && call->apdu->p1 == SIGN_MESSAGE) {
         len = rsa_digest(hash, data, len, digest);
         data = digest;
@@ -78,7 +71,7 @@ uint16_t gm_rsa_private(struct applet *applet, struct call *call) {
     struct gm_key key;
     const uint8_t *block = wire_take(&call->in, RSA_MODULUS);
     uint8_t *out = wire_room(&call->out, RSA_MODULUS);
-    uint16_t sw = read_key(gm, call, (enum gm_key_usage)call->apdu->p1, &key);
+    uint16_t sw = gm_read_key(gm, call, call->apdu->p1, GM_CONTAINER_RSA, &key);
     if (sw == SW_OK && block && out) {
         switch (rsa_private(&gm->card->rng, &key.rsa, block, out)) {
         case RSA_OK:

@@ -66,8 +66,8 @@ static void unknown_classes_instructions_and_parameters_are_told_apart(void **st
     assert_int_equal(SEND(0x84, 0x22, 0, 0), SW_UNKNOWN_CLA);
     assert_int_equal(SEND(0x80, 0x03, 0, 0), SW_UNKNOWN_INS);
     assert_int_equal(SEND(0x80, 0xF0, 0, 0), SW_UNKNOWN_INS);
-    assert_int_equal(SEND(0x80, INS_ENCRYPT_INIT, 0, 0), SW_NOT_SUPPORTED);
-    assert_int_equal(SEND(0x80, INS_VENDOR_UNLOCK, 0, 0), SW_NOT_SUPPORTED);
+    assert_int_equal(SEND(0x80, INS_ENCRYPT_INIT, 0, 0), SW_WRONG_LENGTH);
+    assert_int_equal(SEND(0x80, INS_VENDOR_UNLOCK, 0, 1), SW_WRONG_P1P2);
     assert_int_equal(SEND(0x80, 0x22, 1, 0), SW_WRONG_P1P2);
     assert_int_equal(SEND(0x80, 0x14, 0, 2, 2, 1, 0), SW_WRONG_P1P2);
     assert_int_equal(SEND(0x80, 0x10, 0, 3, 2, 1, 0), SW_WRONG_P1P2);

@@ -150,9 +150,9 @@ static void start(void) {
     memcpy(bench.ram.bytes, image, flash_ram_size(&bench.ram));
     bench_power_cycle(&bench);
     assert_int_equal(bench.ram.writes, 0);
-    bench.gm.device_verified = true;
-    bench.gm.open[app - 1] = true;
-    bench.gm.verified[app - 1][GM_PIN_USER] = bench.gm.verified[app - 1][GM_PIN_ADMIN] = true;
+    bench.gm.state.device_verified = true;
+    bench.gm.state.open[app - 1] = true;
+    bench.gm.state.verified[app - 1][GM_PIN_USER] = bench.gm.state.verified[app - 1][GM_PIN_ADMIN] = true;
 }
 
 static unsigned tries(enum gm_pin_type type) {
