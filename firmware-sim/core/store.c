@@ -3,6 +3,7 @@
 
 #include "firmware-sim/core/store_index.h"
 #include "firmware-sim/core/store_log.h"
+#include "firmware-sim/core/store_steps.h"
 
 #include <mbedtls/platform_util.h>
 #include <string.h>
@@ -58,8 +59,7 @@ static bool copy_object(const struct store *s, const struct store_entry *entry, 
            copy_content(s->flash, store_entry_addr(entry), addr + LOG_HEADER, entry->len, mac);
 }
 
-/* Copies what lives to the blank bank and erases this one. The new bank's header is the commit. */
-static enum store_error compact(struct store *s) {
+enum store_error store_compact(struct store *s) {
     uint32_t target = 1 - s->bank, addr = log_bank_start(s->flash, target) + LOG_BANK_HEADER;
     uint32_t used;
     struct hmac_sm3 mac;
@@ -128,8 +128,7 @@ static enum store_error choose_bank(struct store *s, uint32_t *page) {
     return any ? STORE_OK : STORE_BLANK;
 }
 
-/* Reads the log of the active bank into the index. *unsealed: address of a seal word to be written, or 0. */
-static enum store_error read_log(struct store *s, uint32_t *unsealed, uint32_t *page) {
+enum store_error store_read_log(struct store *s, uint32_t *unsealed, uint32_t *page) {
     uint32_t used, next = 0;
     *unsealed = 0;
     if (!log_bank_used(s->flash, s->bank, &used))
@@ -176,7 +175,7 @@ enum store_error store_mount(struct store *s, const struct flash *flash, const u
     *page = 0;
     enum store_error err = choose_bank(s, page);
     if (!err)
-        err = read_log(s, &unsealed, page);
+        err = store_read_log(s, &unsealed, page);
     if (err)
         return err;
 
@@ -186,7 +185,7 @@ enum store_error store_mount(struct store *s, const struct flash *flash, const u
     if (!log_bank_used(flash, 1 - s->bank, &used) || !log_bank_erase(flash, 1 - s->bank, used))
         return STORE_FLASH;
     s->failed = false;
-    return s->dirty_tail || s->secret_left ? compact(s) : STORE_OK;
+    return s->dirty_tail || s->secret_left ? store_compact(s) : STORE_OK;
 }
 
 bool store_exists(const struct store *s, uint32_t id) {
@@ -227,7 +226,7 @@ enum store_error store_begin(struct store *s) {
         return s->txn_error = STORE_FLASH;
     s->txn_error = STORE_OK;
     if (s->dirty_tail || s->tail + STORE_TXN_MAX > log_bank_end(s->flash, s->bank))
-        s->txn_error = compact(s);
+        s->txn_error = store_compact(s);
     if (s->txn_error)
         return s->txn_error;
     s->open = true;
@@ -313,5 +312,5 @@ enum store_error store_commit(struct store *s, enum store_commit kind) {
     s->seq++;
     if (log_txn_apply(s, s->txn_start, s->tail) != STORE_OK)
         return flash_failed(s);
-    return s->secret_left ? compact(s) : STORE_OK;
+    return s->secret_left ? store_compact(s) : STORE_OK;
 }

@@ -12,9 +12,9 @@ int main(int argc, char **argv) {
         const char *name;
         int (*run)(int argc, char **argv);
     } commands[] = {
-        {"run", command_run},
-        {"usb", command_usb},
-        {"format", command_format},
+        {"run", command_run},   {"usb", command_usb},           {"format", command_format},
+        {"fsck", command_fsck}, {"snapshot", command_snapshot}, {"restore", command_restore},
+        {"dump", command_dump},
     };
     setlocale(LC_MESSAGES, ""); /* the texts of errno */
     messages_init();
