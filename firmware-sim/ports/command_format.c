@@ -54,6 +54,17 @@ static bool format_application(struct store *store, const struct factory *factor
                                                : gm_format(store, label);
 }
 
+/* The layout profile of the GM application's commands. */
+static bool set_layout(struct factory *factory, const char *name) {
+    int layout = gm_layout_find(name);
+    if (layout < 0) {
+        usage_error(MSG_UNKNOWN_LAYOUT, name);
+        return false;
+    }
+    factory->layout = (uint8_t)layout;
+    return true;
+}
+
 static bool write_blank_key(struct flash_file *file, const struct factory *factory,
                             const char *label) {
     static struct store store;
@@ -66,12 +77,13 @@ static bool write_blank_key(struct flash_file *file, const struct factory *facto
 }
 
 int command_format(int argc, char **argv) {
-    enum { SERIAL, LABEL, MANUFACTURER, APPLICATION };
+    enum { SERIAL, LABEL, MANUFACTURER, APPLICATION, LAYOUT };
     char serial[31], suffix[32], temporary[4096];
     struct option options[] = {[SERIAL] = {.name = "--serial", .value = serial},
                                [LABEL] = {.name = "--label", .value = "OpenUKey"},
                                [MANUFACTURER] = {.name = "--manufacturer", .value = "OpenUKey"},
                                [APPLICATION] = {.name = "--application", .value = "gm"},
+                               [LAYOUT] = {.name = "--layout", .value = "A"},
                                {.name = NULL}};
     struct entropy entropy = {0};
     struct factory factory = {0};
@@ -89,7 +101,8 @@ int command_format(int argc, char **argv) {
     if (!set_text(factory.serial, sizeof factory.serial, &options[SERIAL]) ||
         !set_text(factory.manufacturer, sizeof factory.manufacturer, &options[MANUFACTURER]) ||
         !set_text(label, sizeof label, &options[LABEL]) ||
-        !set_application(&factory, options[APPLICATION].value))
+        !set_application(&factory, options[APPLICATION].value) ||
+        !set_layout(&factory, options[LAYOUT].value))
         return EXIT_USAGE;
     memcpy(factory.issuer, factory.manufacturer, sizeof factory.issuer);
     if (!image_may_overwrite(path, &status))

@@ -33,7 +33,8 @@ static const struct {
          "      --clock TIME       traces show this time of day and no durations, to be compared\n"
          "  ukey-sim usb [--socket PATH] [--control PATH] [--seed HEX] IMAGE -- COMMAND...\n"
          "      Runs COMMAND, which finds the key as a USB device (by umockdev).\n"
-         "  ukey-sim format [--serial S] [--label L] [--manufacturer M] IMAGE\n"
+         "  ukey-sim format [--serial S] [--label L] [--manufacturer M]\n"
+         "                  [--application gm|piv] [--layout A|B] IMAGE\n"
          "      Makes IMAGE a key as it leaves the factory. An existing key in it is erased.\n"
          "  ukey-sim fsck [--check] IMAGE\n"
          "      Looks for damage and restores the last good commit; keeps IMAGE.damaged.\n"
@@ -63,7 +64,8 @@ static const struct {
          "      --clock 时间        跟踪记录显示该时间且不含耗时，便于比较\n"
          "  ukey-sim usb [--socket 路径] [--control 路径] [--seed 十六进制] 镜像 -- 命令...\n"
          "      运行命令，使其看到作为 USB 设备的 UKey（借助 umockdev）。\n"
-         "  ukey-sim format [--serial 序列号] [--label 标签] [--manufacturer 厂商] 镜像\n"
+         "  ukey-sim format [--serial 序列号] [--label 标签] [--manufacturer 厂商]\n"
+         "                  [--application gm|piv] [--layout A|B] 镜像\n"
          "      把镜像制成出厂状态的 UKey；其中原有内容将被清除。\n"
          "  ukey-sim fsck [--check] 镜像\n"
          "      查找损坏并恢复到最后一次完好的提交；原文件保留为“镜像.damaged”。\n"
@@ -85,6 +87,8 @@ static const struct {
                            "ukey-sim：“{1}”的值为空或超过 {2} 字节。"},
     [MSG_UNKNOWN_APPLICATION] = {"ukey-sim: there is no application \"{1}\", only gm and piv.",
                                  "ukey-sim：没有应用“{1}”，只有 gm 和 piv。"},
+    [MSG_UNKNOWN_LAYOUT] = {"ukey-sim: there is no layout \"{1}\", only A and B.",
+                            "ukey-sim：没有布局“{1}”，只有 A 和 B。"},
     [MSG_BAD_SEED] = {"ukey-sim: the seed must be 2 to 128 hexadecimal digits, an even number.",
                       "ukey-sim：种子必须是 2 至 128 位（偶数位）十六进制数。"},
     [MSG_SEEDED] = {"ukey-sim: WARNING: --seed makes every random number and every key of this run "
