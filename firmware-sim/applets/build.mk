@@ -1,0 +1,20 @@
+# tests of firmware-sim/applets/piv, see the Makefile
+ARCHIVES += piv_testing
+piv_testing_SRCS := $(addprefix tests/unit/firmware-sim/,piv_bench.c)
+piv_testing_DEPS := sim_testing
+piv_testing_PKGS := libcrypto cmocka
+
+TESTS += test_sim_piv_commands
+test_sim_piv_commands_SRCS := tests/unit/firmware-sim/test_piv_commands.c
+test_sim_piv_commands_DEPS := piv_testing firmware
+test_sim_piv_commands_PKGS := cmocka libcrypto
+
+TESTS += test_sim_piv_keys
+test_sim_piv_keys_SRCS := tests/unit/firmware-sim/test_piv_keys.c
+test_sim_piv_keys_DEPS := piv_testing firmware
+test_sim_piv_keys_PKGS := cmocka libcrypto
+
+TESTS += test_sim_piv_power_cut
+test_sim_piv_power_cut_SRCS := tests/unit/firmware-sim/test_piv_power_cut.c
+test_sim_piv_power_cut_DEPS := piv_testing firmware
+test_sim_piv_power_cut_PKGS := cmocka libcrypto
