@@ -98,14 +98,14 @@ $(B)/lib/libcivetweb.a: $(CIVETWEB)/include/civetweb.h
 civetweb_PKGS := libssl libcrypto
 civetweb_LDLIBS := -lpthread -ldl
 
-include firmware-sim/ports/arm/firmware.mk
+include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: help all demo check check-fast check-long lint format clean setup-build setup-demo setup-check
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(filter Makefile %/firmware.mk %/fuzz.mk %/bench.mk,$(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo; echo "SAN=address,undefined | SAN=thread  sanitizer build    V=1  show commands    CC=clang  other compiler"
 
 setup-build setup-demo setup-check: setup-%:
@@ -125,7 +125,8 @@ check-fast: ## the unit tests alone, no installation
 	+@$(MAKE) --no-print-directory all $(TEST_FILES)
 	@BUILD=$(B) SAN=$(SAN) node tests/run.mjs --only 'tests/unit'
 
-check-long: check ## check, and the campaigns that take longer
+check-long: export LONG := 1
+check-long: check ## check, and the campaigns that take longer (tests see LONG=1)
 
 lint: setup-check ## clang-format, clang-tidy, cppcheck, one-way dependencies
 	@tools/setup/lint.sh $(CIVETWEB)

@@ -14,7 +14,9 @@ const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const build = resolve(root, process.env.BUILD ?? 'build/gcc');
 const sanitizers = (process.env.SAN ?? '').split(',').filter(Boolean);
 const slow = sanitizers.length ? 3 : 1;
-const LIMIT_MS = { program: 180_000 * slow, script: 420_000 * slow };
+// LONG=1 (make check-long): tests run their long campaigns
+const long = process.env.LONG ? 6 : 1;
+const LIMIT_MS = { program: 180_000 * slow * long, script: 420_000 * slow * long };
 
 const { values: options } = parseArgs({
     options: { only: { type: 'string' }, list: { type: 'boolean' }, workers: { type: 'string' } },

@@ -109,7 +109,7 @@ uint16_t piv_select(struct applet *applet, struct call *call) {
     tlv_put_head(&call->out, APPLICATION,
                  tlv_size(AID, PIV_PIX_SIZE) + tlv_size(AUTHORITY, authority) +
                      tlv_size(LABEL, sizeof label - 1));
-    tlv_put(&call->out, AID, PIV_AID + PIV_RID_SIZE, PIV_PIX_SIZE);
+    tlv_put(&call->out, AID, &PIV_AID[PIV_RID_SIZE], PIV_PIX_SIZE);
     tlv_put_head(&call->out, AUTHORITY, authority);
     tlv_put(&call->out, AID, PIV_AID, PIV_RID_SIZE);
     tlv_put(&call->out, LABEL, label, sizeof label - 1);

@@ -1,0 +1,18 @@
+# Fuzzers: libFuzzer with the address and undefined-behaviour sanitizers, so clang's. Built apart from the other variants.
+
+FUZZ := build/fuzz
+FUZZ_CC := clang
+FUZZ_CFLAGS := -std=c17 -O1 -g $(WARNINGS) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+fuzz_apdu_SRCS := tests/fuzz/fuzz_apdu.c tests/unit/firmware-sim/flash_ram.c $(firmware_SRCS)
+
+$(FUZZ)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ $<"
+	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(FUZZ)/fuzz_apdu: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_apdu_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=mbedtls_rsa_gen_key -o $@ $^ -lmbedcrypto
+
+-include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: fuzz
+fuzz: $(FUZZ)/fuzz_apdu ## build the fuzzers (clang); tests/fuzz/ says how they run
