@@ -35,7 +35,7 @@ static bool mend_factory(struct flash_file *file, const struct flash *flash,
 
 /* Says where a damaged store is damaged, and brings it to its last good commit. */
 static bool mend_store(const struct flash *flash, const struct factory *factory,
-                       struct store *store, const char *path) {
+                       struct store *store, const char *path, uint32_t *commit) {
     struct store_damage damage;
     char pages[40];
     enum store_error err = store_salvage(store, flash, factory->mac_key, &damage);
@@ -53,7 +53,7 @@ static bool mend_store(const struct flash *flash, const struct factory *factory,
 }
 
 /* The repaired key takes the image's place; the damaged one is kept beside it. */
-static int replace(const struct flash_file *file, const char *path) {
+static int replace(const struct flash_file *file, const char *path, uint32_t *commit) {
     char suffix[32], temporary[4096], kept[4096];
     snprintf(suffix, sizeof suffix, "%ld.new", (long)getpid());
     if (!image_beside(path, suffix, temporary, sizeof temporary) ||
