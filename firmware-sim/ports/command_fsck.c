@@ -53,7 +53,7 @@ static bool mend_store(const struct flash *flash, const struct factory *factory,
 }
 
 /* The repaired key takes the image's place; the damaged one is kept beside it. */
-static int replace(const struct flash_file *file, const char *path, uint32_t *commit) {
+static int replace(const struct flash_file *file, const char *path) {
     char suffix[32], temporary[4096], kept[4096];
     snprintf(suffix, sizeof suffix, "%ld.new", (long)getpid());
     if (!image_beside(path, suffix, temporary, sizeof temporary) ||
