@@ -10,7 +10,9 @@ ca_LDLIBS := -lm -lpthread
 PROGRAMS += ukey
 ukey_SRCS := tools/ukey/main.c tools/ukey/text.c tools/ukey/profile.c tools/ukey/simulator.c \
              tools/ukey/key.c tools/ukey/key_objects.c tools/ukey/container.c \
-             tools/ukey/manifest.c tools/ukey/provision.c
+             tools/ukey/manifest.c tools/ukey/provision.c \
+             tools/ukey/sim_exec.c tools/ukey/sim_image.c
+ukey_ASSETS := $(sort $(wildcard tools/ukey/profiles/*.json))
 ukey_DEPS := ca formats http identity
 ukey_PKGS := libcrypto jansson
 ukey_LDLIBS := -ldl

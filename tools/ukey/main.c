@@ -2,6 +2,7 @@
 #include "module/formats/calendar.h"
 #include "tools/orderd/ca/ca.h"
 #include "tools/ukey/provision.h"
+#include "tools/ukey/sim_exec.h"
 #include "tools/ukey/text.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -82,20 +82,6 @@ static int command_ca_init(char **argv) {
     return error == CA_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* `relative` to the folder of this program. False: the folder is not known. */
-static bool beside(const char *relative, char *out, size_t size) {
-    char self[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0)
-        return false;
-    self[len] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash == NULL)
-        return false;
-    *slash = '\0';
-    return snprintf(out, size, "%s/%s", self, relative) < (int)size;
-}
-
 static int command_provision(char **argv) {
     enum { CA, OUT, MANIFEST, CLOCK, SIM, MODULE };
     char sim[PATH_MAX];
@@ -115,8 +101,8 @@ static int command_provision(char **argv) {
         return status;
     if (options[CA].value == NULL || options[OUT].value == NULL)
         return usage_error(TEXT_ARGUMENT_MISSING, options[CA].value == NULL ? "--ca" : "--out");
-    if (!beside("ukey-sim", sim, sizeof sim) ||
-        !beside("../lib/openukey-pkcs11.so", module, sizeof module)) {
+    if (!sim_beside("ukey-sim", sim, sizeof sim) ||
+        !sim_beside("../lib/openukey-pkcs11.so", module, sizeof module)) {
         text_complain(TEXT_SYSTEM, "/proc/self/exe", strerror(errno), NULL);
         return EXIT_FAILURE;
     }
@@ -143,6 +129,8 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "provision") == 0)
         return command_provision(argv + 2);
+    if (strcmp(argv[1], "sim") == 0 && argc > 2 && strcmp(argv[2], "exec") == 0)
+        return sim_exec(argv + 3);
     if (strcmp(argv[1], "ca") == 0 && argc > 2 && strcmp(argv[2], "init") == 0)
         return command_ca_init(argv + 3);
     return usage_error(TEXT_UNKNOWN_COMMAND, argv[1]);

@@ -10,7 +10,7 @@
 enum profile_size {
     PROFILE_MAX = 65536, /* bytes of JSON */
     PROFILE_SUBJECT_MAX = 12,
-    PROFILE_CONTAINERS_MAX = 8
+    PROFILE_CONTAINERS_MAX = 16
 };
 
 enum profile_algorithm { PROFILE_SM2, PROFILE_RSA };

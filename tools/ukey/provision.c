@@ -178,7 +178,7 @@ bool provision(const struct provision_options *options) {
                 simulator_open(&work.simulator, options->sim, work.profile.serial,
                                work.profile.label, work.profile.manufacturer) &&
                 key_fill(&work) && manifest_hand_out(&work);
-    if (done)
+    if (done && !options->is_quiet)
         text_say(TEXT_PROVISIONED, options->out, work.key.serial);
     key_close(&work.key);
     done = done && simulator_stop(&work.simulator) && image_hand_out(&work);

@@ -13,6 +13,7 @@ struct provision_options {
     const char *sim;      /* ukey-sim */
     const char *module;   /* PKCS#11 module */
     int64_t now;          /* Unix seconds */
+    bool is_quiet;        /* says nothing when it succeeds */
 };
 
 /* Makes the key; image and manifest appear whole or not at all. False: has complained. */

@@ -134,15 +134,25 @@ static bool format(struct simulator *simulator, const char *serial, const char *
 
 bool simulator_open(struct simulator *simulator, const char *program, const char *serial,
                     const char *label, const char *manufacturer) {
-    int fd = -1;
     *simulator = (struct simulator){.program = program};
     if (!folder_make(simulator) || !format(simulator, serial, label, manufacturer))
         return false;
     const char *argv[] = {program, "run", "--socket", simulator->socket, simulator->image, NULL};
-    bool ready = start(simulator, argv, &fd) && wait_ready(simulator, fd);
+    return simulator_start(simulator, argv, 1);
+}
+
+bool simulator_start(struct simulator *simulator, const char *const argv[], unsigned keys) {
+    int fd = -1;
+    bool ready = start(simulator, argv, &fd);
+    for (unsigned i = 0; ready && i < keys; i++)
+        ready = wait_ready(simulator, fd);
     if (fd >= 0)
         close(fd);
     return ready;
+}
+
+bool simulator_run(struct simulator *simulator, const char *const argv[]) {
+    return start(simulator, argv, NULL) && wait_end(simulator);
 }
 
 bool simulator_stop(struct simulator *simulator) {

@@ -19,6 +19,12 @@ struct simulator {
 bool simulator_open(struct simulator *simulator, const char *program, const char *serial,
                     const char *label, const char *manufacturer);
 
+/* Starts `argv` (its program is simulator->program) and waits until `keys` keys are ready. False: has
+ * complained. simulator_close in any case; what has no folder leaves none. */
+bool simulator_start(struct simulator *simulator, const char *const argv[], unsigned keys);
+/* Runs `argv` to its end. False: has complained. */
+bool simulator_run(struct simulator *simulator, const char *const argv[]);
+
 /* Ends the key cleanly; its image is complete then. False: it did not end as it should, has
  * complained. */
 bool simulator_stop(struct simulator *simulator);

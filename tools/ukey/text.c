@@ -26,6 +26,18 @@ static const struct {
          "      --module FILE    PKCS#11 module (default: ../lib/openukey-pkcs11.so from here)\n"
          "  ukey ca init DIR [--clock TIME] [--name NAME]\n"
          "      Makes root CA, issuing CA, seal maker and KMC; what is there already stays.\n"
+         "  ukey sim exec [--profile NAME|FILE] [--tokens N] [--clock TIME] [--transport T] -- "
+         "COMMAND...\n"
+         "      Runs COMMAND with ready keys plugged in and cleans up after it; its exit status is "
+         "ours.\n"
+         "      --profile NAME   blank, org (default), org-expiring-30-days, org-expired-10-days,\n"
+         "                       org-pin-one-left, org-pin-locked, person, four-containers, full\n"
+         "      --tokens N       so many keys, with serial numbers of their own (default 1)\n"
+         "      --transport T    socket (default), or vpcd:HOST:PORT: in the virtual readers of a "
+         "pcscd\n"
+         "      COMMAND's environment: OPENUKEY_MODULE, OPENUKEY_CONF, OPENUKEY_PIN, "
+         "OPENUKEY_SO_PIN,\n"
+         "      OPENUKEY_LABEL, OPENUKEY_SERIAL, OPENUKEY_CONTROL, OPENUKEY_CA, OPENUKEY_TOKENS\n"
          "  ukey --help | --version",
          "ukey：制作处于已知状态的 UKey，以及为其签发证书的 CA\n"
          "\n"
@@ -40,6 +52,15 @@ static const struct {
          "      --module 文件    PKCS#11 模块（默认为本程序目录的 ../lib/openukey-pkcs11.so）\n"
          "  ukey ca init 目录 [--clock 时间] [--name 名称]\n"
          "      创建根 CA、签发 CA、制章者和密钥管理中心；已有的保持不变。\n"
+         "  ukey sim exec [--profile 名称|文件] [--tokens N] [--clock 时间] [--transport T] -- "
+         "命令...\n"
+         "      插好现成的 UKey 后运行命令，结束后清理；退出状态即命令的退出状态。\n"
+         "      --profile 名称   blank、org（默认）、org-expiring-30-days、org-expired-10-days、\n"
+         "                       org-pin-one-left、org-pin-locked、person、four-containers、full\n"
+         "      --tokens N       UKey 个数，序列号各不相同（默认 1）\n"
+         "      --transport T    socket（默认），或 vpcd:主机:端口（pcscd 的虚拟读卡器）\n"
+         "      命令的环境变量：OPENUKEY_MODULE、OPENUKEY_CONF、OPENUKEY_PIN、OPENUKEY_SO_PIN、\n"
+         "      OPENUKEY_LABEL、OPENUKEY_SERIAL、OPENUKEY_CONTROL、OPENUKEY_CA、OPENUKEY_TOKENS\n"
          "  ukey --help | --version"},
     [TEXT_HINT] = {"Try \"ukey --help\".", "请参阅“ukey --help”。"},
     [TEXT_UNKNOWN_COMMAND] = {"unknown command \"{1}\".", "未知命令“{1}”。"},
@@ -72,6 +93,13 @@ static const struct {
                              "从 UKey 读回的内容与写入的不一致：{1}。"},
     [TEXT_SEAL_PICTURE] = {"no seal picture could be made for \"{1}\".",
                            "无法为“{1}”制作印章图片。"},
+    [TEXT_PROFILE_NAME] = {"there is no profile or file \"{1}\".", "没有名为“{1}”的配置或文件。"},
+    [TEXT_COMMAND_MISSING] = {"no command behind \"--\".", "“--”之后缺少命令。"},
+    [TEXT_BAD_COUNT] = {"\"{1}\" is not a number of keys from 1 to 100.",
+                        "“{1}”不是 1 至 100 的 UKey 个数。"},
+    [TEXT_BAD_TRANSPORT] = {"\"{1}\" is neither \"socket\" nor \"vpcd:HOST:PORT\".",
+                            "“{1}”既不是“socket”也不是“vpcd:主机:端口”。"},
+    [TEXT_CACHE] = {"the cache in {1}: {2}.", "缓存目录 {1}：{2}。"},
     [TEXT_PROVISIONED] = {"{1}: key {2}", "{1}：UKey {2}"},
 };
 

@@ -29,6 +29,11 @@ enum text {
     TEXT_NOT_AS_WRITTEN,  /* object */
     TEXT_SEAL_PICTURE,    /* name */
     TEXT_PROVISIONED,     /* image; serial */
+    TEXT_PROFILE_NAME,    /* name */
+    TEXT_COMMAND_MISSING,
+    TEXT_BAD_COUNT,     /* what was given */
+    TEXT_BAD_TRANSPORT, /* what was given */
+    TEXT_CACHE,         /* directory; what the system said */
     TEXT_COUNT
 };
 
