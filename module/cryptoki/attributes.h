@@ -26,7 +26,7 @@ struct attribute_row {
     CK_ATTRIBUTE_TYPE type;
     unsigned kinds;  /* bits of enum object_kind */
     bool needs_card; /* may send commands the first time */
-    CK_RV (*get)
+    CK_RV(*get)
     (struct attribute_source *source, const struct attribute_row *row, struct attribute_value *out);
 };
 

@@ -15,7 +15,7 @@ static bool set_socket_dir(struct config *config, const char *value) {
     if (value[0] != '/' || strlen(value) >= sizeof(config->socket_dir)) {
         return false;
     }
-    strcpy(config->socket_dir, value);
+    memcpy(config->socket_dir, value, strlen(value) + 1);
     config->has_sockets = true;
     return true;
 }
@@ -33,7 +33,7 @@ static bool set_pcsc_readers(struct config *config, const char *value) {
     if (value[0] == '\0' || strlen(value) >= sizeof(config->pcsc_readers)) {
         return false;
     }
-    strcpy(config->pcsc_readers, value);
+    memcpy(config->pcsc_readers, value, strlen(value) + 1);
     return true;
 }
 

@@ -49,7 +49,7 @@ static CK_RV check_public_parameters(struct template t, enum key_family family) 
     if (rv != CKR_OK || bits == 0) {
         return rv != CKR_OK ? rv : CKR_TEMPLATE_INCOMPLETE;
     }
-    if (bits != 8 * RSA2048_SIZE) {
+    if (bits != (CK_ULONG)8 * RSA2048_SIZE) {
         return CKR_KEY_SIZE_RANGE;
     }
     return template_requires(t, CKA_PUBLIC_EXPONENT, exponent_65537, sizeof(exponent_65537)) ==
@@ -225,7 +225,7 @@ CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HAND
         return rv;
     }
     char container[TOKEN_CONTAINER_MAX + 1];
-    strcpy(container, entry->key.container);
+    snprintf(container, sizeof(container), "%s", entry->key.container);
     if (sm2_envelope_parse(session->module->libctx, wrapped, wrapped_len, &envelope) !=
         FORMATS_OK) {
         return CKR_WRAPPED_KEY_INVALID;

@@ -40,7 +40,7 @@ struct mechanism {
     CK_ULONG min_key, max_key; /* bits; 0 for digests */
     CK_FLAGS flags;
     bool needs_vendor_ins; /* for the part done by the card */
-    CK_RV (*read_parameters)
+    CK_RV(*read_parameters)
     (const struct mechanism *mechanism, const CK_MECHANISM *given,
      struct mechanism_parameters *out);
 };

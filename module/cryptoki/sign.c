@@ -46,7 +46,9 @@ static CK_RV sign_data(struct session *session, const struct operation *operatio
         if (mechanism->digest != NULL) {
             rv = host_digest_info(mechanism->digest, data, len, block, sizeof(block), &block_len);
         } else if (len <= sizeof(block) - PKCS1_OVERHEAD) {
-            memcpy(block, data, len);
+            if (len > 0) {
+                memcpy(block, data, len);
+            }
             block_len = len;
         } else {
             rv = CKR_DATA_LEN_RANGE;
@@ -58,7 +60,7 @@ static CK_RV sign_data(struct session *session, const struct operation *operatio
         break;
     case SCHEME_RSA_RAW:
         rv = len <= sizeof(block) ? CKR_OK : CKR_DATA_LEN_RANGE;
-        if (rv == CKR_OK) {
+        if (rv == CKR_OK && len > 0) {
             memcpy(block + sizeof(block) - len, data, len);
         }
         break;

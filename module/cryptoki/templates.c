@@ -6,7 +6,7 @@
 const CK_ATTRIBUTE *template_find(struct template t, CK_ATTRIBUTE_TYPE type) {
     for (CK_ULONG i = 0; i < t.count; i++) {
         if (t.items[i].type == type) {
-            return &t.items[i];
+            return t.items + i;
         }
     }
     return NULL;

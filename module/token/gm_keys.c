@@ -3,6 +3,7 @@
 
 #include "module/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,9 +58,11 @@ static enum token_error container_names(struct token *token, char **out) {
     }
     bool bad = false;
     char name[GM_CONTAINER_NAME_MAX + 1];
-    for (char *to = names; gm_next_name(&r, name, GM_CONTAINER_NAME_MAX, &bad) != NULL;
-         to += strlen(to) + 1) {
-        strcpy(to, name);
+    char *to = names;
+    while (gm_next_name(&r, name, GM_CONTAINER_NAME_MAX, &bad) != NULL) {
+        size_t len = strlen(name) + 1;
+        memcpy(to, name, len);
+        to += len;
     }
     if (bad) {
         free(names);
@@ -88,7 +91,7 @@ static enum token_error add_key(struct token_key_list *list, const char *contain
         .has_certificate = usage == USAGE_SIGN ? info->sign_certificate : info->enc_certificate,
         .has_sibling = info->sign_bits != 0 && info->enc_bits != 0,
     };
-    strcpy(key->container, container);
+    snprintf(key->container, sizeof(key->container), "%s", container);
     return TOKEN_OK;
 }
 
@@ -240,7 +243,7 @@ enum token_error gm_generate_key(struct token *token, const char *container,
     err = gm_container(token, container, &data);
     if (err == TOKEN_OK && algorithm == ALGORITHM_SM2) {
         wire_put_u32(&data.w, SM2_BITS);
-        err = gm_send(token, INS_GEN_ECC_KEY_PAIR, 0, 0, &data, 2 * SM2_COORD_SIZE);
+        err = gm_send(token, INS_GEN_ECC_KEY_PAIR, 0, 0, &data, (size_t)2 * SM2_COORD_SIZE);
     } else if (err == TOKEN_OK) {
         wire_put_u16(&data.w, RSA_BITS);
         err = gm_send(token, INS_GEN_RSA_KEY_PAIR, 0, 0, &data, RSA2048_SIZE + 4);

@@ -80,7 +80,7 @@ enum token_error gm_private_operation(struct token *token, const struct token_ke
         if (err == TOKEN_OK && wire_u32(&r) != SM2_BITS) {
             err = TOKEN_DEVICE;
         }
-        err = err != TOKEN_OK ? err : take(&r, 2 * SM2_COORD_SIZE, out, out_size, out_len);
+        err = err != TOKEN_OK ? err : take(&r, (size_t)2 * SM2_COORD_SIZE, out, out_size, out_len);
         break;
     case PRIVATE_SM2_DECRYPT:
         err = sm2_decrypt_card(token, key, &data, in, in_len, out, out_size, out_len);

@@ -4,6 +4,7 @@
 #include "module/log.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,9 +115,9 @@ static struct key_entry *take_key(struct token_object_list *objects, const struc
 static enum token_error default_attributes(struct token *token, struct key_entry *entry) {
     struct attribute_record *a = &entry->attributes;
     *a = (struct attribute_record){.usage = entry->key.usage, .id_len = 20};
-    strcpy(a->container, entry->key.container);
+    snprintf(a->container, sizeof(a->container), "%s", entry->key.container);
     _Static_assert(sizeof(a->label) >= sizeof(a->container), "a container name is a label");
-    strcpy(a->label, entry->key.container);
+    snprintf(a->label, sizeof(a->label), "%s", entry->key.container);
     return attribute_default_id(token->libctx, a->container, a->usage, a->id);
 }
 
@@ -471,7 +472,7 @@ enum token_error token_objects_set_attributes(struct token *token, struct key_en
         a->has_id = true;
     }
     if (label != NULL) {
-        strcpy(a->label, label);
+        memcpy(a->label, label, strlen(label) + 1);
         a->has_label = strcmp(label, a->container) != 0;
     }
     enum token_error err = save_attributes(token);

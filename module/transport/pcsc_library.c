@@ -68,8 +68,9 @@ char *pcsc_reader_names(const struct pcsc_library *pcsc, SCARDCONTEXT context,
     char *to = matching;
     for (const char *name = all; *name != '\0'; name += strlen(name) + 1) {
         if (fnmatch(pattern, name, 0) == 0) {
-            strcpy(to, name);
-            to += strlen(name) + 1;
+            size_t len = strlen(name) + 1;
+            memcpy(to, name, len);
+            to += len;
         }
     }
     free(all);

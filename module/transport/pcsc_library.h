@@ -15,7 +15,7 @@ struct pcsc_library {
     LONG (*disconnect)(SCARDHANDLE, DWORD);
     LONG (*begin_transaction)(SCARDHANDLE);
     LONG (*end_transaction)(SCARDHANDLE, DWORD);
-    LONG (*transmit)
+    LONG(*transmit)
     (SCARDHANDLE, const SCARD_IO_REQUEST *, LPCBYTE, DWORD, SCARD_IO_REQUEST *, LPBYTE, LPDWORD);
     const SCARD_IO_REQUEST *pci_t0;
     const SCARD_IO_REQUEST *pci_t1;

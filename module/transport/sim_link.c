@@ -20,6 +20,7 @@ enum {
 };
 
 static uint32_t read_be32(const uint8_t *p) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): read from received bytes only */
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
@@ -217,7 +218,7 @@ static enum transport_error connect_socket(int fd, const char *path, uint64_t de
     if (strlen(path) >= sizeof(address.sun_path)) {
         return TRANSPORT_NO_READER;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         /* EAGAIN: the simulator's queue of connections is full for a moment */
         if (errno != EAGAIN && errno != EINTR) {

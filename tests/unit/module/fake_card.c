@@ -43,6 +43,7 @@ static uint32_t get_le(const uint8_t *p, size_t width) {
 
 static void pin_key(const char *pin, uint8_t key[20]) {
     uint8_t padded[16] = {0};
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): padded, not terminated */
     memcpy(padded, pin, strlen(pin));
     EVP_Digest(padded, sizeof(padded), key, NULL, EVP_sha1(), NULL);
 }
@@ -113,9 +114,9 @@ static uint16_t new_pin(const uint8_t *command, const uint8_t *data, size_t len,
 
 static void dev_info(struct response *r) {
     memset(r->data, 0, GM_DEVINFO_SIZE);
-    strcpy((char *)r->data + DEVINFO_MANUFACTURER, "Fake");
-    strcpy((char *)r->data + DEVINFO_LABEL, "Fake key");
-    strcpy((char *)r->data + DEVINFO_SERIAL, "00112233445566778899AABBCCDDEEFF");
+    memcpy(r->data + DEVINFO_MANUFACTURER, "Fake", 4);
+    memcpy(r->data + DEVINFO_LABEL, "Fake key", 8);
+    memcpy(r->data + DEVINFO_SERIAL, "00112233445566778899AABBCCDDEEFF", 32);
     r->data[DEVINFO_MAX_CONTAINERS] = 16;
     r->data[DEVINFO_MAX_FILES] = FAKE_FILES;
     r->len = DEVINFO_CHANGE_COUNTER;

@@ -16,7 +16,7 @@ static bool whole_use(bool may_lie) {
     CK_TOKEN_INFO info;
     CK_OBJECT_HANDLE objects[16];
     CK_ULONG count = 0, len;
-    CK_BYTE signature[64], value[2048];
+    CK_BYTE signature[64], value[2048] = {0};
     CK_MECHANISM sm2 = {CKM_SM2_SM3, NULL, 0};
     bool verified = false;
     C_GetTokenInfo(0, &info);
