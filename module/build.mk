@@ -23,7 +23,7 @@ PROGRAMS += keycheck
 keycheck_SRCS := tests/support/keycheck.c
 keycheck_DEPS := formats
 keycheck_PKGS := libcrypto jansson
-keycheck_LDLIBS := -ldl
+keycheck_LDLIBS := -ldl -lpthread
 
 # unit tests: the whole module over a fake card, which takes the place of the simulator transport at link time
 module_fake_card := $(addprefix tests/unit/module/,fake_card.c session_fixture.c) module/cryptoki/entry.c

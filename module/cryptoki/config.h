@@ -8,7 +8,9 @@
 
 enum { CONFIG_PATH_MAX = 480 };
 
-/* How SM2 keys appear to programs. AUTO: as VENDOR to a program that asked for the interface "OpenUKey", as EC to others. */
+/* How SM2 keys appear to programs: with the vendor key type, as EC keys on the SM2 curve, or not at all (their
+ * certificates stay). AUTO: as VENDOR to a program that asked for the interface "OpenUKey", HIDDEN from others, as each of
+ * the other two breaks programs that people use (docs/module.md has the table). */
 enum sm2_presentation { SM2_AUTO, SM2_VENDOR, SM2_EC, SM2_HIDDEN };
 
 struct config {

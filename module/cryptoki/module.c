@@ -115,7 +115,7 @@ static struct module *module_new(bool may_use_threads) {
     log_set_level(module->config.log);
     module->sm2_objects = module->config.sm2_objects;
     if (module->sm2_objects == SM2_AUTO) {
-        module->sm2_objects = vendor_client ? SM2_VENDOR : SM2_EC;
+        module->sm2_objects = vendor_client ? SM2_VENDOR : SM2_HIDDEN;
     }
     module->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     module->libctx = host_context_new();
@@ -263,6 +263,7 @@ void pad_text(CK_UTF8CHAR *field, size_t size, const char *text) {
         }
     }
     memset(field, ' ', size);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): padded, not terminated (PKCS#11) */
     memcpy(field, text, len);
 }
 

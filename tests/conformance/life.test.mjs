@@ -72,3 +72,21 @@ test('a simulator that ends takes its key with it, and brings it back', async (t
     assert.equal((await next()).present, true);
     assert.equal((await program.ended).code, 0);
 });
+
+test('a call on one token does not wait for a call on another', async (t) => {
+    const desk = await (await (await Desk.make(t)).withKey()).withOtherKey();
+    const { tokens } = await desk.keycheck('list');
+    const [slow, quick] = ['Demo UKey', 'Other key'].map((label) => {
+        const token = tokens.find((one) => one.label.trim() === label);
+        return token.certificates.find((one) => one.algorithm === 'SM2' && one.usage === 'sign').id;
+    });
+    const talk = await desk.key.talk();
+    t.after(() => talk.close());
+    await talk.say(`hold before ${INS_ECC_SIGN}`);
+    const { program, next } = await desk.keycheckLines('beside', slow, quick);
+    assert.match(await talk.next(), /^held/);
+    assert.equal((await next()).certificate, quick);
+    await talk.say('release');
+    assert.equal((await next()).certificate, slow);
+    assert.equal((await program.ended).code, 0);
+});

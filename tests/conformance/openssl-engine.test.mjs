@@ -1,5 +1,5 @@
-// OpenSSL with libp11's engine signs with the RSA key while SM2 keys are present: the trap that pkcs11.md tells of, and
-// what `sm2-objects` does about it.
+// OpenSSL with libp11's engine, and OpenSSH, sign with the RSA key while SM2 keys are present. Each of two ways to show
+// SM2 keys breaks one of them: what `sm2-objects` is for.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';

@@ -27,7 +27,7 @@ const endOf = async (world, der) => new Date((await world.openssl.describe(der, 
 /* pkcs11-tool on the plugged key. */
 async function pkcs11Tool(world, ...args) {
     const conf = join(world.dir, 'openukey.conf');
-    writeFileSync(conf, `socket-dir = ${world.sockets}\npcsc = off\n`);
+    writeFileSync(conf, `socket-dir = ${world.sockets}\npcsc = off\nsm2-objects = vendor\n`);
     const asan = process.env.SAN?.includes('address') ? { LD_PRELOAD: (await run('gcc', ['-print-file-name=libasan.so'])).stdout.trim() } : {};
     return run('pkcs11-tool', ['--module', world.module, ...args], {
         env: { OPENUKEY_CONF: conf, ASAN_OPTIONS: 'detect_leaks=0', LC_ALL: 'C.UTF-8', ...asan },

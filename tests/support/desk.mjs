@@ -35,6 +35,14 @@ export class Desk extends House {
         return this;
     }
 
+    /* A second key, with one SM2 container; plugged in. */
+    async withOtherKey() {
+        const changes = { token: { serial: '0123456789ABCDEF', label: 'Other key' }, containers: CONTAINERS.slice(0, 1) };
+        const key = await this.provision('other', 'org-expiring-30-days', { changes });
+        await this.whileAppearing(async () => (this.other = await key.plug()));
+        return this;
+    }
+
     /* A key as it leaves the factory; plugged in. */
     async withBlankKey() {
         const name = 'blank';

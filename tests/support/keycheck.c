@@ -4,6 +4,8 @@
  *   keycheck MODULE ... sign CERT_SHA256              signs on the token, verifies with OpenSSL against the certificate
  *   keycheck MODULE ... decrypt CERT_SHA256 [FILE]    without FILE: encrypts to the certificate, decrypts on the token;
  *                                                     FILE: a DER SM2Cipher, raw SM2 or RSA PKCS#1 v1.5 ciphertext
+ *   keycheck MODULE ... beside CERT_SHA256 OTHER      signs with the first in a thread, meanwhile with the other: two
+ *                                                     lines, in the order in which they end
  *   keycheck MODULE ... wait N                        prints a line when it waits, then one for each of N slot events
  * Prints one JSON object; exit 0 when all is well, 1 when the key does not do it, 2 for wrong usage. */
 #include "module/formats/certificate.h"
@@ -14,6 +16,7 @@
 #include <jansson.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +343,31 @@ static CK_RV load(struct check *check, const char *module, char **options, int o
     return rv;
 }
 
+static void *sign_in_thread(void *check) {
+    do_sign(check);
+    fflush(stdout);
+    return NULL;
+}
+
+/* Two tokens at once: neither may wait for the other. */
+static int do_beside(struct check *first, const char *other) {
+    struct check second = *first;
+    pthread_t thread;
+    second.certificate = NULL;
+    CK_RV rv = find_certificate(&second, other);
+    if (rv != CKR_OK) {
+        return fail("no token has the other certificate", rv);
+    }
+    if (pthread_create(&thread, NULL, sign_in_thread, first) != 0) {
+        return fail("no thread", CKR_OK);
+    }
+    int status = do_sign(&second);
+    fflush(stdout);
+    pthread_join(thread, NULL);
+    certificate_free(second.certificate);
+    return status;
+}
+
 /* Blocks in C_WaitForSlotEvent, N times. */
 static int do_wait(const struct check *check, const char *times) {
     say(json_pack("{s:b}", "waiting", 1));
@@ -363,7 +391,7 @@ static int do_wait(const struct check *check, const char *times) {
 
 static int usage(void) {
     fputs("usage: keycheck MODULE [--option NAME=VALUE]... [--pin PIN] list | sign CERT_SHA256 | "
-          "decrypt CERT_SHA256 [FILE] | wait N\n",
+          "decrypt CERT_SHA256 [FILE] | beside CERT_SHA256 OTHER | wait N\n",
           stderr);
     return 2;
 }
@@ -389,9 +417,10 @@ int main(int argc, char **argv) {
     const char *file = at < argc ? argv[at++] : NULL;
     bool lists = strcmp(verb, "list") == 0, signs = strcmp(verb, "sign") == 0,
          decrypts = strcmp(verb, "decrypt") == 0;
-    bool waits = strcmp(verb, "wait") == 0;
-    if (at != argc ||
-        (lists ? certificate != NULL : !(signs || decrypts || waits) || certificate == NULL)) {
+    bool waits = strcmp(verb, "wait") == 0, beside = strcmp(verb, "beside") == 0;
+    if (at != argc || (lists ? certificate != NULL
+                             : !(signs || decrypts || waits || (beside && file != NULL)) ||
+                                   certificate == NULL)) {
         return usage();
     }
     CK_RV rv = load(&check, argv[1], options, option_count);
@@ -408,8 +437,9 @@ int main(int argc, char **argv) {
                      ? fail(rv == CKR_OBJECT_HANDLE_INVALID ? "no token has this certificate"
                                                             : "login failed",
                             rv)
-                 : signs ? do_sign(&check)
-                         : do_decrypt(&check, file);
+                 : signs  ? do_sign(&check)
+                 : beside ? do_beside(&check, file)
+                          : do_decrypt(&check, file);
     }
     if (check.p11 != NULL) {
         check.p11->C_Finalize(NULL);
