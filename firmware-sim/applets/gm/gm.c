@@ -22,8 +22,7 @@ enum {
     RSA_PUBLIC = 4 + 256 + 4,              /* bits, n, e */
     RSA_PARTS = 256 + 4 + 256 + 5 * 128,   /* GEN_EXT_RSA_KEY */
     RSA_VERIFY = RSA_PUBLIC + 4 + 4 + 256, /* with empty data */
-    CIPHER_INIT = SESSION + 4 + 2 + 4 + 4, /* B, without IV; the handler looks closer */
-    CIPHER_INIT_MAX = SESSION + 4 + 32 + 4 + 4 + 4,
+    CIPHER_INIT = SESSION + 4 + 2 + 4 + 4,   /* B without an IV; the handler looks closer */
     RSA_PRIVATE_MIN = A_C + 4 + 4 + 256 + 4 + 4 + 16,
     USAGES = GM_KEY_LAST,
     UNLOCK = A + 1 + 16 + GM_UNLOCK_MAC_SIZE,
@@ -91,11 +90,11 @@ static const struct command commands[] = {
 
     {INS_IMPORT_SESSION_KEY,         CLA_GM,     USAGES, 0,         A_C + 8 + SM2_SESSION, MAX, 2,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_session_key},
     {INS_IMPORT_SYMM_KEY,            CLA_GM,     0,    0,         A_C + 6, A_C + 6 + 32,      2,                  NEED_APP | NEED_CONTAINER,         gm_import_symm_key},
-    {INS_ENCRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, CIPHER_INIT_MAX, 0,                  NEED_APP | NEED_CONTAINER,         gm_encrypt_init},
+    {INS_ENCRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, MAX,             0,                  NEED_APP | NEED_CONTAINER,         gm_encrypt_init},
     {INS_ENCRYPT,                    CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
     {INS_ENCRYPT_UPDATE,             CLA_GM,     0,    0,         SESSION + 1, MAX,           0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_update},
     {INS_ENCRYPT_FINAL,              CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
-    {INS_DECRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, CIPHER_INIT_MAX, 0,                  NEED_APP | NEED_CONTAINER,         gm_decrypt_init},
+    {INS_DECRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, MAX,             0,                  NEED_APP | NEED_CONTAINER,         gm_decrypt_init},
     {INS_DECRYPT,                    CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
     {INS_DECRYPT_UPDATE,             CLA_GM,     0,    0,         SESSION + 1, MAX,           0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_update},
     {INS_DECRYPT_FINAL,              CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
@@ -103,7 +102,7 @@ static const struct command commands[] = {
     {INS_DIGEST,                     CLA_GM,     0,    0,         0, MAX,                     0,                  0,                                 gm_digest_final},
     {INS_DIGEST_UPDATE,              CLA_GM,     0,    0,         1, MAX,                     0,                  0,                                 gm_digest_update},
     {INS_DIGEST_FINAL,               CLA_GM,     0,    0,         0, MAX,                     0,                  0,                                 gm_digest_final},
-    {INS_MAC_INIT,                   CLA_GM,     0,    0,         CIPHER_INIT, CIPHER_INIT_MAX, 0,                  NEED_APP | NEED_CONTAINER,         gm_mac_init},
+    {INS_MAC_INIT,                   CLA_GM,     0,    0,         CIPHER_INIT, MAX,             0,                  NEED_APP | NEED_CONTAINER,         gm_mac_init},
     {INS_MAC,                        CLA_GM,     0,    0,         SESSION, MAX,               16,                 NEED_APP | NEED_CONTAINER,         gm_cipher_final},
     {INS_MAC_UPDATE,                 CLA_GM,     0,    0,         SESSION + 1, MAX,           0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_update},
     {INS_MAC_FINAL,                  CLA_GM,     0,    0,         SESSION, MAX,               16,                 NEED_APP | NEED_CONTAINER,         gm_cipher_final},

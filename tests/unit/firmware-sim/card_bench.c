@@ -4,6 +4,7 @@
 #include "tests/unit/firmware-sim/openssl_sm.h"
 #include "tests/unit/firmware-sim/testing.h"
 
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -34,11 +35,24 @@ void bench_power_cycle(struct bench *b) {
     assert_int_equal(bench_power_up(b, &page), CARD_OK);
 }
 
+static bool layout_b;
+
+bool bench_is_b(void) {
+    return layout_b;
+}
+
 void bench_init(struct bench *b, uint32_t pages) {
+    bench_init_layout(b, pages, 'A');
+}
+
+void bench_init_layout(struct bench *b, uint32_t pages, char layout) {
     static struct store store;
     struct factory factory = {.mac_key = {7}, .serial = "TESTSERIAL", .manufacturer = "Tests"};
     uint32_t page;
+    const char name[2] = {layout, 0};
     memset(b, 0, sizeof *b);
+    layout_b = layout == 'B';
+    factory.layout = (uint8_t)gm_layout_find(name);
     memcpy(b->mac_key, factory.mac_key, sizeof b->mac_key);
     flash_ram_init(&b->ram, pages);
     b->flash = flash_ram_flash(&b->ram);
@@ -58,6 +72,8 @@ void bench_free(struct bench *b) {
 }
 
 uint16_t bench_send(struct bench *b, const void *apdu, size_t len) {
+    b->sent_len = len < sizeof b->sent ? len : sizeof b->sent;
+    memcpy(b->sent, apdu, b->sent_len);
     size_t n = card_transmit(&b->card, apdu, len, b->out);
     assert_in_range(n, 2, APDU_MAX_RESPONSE);
     b->out_len = n - 2;
@@ -109,14 +125,41 @@ void field_u8(struct field *f, unsigned v) {
     field_put(f, &b, 1);
 }
 
+static void field_integer(struct field *f, uint32_t v, unsigned size) {
+    for (unsigned i = 0; i < size; i++)
+        field_u8(f, v >> 8 * (layout_b ? size - 1 - i : i) & 0xff);
+}
+
 void field_u16(struct field *f, unsigned v) {
-    field_u8(f, v & 0xff);
-    field_u8(f, v >> 8);
+    field_integer(f, v, 2);
 }
 
 void field_u32(struct field *f, uint32_t v) {
-    field_u16(f, v & 0xffff);
-    field_u16(f, v >> 16);
+    field_integer(f, v, 4);
+}
+
+static uint32_t answer_integer(const struct bench *b, size_t at, unsigned size) {
+    uint32_t v = 0;
+    assert_true(at + size <= b->out_len);
+    for (unsigned i = 0; i < size; i++)
+        v |= (uint32_t)b->out[at + i] << 8 * (layout_b ? size - 1 - i : i);
+    return v;
+}
+
+uint16_t bench_u16(const struct bench *b, size_t at) {
+    return (uint16_t)answer_integer(b, at, 2);
+}
+
+uint32_t bench_u32(const struct bench *b, size_t at) {
+    return answer_integer(b, at, 4);
+}
+
+uint8_t bench_p1(uint16_t app) {
+    return (uint8_t)(layout_b ? app >> 8 : app);
+}
+
+uint8_t bench_p2(uint16_t app) {
+    return (uint8_t)(layout_b ? app : app >> 8);
 }
 
 uint16_t bench_random(struct bench *b, size_t len) {
@@ -124,11 +167,15 @@ uint16_t bench_random(struct bench *b, size_t len) {
     return bench_send(b, apdu, sizeof apdu);
 }
 
-/* challenge8 || 0*8 */
-static void challenge(struct bench *b, uint8_t block[16]) {
+/* A: challenge8 || 0*8; B: 80 00 || challenge8 || 00 80 || 0*4. And the IV of MACs. */
+static void challenge(struct bench *b, uint8_t block[16], uint8_t iv[16]) {
     assert_int_equal(bench_random(b, GM_CHALLENGE_SIZE), SW_OK);
     memset(block, 0, 16);
-    memcpy(block, b->out, GM_CHALLENGE_SIZE);
+    memset(iv, 0, 16);
+    memcpy(iv, b->out, GM_CHALLENGE_SIZE);
+    memcpy(block + (layout_b ? 2 : 0), b->out, GM_CHALLENGE_SIZE);
+    if (layout_b)
+        block[0] = block[11] = 0x80;
 }
 
 static void pin_pad(const char *pin, uint8_t padded[16]) {
@@ -141,19 +188,19 @@ static void pin_pad(const char *pin, uint8_t padded[16]) {
 static void pin_key(const char *pin, uint8_t key[20]) {
     uint8_t padded[16];
     pin_pad(pin, padded);
-    SHA1(padded, sizeof padded, key);
+    SHA1(padded, layout_b ? strnlen(pin, 16) : sizeof padded, key);
 }
 
 uint16_t bench_dev_auth(struct bench *b, const char *key) {
-    uint8_t block[16];
-    challenge(b, block);
+    uint8_t block[16], iv[16];
+    challenge(b, block, iv);
     openssl_sm4_ecb((const uint8_t *)key, block, sizeof block, block, true);
-    return bench_gm(b, INS_DEV_AUTH, 0, 2, block, sizeof block);
+    return bench_gm(b, INS_DEV_AUTH, 0, layout_b ? 0 : 2, block, sizeof block);
 }
 
 uint16_t bench_create_app(struct bench *b, const char *name, uint32_t file_rights) {
     struct field f = {.len = 0};
-    field_padded(&f, name, 32);
+    field_padded(&f, name, layout_b ? 48 : 32);
     field_padded(&f, ADMIN_PIN, 16);
     field_u32(&f, ADMIN_TRIES);
     field_padded(&f, USER_PIN, 16);
@@ -168,14 +215,14 @@ uint16_t bench_create_app(struct bench *b, const char *name, uint32_t file_right
 uint16_t bench_open_app(struct bench *b, const char *name, uint16_t *id) {
     uint16_t sw = bench_gm(b, INS_OPEN_APPLICATION, 0, 0, name, strlen(name));
     if (sw == SW_OK)
-        *id = (uint16_t)(b->out[8] | b->out[9] << 8);
+        *id = bench_u16(b, 8);
     return sw;
 }
 
 uint16_t bench_verify(struct bench *b, uint16_t app, enum gm_pin_type type, const char *pin) {
     struct field f = {.len = 0};
-    uint8_t block[16], key[20];
-    challenge(b, block);
+    uint8_t block[16], iv[16], key[20];
+    challenge(b, block, iv);
     pin_key(pin, key);
     openssl_sm4_ecb(key, block, sizeof block, block, true);
     field_u16(&f, app);
@@ -183,34 +230,96 @@ uint16_t bench_verify(struct bench *b, uint16_t app, enum gm_pin_type type, cons
     return bench_gm(b, INS_VERIFY_PIN, 0, (uint8_t)type, f.bytes, f.len);
 }
 
-/* CHANGE_PIN or UNBLOCK_PIN: E_auth(new) and the MAC. */
-static uint16_t mac_command(struct bench *b, uint8_t ins, uint8_t p2, uint16_t app,
-                            const char *auth, const char *new) {
-    struct field f = {.len = 0};
-    uint8_t iv[16], key[20], padded[16], message[64] = {0}, cbc[64];
-    challenge(b, iv);
-    pin_key(auth, key);
-    pin_pad(new, padded);
-    openssl_sm4_ecb(key, padded, sizeof padded, padded, true);
-    field_u16(&f, app);
-    field_put(&f, padded, sizeof padded);
-    const uint8_t header[7] = {CLA_GM_MAC, ins, 0, p2, 0, 0, (uint8_t)(f.len + GM_MAC_SIZE)};
+/* Sends front || E_key(plain) || mac4. */
+static uint16_t mac_command(struct bench *b, uint8_t ins, uint8_t p1, uint8_t p2,
+                            const struct field *front, const uint8_t key[16],
+                            const uint8_t plain[16]) {
+    struct field f = *front;
+    uint8_t block[16], iv[16], message[64] = {0}, cbc[64];
+    challenge(b, block, iv);
+    openssl_sm4_ecb(key, plain, 16, block, true);
+    field_put(&f, block, sizeof block);
+    const uint8_t lc = (uint8_t)(f.len + (layout_b ? 0 : GM_MAC_SIZE));
+    const uint8_t header[7] = {CLA_GM_MAC, ins, p1, p2, 0, 0, lc};
     memcpy(message, header, sizeof header);
     memcpy(message + sizeof header, f.bytes, f.len);
     message[sizeof header + f.len] = 0x80;
     size_t total = (sizeof header + f.len) / 16 * 16 + 16;
     openssl_sm4_cbc_encrypt(key, iv, message, total, cbc);
     field_put(&f, cbc + total - 16, GM_MAC_SIZE);
-    return bench_apdu(b, CLA_GM_MAC, ins, 0, p2, f.bytes, f.len);
+    return bench_apdu(b, CLA_GM_MAC, ins, p1, p2, f.bytes, f.len);
+}
+
+static uint16_t pin_command(struct bench *b, uint8_t ins, uint8_t p1, uint8_t p2, uint16_t app,
+                            const char *auth, const char *new) {
+    struct field f = {.len = 0};
+    uint8_t key[20], padded[16];
+    pin_key(auth, key);
+    pin_pad(new, padded);
+    field_u16(&f, app);
+    return mac_command(b, ins, p1, p2, &f, key, padded);
 }
 
 uint16_t bench_change_pin(struct bench *b, uint16_t app, enum gm_pin_type type, const char *old,
                           const char *new) {
-    return mac_command(b, INS_CHANGE_PIN, (uint8_t)type, app, old, new);
+    return pin_command(b, INS_CHANGE_PIN, 0, (uint8_t)type, app, old, new);
 }
 
 uint16_t bench_unblock(struct bench *b, uint16_t app, const char *admin, const char *new) {
-    return mac_command(b, INS_UNBLOCK_PIN, 0, app, admin, new);
+    return pin_command(b, INS_UNBLOCK_PIN, 0, 0, app, admin, new);
+}
+
+uint16_t bench_unblock_must_change(struct bench *b, uint16_t app, const char *admin,
+                                   const char *new) {
+    return pin_command(b, INS_UNBLOCK_PIN, 1, 0, app, admin, new);
+}
+
+uint16_t bench_set_key(struct bench *b, uint8_t ins, const char *device_key, const char *new) {
+    const struct field none = {.len = 0};
+    uint8_t p2 = ins == INS_CHANGE_DEV_AUTH_KEY && !layout_b ? 2 : 0;
+    return mac_command(b, ins, 0, p2, &none, (const uint8_t *)device_key, (const uint8_t *)new);
+}
+
+uint16_t bench_unlock_challenge(struct bench *b, uint16_t app, const char *order) {
+    struct field f = {.len = 0};
+    field_u16(&f, app);
+    field_u8(&f, (unsigned)strlen(order));
+    field_text(&f, order);
+    return bench_gm(b, INS_VENDOR_UNLOCK_CHALLENGE, 0, 0, f.bytes, f.len);
+}
+
+static void hmac_sm3_of(const uint8_t *key, const struct field *f, uint8_t out[32]) {
+    size_t n;
+    assert_non_null(
+        EVP_Q_mac(NULL, "HMAC", NULL, "SM3", NULL, key, 16, f->bytes, f->len, out, 32, &n));
+}
+
+uint16_t bench_remote_unlock(struct bench *b, uint16_t app, const char *unlock_key,
+                             const char *order, const char *new, unsigned flags) {
+    struct field label = {.len = 0}, mac = {.len = 0}, f = {.len = 0};
+    uint8_t k[32], tag[32], padded[16];
+    const uint8_t header[4] = {CLA_GM, INS_VENDOR_UNLOCK, 0, 0};
+    assert_int_equal(b->out_len, 32 + 16 + 1);
+    /* the service */
+    field_put(&label, "OpenUKey unlock", 16);
+    field_put(&label, b->out, 48);
+    field_u8(&label, (unsigned)strlen(order));
+    field_text(&label, order);
+    hmac_sm3_of((const uint8_t *)unlock_key, &label, k);
+    /* the host */
+    pin_pad(new, padded);
+    openssl_sm4_ecb(k, padded, 16, padded, true);
+    field_u16(&f, app);
+    field_u8(&f, flags);
+    field_put(&f, padded, 16);
+    field_put(&mac, header, 4);
+    field_put(&mac, b->out, 48);
+    field_u8(&mac, (unsigned)strlen(order));
+    field_text(&mac, order);
+    field_put(&mac, f.bytes, f.len);
+    hmac_sm3_of(k + 16, &mac, tag);
+    field_put(&f, tag, 16);
+    return bench_gm(b, INS_VENDOR_UNLOCK, 0, 0, f.bytes, f.len);
 }
 
 unsigned bench_tries(struct bench *b, uint16_t app, enum gm_pin_type type) {
@@ -227,7 +336,7 @@ uint16_t bench_container(struct bench *b, uint8_t ins, uint16_t app, const char 
     field_text(&f, name);
     uint16_t sw = bench_gm(b, ins, 0, 0, f.bytes, f.len);
     if (sw == SW_OK && id)
-        *id = (uint16_t)(b->out[0] | b->out[1] << 8);
+        *id = bench_u16(b, 0);
     return sw;
 }
 
@@ -277,11 +386,11 @@ uint16_t bench_import_cert(struct bench *b, uint16_t app, uint16_t container,
 uint16_t bench_create_file(struct bench *b, uint16_t app, const char *name, uint32_t size,
                            uint32_t read, uint32_t write) {
     struct field f = {.len = 0};
-    field_padded(&f, name, 32);
+    field_padded(&f, name, layout_b ? 40 : 32);
     field_u32(&f, size);
     field_u32(&f, read);
     field_u32(&f, write);
-    return bench_gm(b, INS_CREATE_FILE, (uint8_t)app, (uint8_t)(app >> 8), f.bytes, f.len);
+    return bench_gm(b, INS_CREATE_FILE, bench_p1(app), bench_p2(app), f.bytes, f.len);
 }
 
 static void file_front(struct field *f, uint16_t app, const char *name, unsigned offset) {
@@ -325,11 +434,19 @@ void envelope_make(struct field *f, uint16_t app, uint16_t container, const stru
     field_u16(f, container);
     field_u32(f, 1);
     field_u32(f, GM_SM4_ECB);
+    if (layout_b) {
+        field_u32(f, 256);
+        field_u32(f, sizeof private);
+        field_put(f, private, sizeof private);
+        field_put(f, pub, sizeof *pub);
+    }
     field_u32(f, 256);
     field_put(f, &c1, sizeof c1);
     field_put(f, c3, sizeof c3);
     field_u32(f, sizeof c2);
     field_put(f, c2, sizeof c2);
+    if (layout_b)
+        return;
     field_u32(f, 256);
     field_put(f, pub, sizeof *pub);
     field_u32(f, sizeof private);

@@ -21,6 +21,8 @@ struct bench {
     uint32_t
         entropy; /* every power-up gives the same numbers, so that a repeated command makes the same key */
 
+    uint8_t sent[APDU_MAX_COMMAND]; /* the last command */
+    size_t sent_len;
     uint16_t sw; /* of the last command */
     uint8_t out[APDU_MAX_RESPONSE];
     size_t out_len; /* without the status word */
@@ -32,6 +34,9 @@ enum { ADMIN_TRIES = 4, USER_TRIES = 3 };
 
 /* A factory-new card, powered up. */
 void bench_init(struct bench *b, uint32_t pages);
+/* The same with a layout profile, 'A' or 'B'. The host's side below follows the profile of the last bench made. */
+void bench_init_layout(struct bench *b, uint32_t pages, char layout);
+bool bench_is_b(void);
 void bench_free(struct bench *b);
 /* Power off and on again; with the flash as it is. Asserts that the card comes up. */
 void bench_power_cycle(struct bench *b);
@@ -57,6 +62,12 @@ void field_padded(struct field *f, const char *text, size_t size);
 void field_u8(struct field *f, unsigned v);
 void field_u16(struct field *f, unsigned v);
 void field_u32(struct field *f, uint32_t v);
+/* Integers of the last answer. */
+uint16_t bench_u16(const struct bench *b, size_t at);
+uint32_t bench_u32(const struct bench *b, size_t at);
+/* The id of an application as P1 P2. */
+uint8_t bench_p1(uint16_t app);
+uint8_t bench_p2(uint16_t app);
 
 /* Commands of the host, each returning the status word. */
 uint16_t bench_random(struct bench *b, size_t len);
@@ -68,6 +79,15 @@ uint16_t bench_verify(struct bench *b, uint16_t app, enum gm_pin_type type, cons
 uint16_t bench_change_pin(struct bench *b, uint16_t app, enum gm_pin_type type, const char *old,
                           const char *new);
 uint16_t bench_unblock(struct bench *b, uint16_t app, const char *admin, const char *new);
+/* UNBLOCK_PIN with P1 = 1. */
+uint16_t bench_unblock_must_change(struct bench *b, uint16_t app, const char *admin,
+                                   const char *new);
+/* CHANGE_DEV_AUTH_KEY, SET_UNLOCK_KEY: a new 16-byte key under the device key. */
+uint16_t bench_set_key(struct bench *b, uint8_t ins, const char *device_key, const char *new);
+/* A remote unlock's second command, with the key that a service would derive from unlock_key; the challenge is the last answer. */
+uint16_t bench_remote_unlock(struct bench *b, uint16_t app, const char *unlock_key,
+                             const char *order, const char *new, unsigned flags);
+uint16_t bench_unlock_challenge(struct bench *b, uint16_t app, const char *order);
 /* Tries left; asserts success. */
 unsigned bench_tries(struct bench *b, uint16_t app, enum gm_pin_type type);
 uint16_t bench_container(struct bench *b, uint8_t ins, uint16_t app, const char *name,
