@@ -98,7 +98,7 @@ $(B)/lib/libcivetweb.a: $(CIVETWEB)/include/civetweb.h
 civetweb_PKGS := libssl libcrypto
 civetweb_LDLIBS := -lpthread -ldl
 
-include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk
+include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk tools/bench/bench.mk
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 

@@ -41,30 +41,35 @@ static uint32_t p1(uint32_t x) {
     return x ^ rotate(x, 15) ^ rotate(x, 23);
 }
 
-/* The compression function CF of clause 5.3.2 and 5.3.3. */
+/* One round of clause 5.3.3. The registers are not moved along: the caller names them one further each time, which after
+ * four rounds is where it began. */
+static inline void round_at(unsigned j, const uint32_t *w, uint32_t a, uint32_t *b, uint32_t c,
+                            uint32_t *d, uint32_t e, uint32_t *f, uint32_t g, uint32_t *h) {
+    uint32_t a12 = rotate(a, 12), ss1 = rotate(a12 + e + round_constant[j], 7);
+    uint32_t ff = j < 16 ? a ^ *b ^ c : (a & *b) | ((a | *b) & c);
+    uint32_t gg = j < 16 ? e ^ *f ^ g : ((*f ^ g) & e) ^ g;
+    *d = ff + *d + (ss1 ^ a12) + (w[j] ^ w[j + 4]);
+    *b = rotate(*b, 9);
+    *h = p0(gg + *h + ss1 + w[j]);
+    *f = rotate(*f, 19);
+}
+
+/* The compression function CF of clause 5.3.2 and 5.3.3. A round needs the message four words ahead: expanding it beside the
+ * rounds keeps a processor busy that can do both. */
 static void compress(uint32_t h[8], const uint8_t *block) {
-    uint32_t w[68];
+    uint32_t w[68], a = h[0], b = h[1], c = h[2], d = h[3];
+    uint32_t e = h[4], f = h[5], g = h[6], k = h[7];
     for (size_t j = 0; j < 16; j++)
         w[j] = load(block + 4 * j);
-    for (unsigned j = 16; j < 68; j++)
-        w[j] = p1(w[j - 16] ^ w[j - 9] ^ rotate(w[j - 3], 15)) ^ rotate(w[j - 13], 7) ^ w[j - 6];
-
-    uint32_t a = h[0], b = h[1], c = h[2], d = h[3];
-    uint32_t e = h[4], f = h[5], g = h[6], k = h[7];
-    for (unsigned j = 0; j < 64; j++) {
-        uint32_t a12 = rotate(a, 12), ss1 = rotate(a12 + e + round_constant[j], 7);
-        uint32_t ff = j < 16 ? a ^ b ^ c : (a & b) | ((a | b) & c);
-        uint32_t gg = j < 16 ? e ^ f ^ g : ((f ^ g) & e) ^ g;
-        uint32_t tt1 = ff + d + (ss1 ^ a12) + (w[j] ^ w[j + 4]);
-        uint32_t tt2 = gg + k + ss1 + w[j];
-        d = c;
-        c = rotate(b, 9);
-        b = a;
-        a = tt1;
-        k = g;
-        g = rotate(f, 19);
-        f = e;
-        e = p0(tt2);
+    for (unsigned j = 0; j < 64; j += 4) {
+        for (unsigned i = j + 4; i < j + 8; i++)
+            if (i >= 16)
+                w[i] = p1(w[i - 16] ^ w[i - 9] ^ rotate(w[i - 3], 15)) ^ rotate(w[i - 13], 7) ^
+                       w[i - 6];
+        round_at(j, w, a, &b, c, &d, e, &f, g, &k);
+        round_at(j + 1, w, d, &a, b, &c, k, &e, f, &g);
+        round_at(j + 2, w, c, &d, a, &b, g, &k, e, &f);
+        round_at(j + 3, w, b, &c, d, &a, f, &g, k, &e);
     }
     h[0] ^= a;
     h[1] ^= b;
