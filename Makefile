@@ -38,7 +38,7 @@ include $(sort $(wildcard */build.mk */*/build.mk))
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1)) $(if $($(2)_ASSETS),$(B)/gen/$(2)_assets.o)
 archives = $(foreach a,$(1),$(B)/lib/lib$(a).a)
 # pkg-config is asked once a package
-pkg_ask = $(if $(filter undefined,$(origin pkg_$(1)_$(2))),$(eval pkg_$(1)_$(2) := $(shell pkg-config --$(1) $(2))))$(pkg_$(1)_$(2))
+pkg_ask = $(if $(filter undefined,$(origin pkg_$(1)_$(2))),$(eval pkg_$(1)_$(2) := $(shell pkg-config --$(1) $(2) 2>/dev/null)))$(pkg_$(1)_$(2))
 pkg_cflags = $(patsubst -I%,-isystem%,$(foreach p,$(1),$(call pkg_ask,cflags,$(p))))
 # what an archive needs (archives, packages, libraries) comes with it
 uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(1))))
