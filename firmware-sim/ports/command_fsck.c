@@ -94,6 +94,8 @@ static int check(struct flash_file *file, const char *path, bool only_look) {
     } else {
         commit = store.seq - 1;
     }
+    if (damaged && store.count == 0) /* as it was before it became a key */
+        return failure(MSG_FSCK_LOST, path, NULL);
     say_number(damaged ? MSG_FSCK_COMMIT : MSG_FSCK_SOUND, path, commit);
     if (!damaged)
         return EXIT_SUCCESS;

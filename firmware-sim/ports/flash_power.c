@@ -87,5 +87,5 @@ void flash_power_arm(struct flash_power *power, uint64_t left, bool torn) {
 }
 
 void flash_power_on(struct flash_power *power) {
-    power->armed = power->failed = false;
+    power->failed = false;
 }

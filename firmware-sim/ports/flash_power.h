@@ -18,7 +18,7 @@ struct flash flash_power_flash(struct flash_power *power);
 
 /* The power fails at the write after `left` more. torn: that write leaves half of a word or page behind, else nothing. */
 void flash_power_arm(struct flash_power *power, uint64_t left, bool torn);
-/* Power again, and no failure ahead. */
+/* Power again. A failure that was armed meanwhile is ahead: it meets the recovery. */
 void flash_power_on(struct flash_power *power);
 
 #endif

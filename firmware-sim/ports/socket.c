@@ -184,7 +184,7 @@ static void on_answered(struct reader_user *user, const uint8_t *response, size_
 }
 
 static void on_lost(struct reader_user *user) {
-    conn_error(conn_of(user), SIM_ERR_NO_CARD);
+    conn_error(conn_of(user), user->reader->power->failed ? SIM_ERR_POWER : SIM_ERR_NO_CARD);
     conn_process(conn_of(user));
 }
 
