@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { pcscdMissing, startPcscd } from '../../tools/demo/pcscd.mjs';
 import { Program, run } from '../../tools/demo/program.mjs';
 import { missing } from '../support/world.mjs';
 
@@ -90,6 +91,22 @@ test('several keys have serial numbers and control sockets of their own', { skip
     const serials = [...stdout.matchAll(/serial num\s+: (\w+)/g)].map(([, serial]) => serial);
     assert.equal(new Set(serials).size, 3);
     assert.match(stdout, /^3 \w+$/m);
+});
+
+test('two keys sit in the two virtual readers of a real pcscd', { skip: skip || (pcscdMissing() ?? false) }, async (t) => {
+    const place = mkdtempSync(join(tmpdir(), 'openukey-pcscd-'));
+    const pcscd = await startPcscd(place);
+    t.after(async () => {
+        await pcscd.program.stop();
+        rmSync(place, { recursive: true, force: true });
+    });
+    const script = `for i in $(seq 100); do ${TOOL} --list-slots 2>/dev/null | grep -q 'Org UKey 2' && break; sleep 0.05; done; ${TOOL} --list-slots`;
+    const { stdout } = await run(ukey, ['sim', 'exec', '--tokens', '2', '--transport', `vpcd:127.0.0.1:${pcscd.port}`, '--', 'sh', '-c', script], {
+        env: { ...env, ...pcscd.env },
+    });
+    assert.match(stdout, /Virtual PCD/);
+    assert.match(stdout, /token label\s+: Org UKey$/m);
+    assert.match(stdout, /token label\s+: Org UKey 2$/m);
 });
 
 test('exit status, signals and wrong usage are passed on or told', { skip }, async () => {

@@ -11,7 +11,7 @@ import { missing } from '../support/world.mjs';
 const build = process.env.BUILD ?? 'build/gcc';
 const driver = '/usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist';
 const skip =
-    missing('lsusb', 'pcscd', 'opensc-tool', 'pkcs11-tool') ||
+    missing('lsusb', 'pcscd', 'opensc-tool', 'pkcs11-tool', 'python3') ||
     (!existsSync(driver) && 'not installed: libccid') ||
     (!existsSync(join(build, 'bin/ukey-sim-usb')) && 'ukey-sim-usb is not built: libumockdev-dev was not there');
 
