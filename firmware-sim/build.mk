@@ -36,9 +36,9 @@ test_sim_store_DEPS := sim_testing firmware
 test_sim_store_PKGS := cmocka
 
 TESTS += test_sim_power_cut
-test_sim_power_cut_SRCS := tests/unit/firmware-sim/test_power_cut.c
+test_sim_power_cut_SRCS := $(addprefix tests/unit/firmware-sim/,test_power_cut.c gm_world.c)
 test_sim_power_cut_DEPS := sim_testing firmware
-test_sim_power_cut_PKGS := cmocka
+test_sim_power_cut_PKGS := cmocka libcrypto
 
 TESTS += test_sim_access
 test_sim_access_SRCS := tests/unit/firmware-sim/test_access.c

@@ -22,7 +22,7 @@ enum {
     RSA_PUBLIC = 4 + 256 + 4,              /* bits, n, e */
     RSA_PARTS = 256 + 4 + 256 + 5 * 128,   /* GEN_EXT_RSA_KEY */
     RSA_VERIFY = RSA_PUBLIC + 4 + 4 + 256, /* with empty data */
-    CIPHER_INIT = SESSION + 4 + 2 + 4 + 4,   /* B without an IV; the handler looks closer */
+    CIPHER_INIT = SESSION + 4 + 2 + 4 + 4, /* B without an IV; the handler looks closer */
     RSA_PRIVATE_MIN = A_C + 4 + 4 + 256 + 4 + 4 + 16,
     USAGES = GM_KEY_LAST,
     UNLOCK = A + 1 + 16 + GM_UNLOCK_MAC_SIZE,
