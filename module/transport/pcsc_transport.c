@@ -1,4 +1,4 @@
-/* Readers of pcscd. Listing, each watch and each connection have their own context, so that none waits for another.
+/* Readers of pcscd. Listing and each connection have their own context, so that none waits for another.
  *
  * pcscd tells of resets and removals, but not whether another program used the card between two of our transactions:
  * begin() always says maybe_used. SCardBeginTransaction and SCardTransmit take no deadline; pcscd's own apply. */
@@ -13,9 +13,7 @@
 
 struct pcsc_transport {
     struct transport base;
-    char pattern[TRANSPORT_READER_NAME];
-    bool has_context;
-    SCARDCONTEXT context; /* for listing */
+    struct pcsc_monitor *monitor;
 };
 
 struct pcsc_connection {
@@ -62,41 +60,12 @@ static enum transport_error from_pcsc(LONG rv) {
 }
 
 static enum transport_error pcsc_list(struct transport *base, struct reader_list *list) {
-    struct pcsc_transport *transport = (struct pcsc_transport *)base;
-    const struct pcsc_library *pcsc = pcsc_library_get();
-    if (pcsc == NULL) {
-        return TRANSPORT_OK;
-    }
-    if (!transport->has_context) {
-        if (pcsc->establish_context(SCARD_SCOPE_SYSTEM, NULL, NULL, &transport->context) !=
-            SCARD_S_SUCCESS) {
-            return TRANSPORT_OK;
-        }
-        transport->has_context = true;
-    }
-    enum transport_error err = TRANSPORT_OK;
-    char *names = pcsc_reader_names(pcsc, transport->context, transport->pattern);
-    for (const char *name = names; name != NULL && *name != '\0' && err == TRANSPORT_OK;
-         name += strlen(name) + 1) {
-        SCARD_READERSTATE state = {.szReader = name, .dwCurrentState = SCARD_STATE_UNAWARE};
-        if (pcsc->get_status_change(transport->context, 0, &state, 1) == SCARD_S_SUCCESS) {
-            bool present = (state.dwEventState & SCARD_STATE_PRESENT) != 0;
-            err =
-                reader_list_add(list, name, present, (uint32_t)(state.dwEventState >> 16 & 0xFFFF));
-        }
-    }
-    if (names == NULL) {
-        /* no readers, or the daemon ended: a new context the next time finds out */
-        pcsc->release_context(transport->context);
-        transport->has_context = false;
-    }
-    free(names);
-    return err;
+    return pcsc_monitor_list(((struct pcsc_transport *)base)->monitor, list);
 }
 
 static enum transport_error pcsc_watch_open(struct transport *base, bool may_use_threads,
                                             struct transport_watch **watch, int *fd) {
-    return pcsc_watch_new(((struct pcsc_transport *)base)->pattern, base->ops, may_use_threads,
+    return pcsc_watch_new(((struct pcsc_transport *)base)->monitor, base->ops, may_use_threads,
                           watch, fd);
 }
 
@@ -213,9 +182,7 @@ static enum transport_error pcsc_reset(struct connection *base, uint32_t timeout
 
 static void pcsc_close(struct transport *base) {
     struct pcsc_transport *transport = (struct pcsc_transport *)base;
-    if (transport->has_context) {
-        pcsc_library_get()->release_context(transport->context);
-    }
+    pcsc_monitor_free(transport->monitor);
     free(transport);
 }
 
@@ -241,7 +208,11 @@ enum transport_error pcsc_transport_open(const char *reader_pattern, struct tran
         return TRANSPORT_MEMORY;
     }
     transport->base.ops = &pcsc_ops;
-    snprintf(transport->pattern, sizeof(transport->pattern), "%s", reader_pattern);
+    transport->monitor = pcsc_monitor_new(reader_pattern);
+    if (transport->monitor == NULL) {
+        free(transport);
+        return TRANSPORT_MEMORY;
+    }
     *out = &transport->base;
     return TRANSPORT_OK;
 }
