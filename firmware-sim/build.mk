@@ -30,6 +30,11 @@ test_sim_gm_rows_SRCS := $(addprefix tests/unit/firmware-sim/,test_gm_rows.c gm_
 test_sim_gm_rows_DEPS := sim_testing firmware
 test_sim_gm_rows_PKGS := cmocka libcrypto
 
+TESTS += test_sim_gm_rules
+test_sim_gm_rules_SRCS := $(addprefix tests/unit/firmware-sim/,test_gm_rules.c gm_world.c)
+test_sim_gm_rules_DEPS := sim_testing firmware
+test_sim_gm_rules_PKGS := cmocka libcrypto
+
 TESTS += test_sim_store
 test_sim_store_SRCS := tests/unit/firmware-sim/test_store.c
 test_sim_store_DEPS := sim_testing firmware
