@@ -29,12 +29,17 @@ static bool is_interindustry(const uint8_t *command) {
     return (command[0] & ~0x10) == 0;
 }
 
-/* Commands whose data says something about a PIN or a key. */
+/* Commands whose data says something about a PIN or a key, or is text to be enciphered. */
 static bool command_is_secret(const uint8_t *command) {
-    static const uint8_t gm[] = {
-        INS_DEV_AUTH,     INS_CHANGE_DEV_AUTH_KEY, INS_CHANGE_PIN,      INS_VERIFY_PIN,
-        INS_UNBLOCK_PIN,  INS_CREATE_APPLICATION,  INS_IMPORT_SYMM_KEY, INS_VENDOR_UNLOCK_CHALLENGE,
-        INS_VENDOR_UNLOCK};
+    static const uint8_t gm[] = {INS_DEV_AUTH,          INS_CHANGE_DEV_AUTH_KEY,
+                                 INS_CHANGE_PIN,        INS_VERIFY_PIN,
+                                 INS_UNBLOCK_PIN,       INS_CREATE_APPLICATION,
+                                 INS_IMPORT_SYMM_KEY,   INS_VENDOR_UNLOCK_CHALLENGE,
+                                 INS_VENDOR_UNLOCK,     INS_VENDOR_SET_UNLOCK_KEY,
+                                 INS_EXT_RSA_OPERATION, INS_EXT_ECC_ENCRYPT,
+                                 INS_EXT_ECC_DECRYPT,   INS_EXT_ECC_SIGN,
+                                 INS_ENCRYPT,           INS_ENCRYPT_UPDATE,
+                                 INS_ENCRYPT_FINAL};
     static const uint8_t piv[] = {PIV_VERIFY, PIV_CHANGE_REFERENCE_DATA, PIV_RESET_RETRY_COUNTER,
                                   PIV_IMPORT_KEY, PIV_SET_MANAGEMENT_KEY};
     return is_interindustry(command) ? is_one_of(piv, sizeof piv, command[1])
@@ -44,7 +49,10 @@ static bool command_is_secret(const uint8_t *command) {
 /* Commands whose answer is plain text that was secret, or may be the rest of one. */
 static bool response_is_secret(const uint8_t *command) {
     enum { GET_RESPONSE = 0xC0 };
-    static const uint8_t gm[] = {INS_VENDOR_SM2_DECRYPT, INS_VENDOR_RSA_PRIVATE};
+    static const uint8_t gm[] = {
+        INS_VENDOR_SM2_DECRYPT, INS_VENDOR_RSA_PRIVATE, INS_GEN_EXT_RSA_KEY, INS_RSA_OPERATION,
+        INS_EXT_RSA_OPERATION,  INS_EXT_ECC_DECRYPT,    INS_DECRYPT,         INS_DECRYPT_UPDATE,
+        INS_DECRYPT_FINAL};
     static const uint8_t piv[] = {PIV_GENERAL_AUTHENTICATE, GET_RESPONSE};
     return is_interindustry(command) ? is_one_of(piv, sizeof piv, command[1])
                                      : is_one_of(gm, sizeof gm, command[1]);
