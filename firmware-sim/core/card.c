@@ -19,6 +19,15 @@ static const struct known_answer *self_test(struct card *card, enum known_answer
     return failed;
 }
 
+static struct applet *find_applet(const struct card *card, enum factory_application application) {
+    for (unsigned i = 0; i < card->applet_count; i++) {
+        struct applet *applet = card->applets[i];
+        if (applet && applet->application == application)
+            return applet;
+    }
+    return NULL;
+}
+
 enum card_error card_power_up(struct card *card, const struct flash *flash, entropy_fn *entropy,
                               void *entropy_ctx, uint32_t *page) {
     *page = 0;
@@ -34,10 +43,7 @@ enum card_error card_power_up(struct card *card, const struct flash *flash, entr
     default:
         return CARD_NOT_OURS;
     }
-    card->applet = NULL;
-    for (unsigned i = 0; i < card->applet_count; i++)
-        if (card->applets[i]->application == card->factory.application)
-            card->applet = card->applets[i];
+    card->applet = find_applet(card, card->factory.application);
     if (!card->applet)
         return CARD_NOT_OURS;
     switch (store_mount(&card->store, &card->flash, card->factory.mac_key, page)) {

@@ -93,7 +93,8 @@ static enum ec_error der_write(const struct work *w, uint8_t der[EC_DER_MAX], si
     uint8_t *start = der, *at = der + EC_DER_MAX;
     int s = mbedtls_asn1_write_mpi(&at, start, &w->s);
     int r = s < 0 ? s : mbedtls_asn1_write_mpi(&at, start, &w->r);
-    int len = r < 0 ? r : mbedtls_asn1_write_len(&at, start, (size_t)(r + s));
+    size_t content = (size_t)(der + EC_DER_MAX - at);
+    int len = r < 0 ? r : mbedtls_asn1_write_len(&at, start, content);
     int tag = len < 0 ? len
                       : mbedtls_asn1_write_tag(&at, start,
                                                MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE);
@@ -122,7 +123,7 @@ enum ec_error ec_sign(struct drbg *rng, enum ec_curve curve, const uint8_t *d,
         goto out;
     memcpy(seed, d, size);
     memcpy(seed + EC_NUMBER_MAX, digest, digest_len);
-    if (!drbg_fill(rng, seed + 2 * EC_NUMBER_MAX, EC_NUMBER_MAX) ||
+    if (!drbg_fill(rng, seed + (size_t)2 * EC_NUMBER_MAX, EC_NUMBER_MAX) ||
         mbedtls_hmac_drbg_seed_buf(&nonces, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seed,
                                    sizeof seed) != 0 ||
         mbedtls_ecdsa_sign(&w.group, &w.r, &w.s, &w.d, digest, digest_len, mbedtls_hmac_drbg_random,

@@ -1,7 +1,7 @@
 // Programs that are not ours drive a PIV key behind the real pcscd, without our module: OpenSC's tools and module,
 // yubico-piv-tool and ykcs11. What they make, openssl judges. Where a tool fails by itself, the test says so and proves it.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -250,6 +250,13 @@ test('programs that are not ours drive a PIV key behind the real pcscd', { skip 
         await desk.yubico(['-a', 'reset']);
         await desk.yubico(['-a', 'verify-pin', '-P', PIN]);
         assert.doesNotMatch((await desk.yubico(['-a', 'status'])).stdout, /Slot 9/);
+    });
+
+    await t.test('a key of an application that is not there is not made', async () => {
+        const image = join(desk.work, 'other.img');
+        const { stderr } = await desk.run(join(build, 'bin/ukey-sim'), ['format', '--application', 'fido', image], { allow: [2] });
+        assert.match(stderr, /fido/);
+        assert.equal(existsSync(image), false);
     });
 
     await t.test('attestation is not there', async () => {

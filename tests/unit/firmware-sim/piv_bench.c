@@ -101,7 +101,7 @@ uint16_t piv_bench_manage_with(struct piv_bench *b, uint8_t algorithm, const uin
         return b->sw;
     assert_int_equal(b->out_len, 4U + size);
     struct wire_writer w = wire_writer(answer, sizeof answer);
-    tlv_put_head(&w, 0x7C, 2 * (2U + size));
+    tlv_put_head(&w, 0x7C, (size_t)2 * (2U + size));
     tlv_put_head(&w, PIV_TAG_WITNESS, size);
     piv_bench_block(algorithm, false, key, b->out + 4, wire_room(&w, size));
     tlv_put(&w, PIV_TAG_CHALLENGE,

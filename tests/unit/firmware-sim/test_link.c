@@ -156,7 +156,6 @@ static void a_chain_cut_short_by_reset_or_garbage_is_forgotten(void **state) {
 static void a_chain_is_refused_at_its_first_part_if_no_command_takes_it(void **state) {
     (void)state;
     assert_int_equal(SEND(0x90, 0xF0, 0, 0, 1, 1), SW_UNKNOWN_INS);
-    assert_int_equal(SEND(0x90, INS_VENDOR_UNLOCK, 0, 0, 1, 1), SW_NOT_SUPPORTED);
     assert_int_equal(SEND(0x94, INS_WRITE_FILE, 0, 0, 1, 1), SW_UNKNOWN_CLA);
     assert_int_equal(SEND(0x10, 0xA4, 4, 0, 1, 1), SW_UNKNOWN_CLA);
     assert_int_equal(SEND(0x90, INS_WRITE_FILE, 0, 0), SW_WRONG_LENGTH); /* an empty part */

@@ -259,10 +259,10 @@ static int teardown(void **state) {
     return 0;
 }
 
-static void block(uint8_t ins, uint8_t reference, const char *bad) {
+static void block(uint8_t ins, uint8_t reference, const char bad[8]) {
     uint8_t data[16];
-    memcpy(data, bad, 8);
-    memcpy(data + 8, PIV_OTHER_PIN, 8);
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i < 8 ? bad[i] : PIV_OTHER_PIN[i - 8]);
     for (int left = 2; left >= 0; left--)
         assert_int_equal(
             piv_bench_apdu(&bench, ins, 0, reference, data, ins == PIV_VERIFY ? 8 : 16),
