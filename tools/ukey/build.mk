@@ -4,7 +4,7 @@ ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_ce
            tools/orderd/ca/ca_issue.c tools/orderd/ca/ca_escrow.c tools/orderd/ca/ca_crl.c \
            tools/orderd/ca/ca_seal.c tools/orderd/seal_picture.c
 ca_DEPS := formats
-ca_PKGS := libcrypto pangocairo fontconfig
+ca_PKGS := libcrypto pangocairo
 ca_LDLIBS := -lm -lpthread
 
 PROGRAMS += ukey
