@@ -1,6 +1,7 @@
 // The card as firmware: it fits its budget, computes the same answers under QEMU, and answers commands over a serial line.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { constants, createCipheriv, generateKeyPairSync, publicDecrypt, verify, createPublicKey } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -114,11 +115,47 @@ test('the firmware answers commands on its serial line', { skip, timeout: 60_000
     assert.equal(await send('00'.repeat(6000)), '6700');
 });
 
-test('the firmware is a PIV card if its factory made one', { skip, timeout: 60_000 }, async (t) => {
+const hex = (n, digits) => n.toString(16).padStart(digits, '0');
+const tlv = (tag, value) => `${tag}${value.length / 2 > 255 ? `82${hex(value.length / 2, 4)}` : value.length / 2 > 127 ? `81${hex(value.length / 2, 2)}` : hex(value.length / 2, 2)}${value}`;
+const extended = (head, data) => `${head}00${hex(data.length / 2, 4)}${data}0000`;
+
+// the primes of an imported RSA-4096 key are proven on the emulated core: a minute or two
+const long = process.env.LONG ? ', and RSA-4096 fits its memory' : '';
+
+test(`the firmware is a PIV card if its factory made one${long}`, { skip, timeout: 600_000 }, async (t) => {
     firmware();
     const send = plug(t, 'piv');
     assert.match(await send('00a4040005a00000030800'), /^61.*4f.*9000$/);
     assert.equal(await send('0020008008313233343536ffff'), '9000');
+    const challenge = /^7c0a8108(.{16})9000$/.exec(await send('0087039b047c02810000'))[1];
+    const key = Buffer.from('010203040506070801020304050607080102030405060708', 'hex');
+    const answer = createCipheriv('des-ede3', key, null).setAutoPadding(false).update(challenge, 'hex', 'hex');
+    assert.equal(await send(`0087039b0c7c0a8208${answer}`), '9000');
+
+    const message = Buffer.from('signed by an emulated core');
+    if (long) {
+        const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 4096 });
+        const parts = privateKey.export({ format: 'jwk' });
+        const number = (name) => Buffer.from(parts[name], 'base64url').toString('hex').padStart(512, '0');
+        const data = ['p', 'q', 'dp', 'dq', 'qi'].map((name, i) => tlv(hex(i + 1, 2), number(name))).join('');
+        assert.equal(await send(extended('00fe169d', data)), '9000');
+        const block = `0001${'ff'.repeat(512 - 3 - message.length)}00${message.toString('hex')}`;
+        const signed = await send(extended('0087169d', tlv('7c', `8200${tlv('81', block)}`)));
+        assert.equal(signed.slice(-4), '9000');
+        const signature = Buffer.from(signed.slice(-4 - 1024, -4), 'hex');
+        assert.deepEqual(publicDecrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, signature), message);
+    }
+
+    const made = /^7f49.{2}8661(04.{192})9000$/.exec(await send('0047009a05ac0380011400'));
+    assert.ok(made, 'a P-384 pair is made');
+    const point = Buffer.from(made[1], 'hex');
+    const [x, y] = [point.subarray(1, 49), point.subarray(49)].map((n) => n.toString('base64url'));
+    const digest = execFileSync('openssl', ['dgst', '-sha384', '-binary'], { input: message }).toString('hex');
+    const ecdsa = await send(`0087149a367c3482008130${digest}00`);
+    assert.equal(ecdsa.slice(-4), '9000');
+    const der = Buffer.from(ecdsa.slice(ecdsa.indexOf('30', 6), -4), 'hex');
+    const p384 = createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-384', x, y } });
+    assert.ok(verify('sha384', message, p384, der));
 });
 
 test('nothing but the simulator can be built with random numbers from a seed', { skip }, () => {
