@@ -7,8 +7,6 @@
 
 bool clock_set(struct clock *clock, const char *text) {
     struct tm tm = {0};
-    int hours, minutes;
-    char sign;
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
     if (!rest)
         return false;
@@ -16,11 +14,11 @@ bool clock_set(struct clock *clock, const char *text) {
         rest += 1 + strspn(rest + 1, "0123456789");
     int64_t offset = 0;
     if (strcmp(rest, "Z") != 0) {
-        int end = 0;
-        if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &end) != 3 || rest[end] ||
-            (sign != '+' && sign != '-') || hours > 23 || minutes > 59)
+        struct tm shift = {0};
+        const char *end = *rest == '+' || *rest == '-' ? strptime(rest + 1, "%H:%M", &shift) : NULL;
+        if (!end || *end)
             return false;
-        offset = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
+        offset = ((int64_t)shift.tm_hour * 60 + shift.tm_min) * 60 * (*rest == '-' ? -1 : 1);
     }
     clock->at = (int64_t)timegm(&tm) - offset;
     clock->stands = true;

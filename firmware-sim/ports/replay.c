@@ -24,12 +24,13 @@ static bool is_true(const char *line, const char *name) {
 /* A string of hexadecimal digits into bytes; false if it is none. */
 static bool read_hex(const char *line, const char *name, uint8_t *out, size_t max, size_t *len) {
     const char *at = member(line, name);
-    unsigned byte;
     *len = 0;
     if (!at || *at++ != '"')
         return false;
     for (; *at != '"'; at += 2) {
-        if (*len == max || sscanf(at, "%2x", &byte) != 1 || !at[0] || at[1] == '"')
+        char pair[3] = {at[0], at[0] ? at[1] : '\0', '\0'}, *end;
+        unsigned long byte = strtoul(pair, &end, 16);
+        if (*len == max || end != pair + 2)
             return false;
         out[(*len)++] = (uint8_t)byte;
     }

@@ -189,7 +189,8 @@ static void remove_old(const struct work *work) {
             snprintf(path, sizeof path, "%s/%s", work->directory, entry->d_name) >=
                 (int)sizeof path)
             continue;
-        if (stat(path, &info) == 0 && info.st_mtime < time(NULL) - KEPT_DAYS * SECONDS_A_DAY)
+        if (stat(path, &info) == 0 &&
+            info.st_mtime < time(NULL) - (time_t)KEPT_DAYS * SECONDS_A_DAY)
             unlink(path);
     }
     closedir(directory);
