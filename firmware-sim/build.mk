@@ -26,7 +26,7 @@ test_sim_sm_random_DEPS := sim_testing firmware
 test_sim_sm_random_PKGS := cmocka libcrypto
 
 TESTS += test_sim_gm_rows
-test_sim_gm_rows_SRCS := $(addprefix tests/unit/firmware-sim/,test_gm_rows.c gm_commands.c gm_world.c)
+test_sim_gm_rows_SRCS := $(addprefix tests/unit/firmware-sim/,test_gm_rows.c gm_commands.c gm_commands_crypto.c gm_world.c)
 test_sim_gm_rows_DEPS := sim_testing firmware
 test_sim_gm_rows_PKGS := cmocka libcrypto
 

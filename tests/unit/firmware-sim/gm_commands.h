@@ -39,7 +39,7 @@ struct row {
     bool p1p2_is_app;
 };
 
-extern const struct row rows[];
-extern const unsigned row_count;
+extern const struct row object_rows[], crypto_rows[];
+extern const unsigned object_rows_count, crypto_rows_count;
 
 #endif
