@@ -52,7 +52,7 @@ test('the key signs with the PIN of the environment, and its certificate leads t
     const script = `cd ${dir} && echo message >text && ${TOOL} --list-objects --type cert | sed -n 's/.*ID: *//p' | head -1 >id
 ${TOOL} --read-object --type cert --id $(cat id) -o cert.der && openssl x509 -inform DER -in cert.der -noout -issuer && openssl x509 -in $OPENUKEY_CA -noout -subject
 test -n "$OPENUKEY_SERIAL" && test -S "$OPENUKEY_CONTROL" && ${TOOL} --login --pin $OPENUKEY_PIN --list-objects --type privkey; rm -f text id cert.der`;
-    const { stdout } = await exec([], script);
+    const { stdout } = await exec(['--profile', 'org-expiring-30-days'], script);
     assert.match(stdout, /issuer=.*OpenUKey/);
     assert.match(stdout, /Private Key Object/);
 });
