@@ -71,10 +71,17 @@ int __wrap_mbedtls_rsa_gen_key(mbedtls_rsa_context *ctx,
     return MBEDTLS_ERR_RSA_KEY_GEN_FAILED;
 }
 
+/* Copies a text's characters, not its end. */
+static void put_text(uint8_t *to, const char *text) {
+    while (*text)
+        *to++ = (uint8_t)*text++;
+}
+
 static uint16_t transmit(const uint8_t *bytes, size_t len) {
     /* exactly so long, so that a read behind the end is seen */
     uint8_t *command = malloc(len ? len : 1);
-    must(command != NULL, "memory");
+    if (!command)
+        abort();
     if (len)
         memcpy(command, bytes, len);
     size_t n = card_transmit(&card, command, len, response);
@@ -113,7 +120,7 @@ static uint16_t send_cryptogram(const uint8_t *head, size_t len, const uint8_t k
 static void verify_gm_pin(enum gm_pin_type type, const char *pin) {
     const uint8_t head[] = {CLA_GM, INS_VERIFY_PIN, 0, (uint8_t)type, 2 + 16, FIRST_APP, 0};
     uint8_t padded[GM_PIN_MAX] = {0}, key[20];
-    memcpy(padded, pin, strlen(pin));
+    put_text(padded, pin);
     mbedtls_sha1_ret(padded, sizeof padded, key);
     send_cryptogram(head, sizeof head, key);
 }
@@ -173,10 +180,10 @@ static void make_gm_ready(void) {
     uint8_t generate[] = {CLA_GM, INS_GEN_ECC_KEY_PAIR, 0, 0, 8, FIRST_APP, 0, 0, 0, 0, 1, 0, 0};
     uint8_t file[5 + 44] = {CLA_GM, INS_CREATE_FILE, FIRST_APP, 0, 44, 'f'};
     device_auth();
-    memcpy(create + 5, "APP", 3);
-    memcpy(create + 37, "admin-pin", 9);
+    put_text(create + 5, "APP");
+    put_text(create + 37, "admin-pin");
     create[53] = 15;
-    memcpy(create + 57, "123456", 6);
+    put_text(create + 57, "123456");
     create[73] = 15;
     create[77] = GM_USER;
     create[81] = 16;

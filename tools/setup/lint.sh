@@ -39,7 +39,7 @@ long_files() {
 
 # the compiler's own flags, as the Makefile has them
 mapfile -t flags < <(
-    printf '%s\n' -std=c17 -D_GNU_SOURCE '-DOPENUKEY_VERSION="lint"' -I. -Iinclude -isystem "$civetweb/include"
+    printf '%s\n' -std=c17 -D_GNU_SOURCE '-DOPENUKEY_VERSION="lint"' -DOPENUKEY_QEMU_ONLY -I. -Iinclude -isystem "$civetweb/include"
     pkg-config --cflags gtk+-3.0 libpcsclite jansson libcurl sqlite3 | sed 's/-I/-isystem /g' | xargs -n 1
 )
 
@@ -60,6 +60,6 @@ check "one-way includes" tools/setup/includes.sh
 check "no file past 800 lines" long_files
 check clang-tidy tidy
 check cppcheck cppcheck -q -j "$(nproc)" --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
-    --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=preprocessorErrorDirective -D_GNU_SOURCE '-DOPENUKEY_VERSION="lint"' -I. -Iinclude "${sources[@]}"
+    --suppress=missingIncludeSystem --suppress=unknownMacro --suppress=preprocessorErrorDirective -D_GNU_SOURCE '-DOPENUKEY_VERSION="lint"' -DOPENUKEY_QEMU_ONLY -I. -Iinclude "${sources[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

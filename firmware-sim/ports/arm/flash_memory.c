@@ -23,7 +23,7 @@ static bool flash_erase(void *ctx, uint32_t page) {
     (void)ctx;
     if (page >= PAGES)
         return false;
-    memset(data + page * FLASH_PAGE, 0xff, FLASH_PAGE);
+    memset(data + (size_t)page * FLASH_PAGE, 0xff, FLASH_PAGE);
     return true;
 }
 

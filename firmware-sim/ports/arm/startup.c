@@ -21,18 +21,24 @@ __attribute__((section(".vectors"), used)) static vector *const vectors[16] = {
 
 enum { PAINT = 0x57ac57ac };
 
+/* Addresses of the linker's symbols are numbers: C has no order between different objects. */
+static inline __attribute__((always_inline)) bool before(const volatile void *a,
+                                                         const volatile void *b) {
+    return (uintptr_t)a < (uintptr_t)b;
+}
+
 /* Wipes the stack too, up to the frame it runs on. */
 __attribute__((noinline)) static void paint_stack(void) {
     volatile uint32_t here;
-    for (volatile uint32_t *p = &stack_bottom; p < &here; p++)
+    for (volatile uint32_t *p = &stack_bottom; before(p, &here); p++)
         *p = PAINT;
 }
 
 void reset_handler(void) {
     const uint32_t *from = &data_load;
-    for (volatile uint32_t *to = &data_start; to < &data_end;)
+    for (volatile uint32_t *to = &data_start; before(to, &data_end);)
         *to++ = *from++;
-    for (volatile uint32_t *p = &bss_start; p < &bss_end;)
+    for (volatile uint32_t *p = &bss_start; before(p, &bss_end);)
         *p++ = 0;
     paint_stack();
     port_exit(main());
@@ -49,7 +55,7 @@ uint32_t port_stack_size(void) {
 
 uint32_t port_stack_used(void) {
     const uint32_t *p = &stack_bottom;
-    while (p < &stack_top && *p == PAINT)
+    while (before(p, &stack_top) && *p == PAINT)
         p++;
     return (uint32_t)((uintptr_t)&stack_top - (uintptr_t)p);
 }

@@ -36,9 +36,15 @@ static void put_number(uint32_t v, size_t size) {
     put(b, size);
 }
 
+/* Copies a text's characters, not its end. */
+static void put_text(uint8_t *to, const char *text) {
+    while (*text)
+        *to++ = (uint8_t)*text++;
+}
+
 static void put_padded(const char *text, size_t size) {
     memset(command + 7 + command_len, 0, size);
-    memcpy(command + 7 + command_len, text, strlen(text));
+    put_text(command + 7 + command_len, text);
     command_len += size;
 }
 
@@ -85,7 +91,7 @@ static bool put_response_to_challenge(uint8_t ins, uint8_t p2, const uint8_t key
 
 static uint16_t verify_pin(const char *pin) {
     uint8_t padded[GM_PIN_MAX] = {0}, key[20];
-    memcpy(padded, pin, strlen(pin));
+    put_text(padded, pin);
     if (mbedtls_sha1_ret(padded, sizeof padded, key) != 0 ||
         !put_response_to_challenge(INS_VERIFY_PIN, GM_PIN_USER, key, true))
         return 0;
