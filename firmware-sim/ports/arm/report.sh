@@ -13,5 +13,5 @@ arm-none-eabi-nm -S --size-sort "$1" | awk '$1 ~ /^200/ && $3 ~ /^[bBdD]$/' | ta
     printf '    %6d  %s\n' "$((16#$size))" "$name"
 done
 echo "deepest stack frames:"
-find "$(dirname "$1")/obj/firmware-sim" -name '*.su' -exec cat {} + | sort -t "$(printf '\t')" -k2 -rn | head -6 |
-    awk -F '\t' '{ sub(/^.*\//, "", $1); split($1, at, ":"); printf "    %6d  %s %s\n", $2, at[1], at[4] }'
+find "$(dirname "$1")/obj/firmware-sim" -name '*.su' -exec cat {} + | sort -t "$(printf '\t')" -k2 -rn |
+    awk -F '\t' 'NR <= 6 { sub(/^.*\//, "", $1); split($1, at, ":"); printf "    %6d  %s %s\n", $2, at[1], at[4] }'
