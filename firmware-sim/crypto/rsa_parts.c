@@ -33,7 +33,7 @@ enum rsa_error rsa_from_primes(struct drbg *rng, const uint8_t p[RSA_PRIME],
     mbedtls_rsa_init(&ctx, MBEDTLS_RSA_PKCS_V15, 0);
     if (mbedtls_rsa_import_raw(&ctx, NULL, 0, p, RSA_PRIME, q, RSA_PRIME, NULL, 0, e,
                                RSA_EXPONENT) == 0 &&
-        mbedtls_rsa_complete(&ctx) == 0 && mbedtls_mpi_bitlen(&ctx.N) == RSA_MODULUS * 8 &&
+        mbedtls_rsa_complete(&ctx) == 0 && mbedtls_mpi_bitlen(&ctx.N) == (size_t)RSA_MODULUS * 8 &&
         mbedtls_rsa_validate_params(&ctx.N, &ctx.P, &ctx.Q, &ctx.D, &ctx.E, drbg_mbedtls, rng) ==
             0 &&
         mbedtls_mpi_write_binary(&ctx.N, key->n, sizeof key->n) == 0 &&

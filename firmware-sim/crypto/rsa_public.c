@@ -14,9 +14,8 @@ enum rsa_error rsa_public(const struct rsa_public_key *key, const uint8_t in[RSA
     mbedtls_rsa_init(&ctx, MBEDTLS_RSA_PKCS_V15, 0);
     if (mbedtls_rsa_import_raw(&ctx, key->n, sizeof key->n, NULL, 0, NULL, 0, NULL, 0, key->e,
                                sizeof key->e) != 0 ||
-        mbedtls_rsa_complete(&ctx) != 0)
-        err = RSA_BAD_INPUT;
-    else if (mbedtls_rsa_get_len(&ctx) != RSA_MODULUS || mbedtls_rsa_check_pubkey(&ctx) != 0)
+        mbedtls_rsa_complete(&ctx) != 0 || mbedtls_rsa_get_len(&ctx) != RSA_MODULUS ||
+        mbedtls_rsa_check_pubkey(&ctx) != 0)
         err = RSA_BAD_INPUT;
     else if (mbedtls_rsa_public(&ctx, in, out) == 0)
         err = RSA_OK;

@@ -239,14 +239,13 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, g
         break;
     }
     case USBDEVFS_RESET:
-        (void)guest_send(&guest, UR_RESET, 0);
-        umockdev_ioctl_client_complete(client, 0, 0);
-        break;
     case USBDEVFS_CLAIMINTERFACE:
     case USBDEVFS_RELEASEINTERFACE:
     case USBDEVFS_CLEAR_HALT:
     case USBDEVFS_SETCONFIGURATION:
     case USBDEVFS_SETINTERFACE:
+        if (request == USBDEVFS_RESET)
+            (void)guest_send(&guest, UR_RESET, 0);
         umockdev_ioctl_client_complete(client, 0, 0);
         break;
     case USBDEVFS_GETDRIVER: /* no kernel driver has the device */
@@ -299,6 +298,10 @@ static bool start(char **command) {
     g_autofree char *preload =
         g_strdup_printf("libumockdev-preload.so.0%s%s", before ? ":" : "", before ? before : "");
     environment = g_environ_setenv(g_steal_pointer(&environment), "LD_PRELOAD", preload, TRUE);
+    /* before there is a program that may say it is ready: a signal must not end us uncleaned */
+    static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < sizeof forwarded / sizeof forwarded[0]; i++)
+        g_unix_signal_add(forwarded[i], on_signal, GINT_TO_POINTER(forwarded[i]));
     if (!g_spawn_async(NULL, command, environment,
                        G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH |
                            G_SPAWN_CHILD_INHERITS_STDIN,
@@ -307,9 +310,6 @@ static bool start(char **command) {
         return false;
     }
     g_child_watch_add(child, on_child, NULL);
-    static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
-    for (size_t i = 0; i < sizeof forwarded / sizeof forwarded[0]; i++)
-        g_unix_signal_add(forwarded[i], on_signal, GINT_TO_POINTER(forwarded[i]));
     return true;
 }
 

@@ -18,12 +18,13 @@ enum piv_ins {
     PIV_GET_DATA = 0xCB,
     PIV_PUT_DATA = 0xDB,
     /* extensions */
-    PIV_GET_METADATA = 0xF7,    /* P2 = key reference */
-    PIV_GET_SERIAL = 0xF8,      /* -> 4 bytes */
-    PIV_SET_PIN_RETRIES = 0xFA, /* P1 = tries of the PIN, P2 = of the PUK; both become the factory's */
-    PIV_RESET = 0xFB,           /* PIN and PUK blocked: as it left the factory */
-    PIV_GET_VERSION = 0xFD,     /* -> 3 bytes */
-    PIV_IMPORT_KEY = 0xFE,      /* P1 = algorithm, P2 = slot */
+    PIV_GET_METADATA = 0xF7, /* P2 = key reference */
+    PIV_GET_SERIAL = 0xF8,   /* -> 4 bytes */
+    PIV_SET_PIN_RETRIES =
+        0xFA,               /* P1 = tries of the PIN, P2 = of the PUK; both become the factory's */
+    PIV_RESET = 0xFB,       /* PIN and PUK blocked: as it left the factory */
+    PIV_GET_VERSION = 0xFD, /* -> 3 bytes */
+    PIV_IMPORT_KEY = 0xFE,  /* P1 = algorithm, P2 = slot */
     PIV_SET_MANAGEMENT_KEY = 0xFF /* P1 = P2 = FF; algorithm, 9B, length, key */
 };
 

@@ -294,6 +294,6 @@ void openssl_sm4_cbc(const uint8_t key[16], const uint8_t iv[16], bool padded, c
     MUST(EVP_CIPHER_CTX_set_padding(ctx, padded));
     MUST(EVP_CipherUpdate(ctx, out, &n, in, (int)len));
     MUST(EVP_CipherFinal_ex(ctx, out + n, &last));
-    *out_len = (size_t)(n + last);
+    *out_len = (size_t)n + (size_t)last;
     EVP_CIPHER_CTX_free(ctx);
 }

@@ -99,9 +99,7 @@ static void wrong_state(const struct row *row) {
         state->digest.alg = GM_HASH_NONE;
         break;
     case WRONG_NAME:
-        r.data.bytes[r.data.len - 1] ^= 1;
-        break;
-    case WRONG_DATA_BIT: /* the last byte, of a signature or ciphertext */
+    case WRONG_DATA_BIT: /* the last byte: of a name, a signature or a ciphertext */
         r.data.bytes[r.data.len - 1] ^= 1;
         break;
     case WRONG_NOTHING: /* needs no state: works with nothing open, too */
