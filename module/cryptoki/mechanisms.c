@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SM2_ID_MAX = 8191, OAEP_LABEL_MAX = 4096 };
+enum { OAEP_LABEL_MAX = 4096 };
 
 static const struct {
     CK_MECHANISM_TYPE type;

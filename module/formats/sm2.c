@@ -199,37 +199,47 @@ enum formats_error sm3_digest(OSSL_LIB_CTX *libctx, const void *data, size_t len
     return out_len == SM3_SIZE ? FORMATS_OK : FORMATS_CRYPTO;
 }
 
-enum formats_error sm2_message_digest(OSSL_LIB_CTX *libctx, const struct sm2_point *key,
-                                      const void *id, size_t id_len, const void *message,
-                                      size_t len, unsigned char e[SM3_SIZE]) {
-    memset(e, 0, SM3_SIZE);
+enum formats_error sm2_message_digest_begin(OSSL_LIB_CTX *libctx, const struct sm2_point *key,
+                                            const void *id, size_t id_len, EVP_MD_CTX **out) {
+    *out = NULL;
     if (id == NULL) {
         id = SM2_DEFAULT_ID;
         id_len = strlen(SM2_DEFAULT_ID);
     }
-    if (id_len > 8191)
+    if (id_len > SM2_ID_MAX)
         return FORMATS_TOO_LARGE;
-    enum formats_error error = FORMATS_CRYPTO;
     const unsigned char entl[2] = {(unsigned char)(id_len >> 5), (unsigned char)(id_len << 3)};
     unsigned char z[SM3_SIZE];
     EVP_MD *sm3 = EVP_MD_fetch(libctx, "SM3", NULL);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (sm3 == NULL || ctx == NULL)
-        goto out;
-    if (EVP_DigestInit_ex2(ctx, sm3, NULL) != 1 || EVP_DigestUpdate(ctx, entl, 2) != 1 ||
-        EVP_DigestUpdate(ctx, id, id_len) != 1 ||
-        EVP_DigestUpdate(ctx, curve_constants, sizeof curve_constants) != 1 ||
-        EVP_DigestUpdate(ctx, key->x, SM2_SCALAR) != 1 ||
-        EVP_DigestUpdate(ctx, key->y, SM2_SCALAR) != 1 || EVP_DigestFinal_ex(ctx, z, NULL) != 1)
-        goto out;
-    if (EVP_DigestInit_ex2(ctx, sm3, NULL) != 1 || EVP_DigestUpdate(ctx, z, sizeof z) != 1 ||
-        (len > 0 && EVP_DigestUpdate(ctx, message, len) != 1) ||
-        EVP_DigestFinal_ex(ctx, e, NULL) != 1)
-        goto out;
-    error = FORMATS_OK;
-out:
-    EVP_MD_CTX_free(ctx);
+    int ok =
+        sm3 != NULL && ctx != NULL && EVP_DigestInit_ex2(ctx, sm3, NULL) == 1 &&
+        EVP_DigestUpdate(ctx, entl, sizeof entl) == 1 && EVP_DigestUpdate(ctx, id, id_len) == 1 &&
+        EVP_DigestUpdate(ctx, curve_constants, sizeof curve_constants) == 1 &&
+        EVP_DigestUpdate(ctx, key->x, SM2_SCALAR) == 1 &&
+        EVP_DigestUpdate(ctx, key->y, SM2_SCALAR) == 1 && EVP_DigestFinal_ex(ctx, z, NULL) == 1 &&
+        EVP_DigestInit_ex2(ctx, sm3, NULL) == 1 && EVP_DigestUpdate(ctx, z, sizeof z) == 1;
     EVP_MD_free(sm3);
+    if (!ok) {
+        EVP_MD_CTX_free(ctx);
+        return FORMATS_CRYPTO;
+    }
+    *out = ctx;
+    return FORMATS_OK;
+}
+
+enum formats_error sm2_message_digest(OSSL_LIB_CTX *libctx, const struct sm2_point *key,
+                                      const void *id, size_t id_len, const void *message,
+                                      size_t len, unsigned char e[SM3_SIZE]) {
+    memset(e, 0, SM3_SIZE);
+    EVP_MD_CTX *ctx;
+    enum formats_error error = sm2_message_digest_begin(libctx, key, id, id_len, &ctx);
+    if (error != FORMATS_OK)
+        return error;
+    if ((len > 0 && EVP_DigestUpdate(ctx, message, len) != 1) ||
+        EVP_DigestFinal_ex(ctx, e, NULL) != 1)
+        error = FORMATS_CRYPTO;
+    EVP_MD_CTX_free(ctx);
     return error;
 }
 

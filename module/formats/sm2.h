@@ -13,8 +13,9 @@ enum sm2_size {
     SM2_RAW_SIGNATURE = 64, /* r || s */
     SM2_DER_SIGNATURE_MAX = 72,
     SM3_SIZE = 32,
-    SM2_PLAIN_MAX = 4096,        /* longest plaintext that encrypt and decrypt take */
-    SM2_RAW_CIPHER_OVERHEAD = 97 /* 04 || X || Y || C3 */
+    SM2_PLAIN_MAX = 4096,         /* longest plaintext that encrypt and decrypt take */
+    SM2_RAW_CIPHER_OVERHEAD = 97, /* 04 || X || Y || C3 */
+    SM2_ID_MAX = 8191             /* Z counts the identity in 16 bits of bits */
 };
 
 #define SM2_DEFAULT_ID "1234567812345678"
@@ -65,8 +66,13 @@ enum formats_error sm2_point_from_spki(OSSL_LIB_CTX *libctx, const unsigned char
 enum formats_error sm3_digest(OSSL_LIB_CTX *libctx, const void *data, size_t len,
                               unsigned char out[SM3_SIZE]);
 
+/* SM3 begun with Z(id, public key) (GB/T 32918.2 5.5): the message is still to come, by EVP_DigestUpdate, and the final
+ * value is e. id NULL: the default identity. *out is the caller's (EVP_MD_CTX_free). FORMATS_TOO_LARGE: id_len. */
+enum formats_error sm2_message_digest_begin(OSSL_LIB_CTX *libctx, const struct sm2_point *key,
+                                            const void *id, size_t id_len, EVP_MD_CTX **out);
+
 /* e = SM3(Z(id, public key) || message) (GB/T 32918.2 5.5, 6.1), what a card signs as a bare
- * 32-byte digest. id NULL: the default identity. id_len at most 8191. */
+ * 32-byte digest. id NULL: the default identity. id_len at most SM2_ID_MAX. */
 enum formats_error sm2_message_digest(OSSL_LIB_CTX *libctx, const struct sm2_point *key,
                                       const void *id, size_t id_len, const void *message,
                                       size_t len, unsigned char e[SM3_SIZE]);
