@@ -289,6 +289,21 @@ enum store_error store_put_zeros(struct store *s, uint32_t id, uint32_t len) {
     return put(s, LOG_PUT_ZEROS, id, NULL, len);
 }
 
+enum store_error store_copy(struct store *s, uint32_t id, uint32_t from) {
+    const struct store_entry *source = store_index_find(s, from);
+    if (!s->open)
+        return s->txn_error;
+    if (!source)
+        return give_up(s, STORE_NOT_FOUND);
+    if (source->word == STORE_ZEROS)
+        return store_put_zeros(s, id, source->len);
+    uint32_t to = s->tail + LOG_HEADER;
+    enum store_error err = put(s, LOG_PUT, id, NULL, source->len);
+    if (!err && !copy_content(s->flash, store_entry_addr(source), to, source->len, &s->txn_mac))
+        err = give_up(s, flash_failed(s));
+    return err;
+}
+
 enum store_error store_delete(struct store *s, uint32_t first, uint32_t last) {
     if (!s->open)
         return s->txn_error;

@@ -95,6 +95,8 @@ enum store_error store_begin(struct store *s);
 enum store_error store_put(struct store *s, uint32_t id, const void *data, uint32_t len);
 /* An object of len zeros; takes its space now, its flash when it is put. */
 enum store_error store_put_zeros(struct store *s, uint32_t id, uint32_t len);
+/* Object id gets what object from held before the transaction; STORE_NOT_FOUND if there is no such object. */
+enum store_error store_copy(struct store *s, uint32_t id, uint32_t from);
 /* Deletes all objects with first <= id <= last; none is no error. */
 enum store_error store_delete(struct store *s, uint32_t first, uint32_t last);
 enum store_error store_commit(struct store *s, enum store_commit kind);

@@ -19,7 +19,7 @@ enum apdu_cla { CLA_GM = 0x80, CLA_GM_MAC = 0x84 };
 
 /* Sizes, in bytes. */
 enum apdu_size {
-    APDU_MAX_DATA = 2048,          /* largest command or response data field of the GM application; also in DevInfo */
+    APDU_MAX_DATA = 2048,          /* largest command or response data field of the GM application, certificates apart; also in DevInfo */
     APDU_MAX_BODY = 4224,          /* what one extended APDU, or a chain of commands, or a response in parts may carry in all */
     APDU_MAX_COMMAND = 7 + APDU_MAX_BODY + 2, /* header, extended Lc, data, extended Le */
     APDU_MAX_RESPONSE = APDU_MAX_BODY + 2,
@@ -75,7 +75,7 @@ enum apdu_ins {
     INS_ENUM_CONTAINER = 0x46,     /* A -> names as above */
     INS_DELETE_CONTAINER = 0x48,   /* A, name */
     INS_GET_CONTAINER_INFO = 0x4A, /* A, name -> type1, signBits4, encBits4, signCert1, encCert1 (bits 0: no key) */
-    INS_IMPORT_CERTIFICATE = 0x4C, /* A, C, usage1 (enum gm_key_usage), len4, certificate; the key must exist */
+    INS_IMPORT_CERTIFICATE = 0x4C, /* A, C, usage1 (enum gm_key_usage), len4, certificate of up to GM_CERT_MAX; the key must exist */
     INS_EXPORT_CERTIFICATE = 0x4E, /* P1 usage; A, C -> len4, certificate */
     INS_GEN_RANDOM = 0x50,         /* Le = n -> n bytes; the first 8 of the last ones are the challenge */
     INS_GEN_EXT_RSA_KEY = 0x52,    /* bits2 -> n256, e4, d256, p128, q128, dp128, dq128, qinv128; kept nowhere */

@@ -25,6 +25,7 @@ enum {
     CIPHER_INIT = SESSION + 4 + 2 + 4 + 4, /* B without an IV; the handler looks closer */
     RSA_PRIVATE_MIN = A_C + 4 + 4 + 256 + 4 + 4 + 16,
     USAGES = GM_KEY_LAST,
+    CERTIFICATE = A_C + 1 + 4 + GM_CERT_MAX,
     UNLOCK = A + 1 + 16 + GM_UNLOCK_MAC_SIZE,
     ENVELOPE = A_C + 4 + 4 + SM2_CIPHER_FIXED + 16 + 4 + 32 + 32 + 4 + 64
 };
@@ -61,7 +62,7 @@ static const struct command commands[] = {
     {INS_ENUM_CONTAINER,            CLA_GM,     0,    0,         A, A,                     0,                  NEED_APP,                          gm_enum_container},
     {INS_DELETE_CONTAINER,          CLA_GM,     0,    0,         A + 1, A + NAME,          0,                  NEED_APP | NEED_USER,              gm_delete_container},
     {INS_GET_CONTAINER_INFO,        CLA_GM,     0,    0,         A + 1, A + NAME,          11,                 NEED_APP,                          gm_get_container_info},
-    {INS_IMPORT_CERTIFICATE,        CLA_GM,     0,    0,         A_C + 6, MAX,             0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_certificate},
+    {INS_IMPORT_CERTIFICATE,        CLA_GM,     0,    0,         A_C + 6, CERTIFICATE,     0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_certificate},
     {INS_EXPORT_CERTIFICATE,        CLA_GM,     USAGES,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_certificate},
     {INS_EXPORT_PUBLIC_KEY,         CLA_GM,     USAGES,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_public_key},
 

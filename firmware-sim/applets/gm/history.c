@@ -30,19 +30,12 @@ static bool history_holds(struct gm *gm, unsigned app, unsigned slot, const stru
 
 /* In the open transaction: the present pair, and its certificate if it has one, become the history's. */
 static void retire_present(struct gm *gm, unsigned app, unsigned slot, unsigned usage) {
-    struct gm_key key;
-    uint8_t cert[APDU_MAX_DATA];
-    uint32_t len;
-    if (gm_key_read(gm_store(gm), app, slot, GM_KEY_ENC, &key) != STORE_OK)
+    uint32_t cert = gm_cert_id(app, slot, GM_KEY_ENC);
+    store_copy(gm_store(gm), gm_key_id(app, slot, usage), gm_key_id(app, slot, GM_KEY_ENC));
+    if (!store_exists(gm_store(gm), cert))
         return;
-    gm_key_put(gm_store(gm), app, slot, usage, &key);
-    mbedtls_platform_zeroize(&key, sizeof key);
-    uint32_t id = gm_cert_id(app, slot, GM_KEY_ENC);
-    if (store_length(gm_store(gm), id, &len) != STORE_OK || len > sizeof cert ||
-        store_read(gm_store(gm), id, 0, cert, len) != STORE_OK)
-        return;
-    store_put(gm_store(gm), gm_cert_id(app, slot, usage), cert, len);
-    store_delete(gm_store(gm), id, id);
+    store_copy(gm_store(gm), gm_cert_id(app, slot, usage), cert);
+    store_delete(gm_store(gm), cert, cert);
 }
 
 /* Importing the pair that is there already changes nothing and succeeds, so that an interrupted job can repeat it. A certified

@@ -53,7 +53,7 @@ uint16_t bench_gm(struct bench *b, uint8_t ins, uint8_t p1, uint8_t p2, const vo
 
 /* A data field put together piece by piece. */
 struct field {
-    uint8_t bytes[APDU_MAX_DATA + 64];
+    uint8_t bytes[APDU_MAX_BODY + 64];
     size_t len;
 };
 void field_put(struct field *f, const void *data, size_t len);

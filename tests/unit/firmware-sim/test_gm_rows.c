@@ -109,6 +109,16 @@ static void wrong_state(const struct row *row) {
     expect(row, "wrong state", &r, row->wrong_sw);
 }
 
+/* The most data that the command takes. */
+static size_t data_max(uint8_t ins) {
+    const struct applet *applet = &world.bench.gm.applet;
+    for (unsigned i = 0; i < applet->count; i++)
+        if (applet->commands[i].ins == ins)
+            return applet->commands[i].data_max;
+    fail_msg("no command %02x", ins);
+    return 0;
+}
+
 static void malformed(const struct row *row) {
     struct request good, r;
     prepare(row, &good);
@@ -142,7 +152,7 @@ static void malformed(const struct row *row) {
     r.cla ^= CLA_GM ^ CLA_GM_MAC;
     expect(row, "class", &r, SW_UNKNOWN_CLA);
     prepare(row, &r);
-    while (r.data.len < APDU_MAX_DATA + 1) /* more than the application takes */
+    while (r.data.len < APDU_MAX_DATA + 1 || r.data.len <= data_max(row->ins))
         field_u8(&r.data, 0);
     expect(row, "oversize", &r, SW_WRONG_LENGTH);
 }

@@ -217,6 +217,27 @@ static void eight_earlier_pairs_fit_and_all_decrypt_after_retirement(void **stat
     assert_int_equal(decrypts(GM_KEY_HISTORY, &pub[1]), SW_ASYM_DECRYPT);
 }
 
+static void a_renewed_pair_takes_the_longest_certificate_into_the_history(void **state) {
+    uint8_t d[32];
+    struct sm2_point pub;
+    struct field f;
+    (void)state;
+    assert_int_equal(bench_import_cert(BENCH, world.app, world.sm2, GM_KEY_ENC, 0x77, GM_CERT_MAX),
+                     SW_OK);
+    openssl_sm2_keygen(d, &pub);
+    assert_int_equal(import_pair(GM_IMPORT_RENEW, d, &pub), SW_OK);
+    world_ids(&world, &f, world.sm2);
+    assert_int_equal(bench_gm(BENCH, INS_EXPORT_CERTIFICATE, GM_KEY_HISTORY, 0, f.bytes, f.len),
+                     SW_OK);
+    assert_int_equal(BENCH->out_len, 4 + GM_CERT_MAX);
+    for (size_t i = 4; i < BENCH->out_len; i++)
+        assert_int_equal(BENCH->out[i], 0x77);
+    assert_int_equal(bench_gm(BENCH, INS_EXPORT_CERTIFICATE, GM_KEY_ENC, 0, f.bytes, f.len),
+                     SW_NO_CERT);
+    assert_int_equal(decrypts(GM_KEY_HISTORY, &world.enc), SW_OK);
+    assert_int_equal(decrypts(GM_KEY_ENC, &pub), SW_OK);
+}
+
 /* --- session keys --- */
 
 static uint16_t try_session(uint32_t alg) {
@@ -323,6 +344,7 @@ int main(void) {
         T(a_pin_that_must_be_changed_opens_nothing_but_its_change),
         T(the_remote_unlock_and_the_factory_can_ask_for_a_change),
         T(eight_earlier_pairs_fit_and_all_decrypt_after_retirement),
+        T(a_renewed_pair_takes_the_longest_certificate_into_the_history),
         T(session_keys_are_bounded_and_leave_no_trace),
         T(sm1_and_ssf33_are_told_to_be_unsupported),
         T(a_session_key_of_another_application_is_not_found),

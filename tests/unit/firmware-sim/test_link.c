@@ -7,13 +7,12 @@
 enum { PAGES = FACTORY_PAGES + 2 * 24, CHAIN = 0x10 };
 
 static struct bench bench;
-static uint16_t app;
+static uint16_t app, container;
 static struct sm2_point pub;
 
 #define SEND(...) bench_send(&bench, (uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
 
 static int setup(void **state) {
-    uint16_t container;
     (void)state;
     bench_init(&bench, PAGES);
     bench_ready(&bench, &app, &container, &pub);
@@ -64,6 +63,99 @@ static void a_chain_of_any_part_size_does_what_one_command_does(void **state) {
         assert_int_equal(bench_read_file(&bench, app, "f", 100 * (unsigned)i, 1500), SW_OK);
         assert_memory_equal(bench.out, f.bytes + f.len - 1500, 1500);
     }
+}
+
+static void certificate_field(struct field *f, size_t len, unsigned seed) {
+    f->len = 0;
+    field_u16(f, app);
+    field_u16(f, container);
+    field_u8(f, GM_KEY_SIGN);
+    field_u32(f, (uint32_t)len);
+    for (size_t i = 0; i < len; i++)
+        field_u8(f, (unsigned)(i * 13 + i / 256 + seed));
+}
+
+enum { CERTIFICATE_HEADER = 4 + 1 + 4 };
+
+/* By one extended command, and by GET RESPONSE as a host of short lengths does. */
+static void assert_certificate(const struct field *f) {
+    uint8_t ids[4];
+    size_t len = f->len - CERTIFICATE_HEADER, got = 0;
+    memcpy(ids, f->bytes, sizeof ids);
+    assert_int_equal(bench_gm(&bench, INS_EXPORT_CERTIFICATE, GM_KEY_SIGN, 0, ids, sizeof ids),
+                     SW_OK);
+    assert_int_equal(bench.out_len, 4 + len);
+    assert_int_equal(bench_u32(&bench, 0), len);
+    assert_memory_equal(bench.out + 4, f->bytes + CERTIFICATE_HEADER, len);
+
+    uint8_t parts[4 + GM_CERT_MAX];
+    bench_send(&bench,
+               (uint8_t[]){CLA_GM, INS_EXPORT_CERTIFICATE, GM_KEY_SIGN, 0, 4, ids[0], ids[1],
+                           ids[2], ids[3], 0},
+               10);
+    for (;;) {
+        assert_in_range(bench.out_len, 1, 256);
+        assert_in_range(got + bench.out_len, 1, sizeof parts);
+        memcpy(parts + got, bench.out, bench.out_len);
+        got += bench.out_len;
+        if ((bench.sw & 0xFF00) != SW_MORE_DATA)
+            break;
+        SEND(0x00, 0xC0, 0, 0, 0);
+    }
+    assert_int_equal(bench.sw, SW_OK);
+    assert_int_equal(got, 4 + len);
+    assert_memory_equal(parts + 4, f->bytes + CERTIFICATE_HEADER, len);
+}
+
+static void a_certificate_up_to_4096_bytes_goes_in_and_out_extended_and_chained(void **state) {
+    static const size_t sizes[] = {2039, 2040, 2048, 3000, 4095, GM_CERT_MAX};
+    struct field f;
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        certificate_field(&f, sizes[i], 1);
+        assert_int_equal(bench_gm(&bench, INS_IMPORT_CERTIFICATE, 0, 0, f.bytes, f.len), SW_OK);
+        assert_certificate(&f);
+        certificate_field(&f, sizes[i], 2);
+        assert_int_equal(chain(INS_IMPORT_CERTIFICATE, &f, i % 2 ? 255 : 100), SW_OK);
+        assert_certificate(&f);
+        bench_power_cycle(&bench);
+        assert_int_equal(bench_open_app(&bench, "APP", &app), SW_OK);
+        assert_int_equal(bench_verify(&bench, app, GM_PIN_USER, USER_PIN), SW_OK);
+        assert_certificate(&f);
+    }
+}
+
+static void a_certificate_that_is_too_long_or_broken_off_changes_nothing(void **state) {
+    struct field good, f;
+    uint8_t before[32], after[32];
+    (void)state;
+    certificate_field(&good, GM_CERT_MAX, 1);
+    assert_int_equal(bench_gm(&bench, INS_IMPORT_CERTIFICATE, 0, 0, good.bytes, good.len), SW_OK);
+    bench_digest(&bench, before);
+
+    certificate_field(&f, GM_CERT_MAX + 1, 2);
+    assert_int_equal(bench_gm(&bench, INS_IMPORT_CERTIFICATE, 0, 0, f.bytes, f.len),
+                     SW_WRONG_LENGTH);
+    assert_int_equal(chain(INS_IMPORT_CERTIFICATE, &f, 255), SW_WRONG_LENGTH);
+    certificate_field(&f, GM_CERT_MAX, 2);
+    f.len--; /* the length inside says one more */
+    assert_int_equal(bench_gm(&bench, INS_IMPORT_CERTIFICATE, 0, 0, f.bytes, f.len), SW_WRONG_DATA);
+    assert_int_equal(chain(INS_IMPORT_CERTIFICATE, &f, 255), SW_WRONG_DATA);
+    certificate_field(&f, GM_CERT_MAX - 1, 2);
+    field_u8(&f, 0); /* and one less */
+    assert_int_equal(chain(INS_IMPORT_CERTIFICATE, &f, 255), SW_WRONG_DATA);
+
+    certificate_field(&f, 3000, 2);
+    for (size_t at = 0; at < 2550; at += 255)
+        assert_int_equal(part(CLA_GM | CHAIN, INS_IMPORT_CERTIFICATE, f.bytes + at, 255), SW_OK);
+    assert_int_equal(SEND(0x80, INS_ENUM_APPLICATION, 0, 0, 0), SW_CHAIN_BROKEN);
+    /* the rest, now a command of its own, is none */
+    assert_int_equal(part(CLA_GM, INS_IMPORT_CERTIFICATE, f.bytes + 2550, 255), SW_APP_NOT_OPEN);
+    assert_int_equal(part(CLA_GM | CHAIN, INS_IMPORT_CERTIFICATE, f.bytes, 255), SW_OK);
+    assert_int_equal(SEND(0x80, INS_IMPORT_CERTIFICATE, 0, 0), SW_WRONG_LENGTH); /* no data */
+    bench_digest(&bench, after);
+    assert_memory_equal(before, after, 32);
+    assert_certificate(&good);
 }
 
 static void a_long_answer_is_fetched_in_parts(void **state) {
@@ -201,6 +293,8 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_chain_of_any_part_size_does_what_one_command_does),
+        T(a_certificate_up_to_4096_bytes_goes_in_and_out_extended_and_chained),
+        T(a_certificate_that_is_too_long_or_broken_off_changes_nothing),
         T(a_long_answer_is_fetched_in_parts),
         T(an_answer_of_512_bytes_or_more_says_6100),
         T(an_answer_is_forgotten_with_the_next_command_and_by_reset),

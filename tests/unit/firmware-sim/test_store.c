@@ -104,6 +104,35 @@ static void uncommitted_and_aborted_changes_are_not_there(void **state) {
     bench_free(&b);
 }
 
+static void a_copy_holds_what_the_original_held_and_outlives_it(void **state) {
+    struct bench b;
+    (void)state;
+    bench_init_pages(&b, FACTORY_PAGES + 2 * 8);
+    put_one(&b, 1, 0x51, STORE_OBJECT_MAX);
+    put_one(&b, 2, 0x52, 257);
+    store_begin(&b.store);
+    store_put_zeros(&b.store, 3, 300);
+    store_commit(&b.store, STORE_PLAIN);
+    store_begin(&b.store);
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_int_equal(store_copy(&b.store, 10 + id, id), STORE_OK);
+    store_delete(&b.store, 1, 3);
+    store_put(&b.store, 2, "new", 3);
+    assert_int_equal(store_commit(&b.store, STORE_PLAIN), STORE_OK);
+    for (int pass = 0; pass < 2; pass++, mount(&b)) {
+        assert_object(&b, 11, 0x51, STORE_OBJECT_MAX);
+        assert_object(&b, 12, 0x52, 257);
+        assert_object(&b, 13, 0, 300);
+        assert_false(store_exists(&b.store, 1));
+        assert_int_equal(store_exists(&b.store, 2), true);
+    }
+    store_begin(&b.store);
+    assert_int_equal(store_copy(&b.store, 50, 51), STORE_NOT_FOUND);
+    assert_int_equal(store_commit(&b.store, STORE_PLAIN), STORE_NOT_FOUND);
+    assert_false(store_exists(&b.store, 50));
+    bench_free(&b);
+}
+
 static void a_range_is_deleted_and_its_neighbours_stay(void **state) {
     struct bench b;
     (void)state;
@@ -195,6 +224,7 @@ static void change_plain(struct store *s) {
     store_put(s, 2, data, 60);
     store_delete(s, 5, 6);
     store_put(s, 20, data, sizeof data);
+    store_copy(s, 22, 3);
     store_put_zeros(s, 21, 500);
     store_commit(s, STORE_PLAIN);
 }
@@ -364,6 +394,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_survive_a_remount_with_their_content),
         cmocka_unit_test(uncommitted_and_aborted_changes_are_not_there),
+        cmocka_unit_test(a_copy_holds_what_the_original_held_and_outlives_it),
         cmocka_unit_test(a_range_is_deleted_and_its_neighbours_stay),
         cmocka_unit_test(zeros_take_their_space_before_they_are_written),
         cmocka_unit_test(a_full_store_still_replaces_what_is_there),
