@@ -2,7 +2,7 @@
 ARCHIVES += p11core
 p11core_SRCS := module/log.c \
     $(addprefix module/transport/,transport.c sim_link.c sim_transport.c sim_watch.c pcsc_library.c pcsc_transport.c pcsc_watch.c) \
-    $(addprefix module/token/,wire.c card.c driver.c token.c token_objects.c attribute_records.c gm_driver.c gm_pin.c gm_keys.c \
+    $(addprefix module/token/,wire.c card.c driver.c token.c token_objects.c key_use.c attribute_records.c gm_driver.c gm_pin.c gm_keys.c \
       gm_private.c gm_files.c) \
     $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c mechanisms.c host.c \
       rsa_padding.c operation_rules.c digest.c sign.c verify.c crypt.c attributes.c objects.c object_changes.c key_creation.c \
@@ -38,4 +38,5 @@ $(eval $(call module_test,operations,$(module_fake_card)))
 $(eval $(call module_test,life,$(module_fake_card)))
 $(eval $(call module_test,objects,$(module_fake_card)))
 $(eval $(call module_test,broken_card,$(module_fake_card)))
+$(eval $(call module_test,doubt,$(module_fake_card)))
 $(eval $(call module_test,parts,))

@@ -3,6 +3,7 @@
 #include "module/cryptoki/host.h"
 #include "module/cryptoki/operation_rules.h"
 #include "module/cryptoki/rsa_padding.h"
+#include "module/token/key_use.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -93,10 +94,11 @@ static CK_RV decrypt(struct session *session, struct operation *operation, const
     }
     uint8_t opened[APDU_MAX_DATA], plain[APDU_MAX_DATA];
     size_t opened_len = 0, plain_len = 0;
-    rv = rv_from_token(token_private_operation(token, &entry->key,
-                                               is_sm2 ? PRIVATE_SM2_DECRYPT : PRIVATE_RSA_RAW, data,
-                                               len, opened, sizeof(opened), &opened_len));
-    if (rv == CKR_DATA_INVALID || rv == CKR_DATA_LEN_RANGE) {
+    rv = rv_from_token(token_use_key(token, entry, is_sm2 ? PRIVATE_SM2_DECRYPT : PRIVATE_RSA_RAW,
+                                     data, len, opened, sizeof(opened), &opened_len));
+    if (rv == CKR_OBJECT_HANDLE_INVALID) {
+        rv = CKR_KEY_HANDLE_INVALID; /* another program took the key away meanwhile */
+    } else if (rv == CKR_DATA_INVALID || rv == CKR_DATA_LEN_RANGE) {
         rv = CKR_ENCRYPTED_DATA_INVALID; /* not below the modulus, or a point not on the curve */
     }
     if (rv == CKR_OK && mechanism->scheme == SCHEME_RSA_PKCS1) {

@@ -212,7 +212,7 @@ CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HAND
         rv = check_key_template(t, CKO_PRIVATE_KEY, FAMILY_SM2);
     }
     if (rv == CKR_OK) {
-        rv = rv_from_token(token_enter(token));
+        rv = rv_from_token(token_look(token));
     }
     if (rv == CKR_OK) {
         rv = operation_key(session, mechanism, unwrapping_key, OBJECT_PRIVATE_KEY, CKA_UNWRAP,

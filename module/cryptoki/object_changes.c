@@ -15,7 +15,7 @@ static CK_RV may_write(struct session *session) {
     if (token->login != NORMAL_USER) {
         return CKR_USER_NOT_LOGGED_IN;
     }
-    return rv_from_token(token_enter(token));
+    return rv_from_token(token_look(token));
 }
 
 /* True if the certificate carries this pair's public key. */

@@ -117,7 +117,7 @@ CK_RV object_set_attributes(struct session *session, CK_OBJECT_HANDLE handle,
     if (attributes == NULL || count == 0) {
         return CKR_ARGUMENTS_BAD;
     }
-    CK_RV rv = rv_from_token(token_enter(session_token(session)));
+    CK_RV rv = rv_from_token(token_look(session_token(session)));
     if (rv == CKR_OK) {
         rv = object_find(session, handle, &object);
     }

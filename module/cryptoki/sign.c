@@ -3,6 +3,7 @@
 #include "module/cryptoki/host.h"
 #include "module/cryptoki/operation_rules.h"
 #include "module/cryptoki/rsa_padding.h"
+#include "module/token/key_use.h"
 
 #include <string.h>
 
@@ -77,11 +78,10 @@ static CK_RV sign_data(struct session *session, const struct operation *operatio
         break;
     }
     if (rv == CKR_OK) {
-        rv = rv_from_token(token_private_operation(session_token(session), &key->key, what, block,
-                                                   block_len, signature, signature_size(operation),
-                                                   signature_len));
+        rv = rv_from_token(token_use_key(session_token(session), key, what, block, block_len,
+                                         signature, signature_size(operation), signature_len));
     }
-    return rv;
+    return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 }
 
 /* The card's part; ends the operation. `data` NULL: what the digest has. */

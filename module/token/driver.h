@@ -31,6 +31,8 @@ struct token_facts {
     uint8_t hardware[2], firmware[2]; /* major, minor */
     uint32_t total_space, free_space;
     uint32_t change_counter; /* 0: the card has none */
+    /* a name or number by which the driver calls a thing on the card is given to no other thing before a reset */
+    bool has_lasting_names;
     size_t pin_min, pin_max;
 };
 

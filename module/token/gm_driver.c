@@ -220,6 +220,7 @@ static enum token_error gm_device_info(struct token *token) {
     facts->free_space = read_number(r, DEVINFO_FREE_SPACE, 4);
     facts->has_vendor_ins = memcmp(r.data + DEVINFO_VENDOR_MAGIC, "OUK1", 4) == 0;
     facts->change_counter = facts->has_vendor_ins ? read_number(r, DEVINFO_CHANGE_COUNTER, 4) : 0;
+    facts->has_lasting_names = facts->has_vendor_ins; /* docs/card-commands.md: container ids */
     facts->pin_min = GM_PIN_MIN;
     facts->pin_max = GM_PIN_MAX;
     gm->max_containers = (uint8_t)read_number(r, DEVINFO_MAX_CONTAINERS, 1);

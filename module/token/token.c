@@ -92,6 +92,7 @@ static enum token_error look_again(struct token *token) {
     if (strcmp(serial, token->facts.serial) != 0) {
         return TOKEN_REMOVED;
     }
+    token->unsure = false;
     if (counter == 0 || counter != token->facts.change_counter) {
         log_debug("objects may have changed");
         token->driver->forget(token);
@@ -120,10 +121,19 @@ enum token_error token_enter(struct token *token) {
         token->driver->forget(token);
         token->must_relogin = token->login != NOBODY;
     }
-    if (start.was_reset || start.maybe_used) {
+    if (start.maybe_used) {
+        token->unsure = true;
+        token->pins_known = false;
+    }
+    if (start.was_reset || (start.maybe_used && !token->facts.has_lasting_names)) {
         err = look_again(token);
     }
     return finish(token, err);
+}
+
+enum token_error token_look(struct token *token) {
+    enum token_error err = token_enter(token);
+    return err == TOKEN_OK && token->unsure ? finish(token, look_again(token)) : err;
 }
 
 void token_leave(struct token *token) {
@@ -163,17 +173,18 @@ static enum token_error prepare(struct token *token) {
     return err == TOKEN_OK && token->must_relogin ? login_again(token) : err;
 }
 
-/* True if the command may be given once more, for each cause once. */
+/* True if the command may be given once more, for each cause once. Another program is the cause of either: what it did
+ * besides is looked into first. */
 static bool heals(struct token *token, enum token_error err, unsigned *healed) {
     if (err == TOKEN_STALE && (*healed & HEAL_STALE) == 0) {
         *healed |= HEAL_STALE;
         token->driver->forget(token);
-        return true;
+        return token_look(token) == TOKEN_OK;
     }
     if (err == TOKEN_NOT_LOGGED_IN && token->login != NOBODY && (*healed & HEAL_LOGIN) == 0) {
         *healed |= HEAL_LOGIN;
         token->must_relogin = true;
-        return true;
+        return token_look(token) == TOKEN_OK;
     }
     return false;
 }
@@ -204,7 +215,10 @@ static bool heals(struct token *token, enum token_error err, unsigned *healed) {
     finish(token, err)
 
 enum token_error token_read_facts(struct token *token) {
-    enum token_error err = TOKEN_OK;
+    enum token_error err = token_enter(token);
+    if (err != TOKEN_OK || token->unsure) {
+        return err != TOKEN_OK ? err : token_look(token);
+    }
     RUN_UNLOGGED(token, err, token->driver->read_facts(token));
     return err;
 }

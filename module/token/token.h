@@ -30,6 +30,7 @@ struct token {
     bool pins_known;
 
     bool in_transaction;
+    bool unsure;       /* others may have used the card since we last looked at it */
     bool must_relogin; /* the card forgot our login */
     bool removed;
 
@@ -44,8 +45,12 @@ enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
 /* Logs out on the card if logged in, ends the transaction and the connection, cleanses. */
 void token_free(struct token *token);
 
-/* Begins a transaction if none is open and learns what happened since the last one. */
+/* Begins a transaction if none is open and learns what happened since the last one: a reset is looked into at once. That
+ * others may have used the card otherwise is noted (`unsure`), if the card's names last (facts.has_lasting_names). */
 enum token_error token_enter(struct token *token);
+/* token_enter(), and if others may have used the card, looks whether it is still the same and its objects those that we
+ * know. Before changes, and before a listing that must be true now. */
+enum token_error token_look(struct token *token);
 /* Ends the transaction if one is open. */
 void token_leave(struct token *token);
 

@@ -82,6 +82,7 @@ void token_objects_changed(struct token *token, const char *container) {
     for (size_t i = 0; i < objects->key_count; i++) {
         if (container != NULL && strcmp(objects->keys[i]->key.container, container) == 0) {
             drop_key_values(objects->keys[i]);
+            objects->keys[i]->public_key_seen = false;
         }
     }
     objects->keys_listed = false;
@@ -299,8 +300,10 @@ enum token_error token_objects_list(struct token *token, unsigned kinds, struct 
     struct token_object_list *objects = token->objects;
     *out = NULL;
     *count = 0;
-    enum token_error err =
-        token_enter(token); /* first, as it may find that what we know is outdated */
+    bool knows = objects->key_count > 0 || objects->file_count > 0 || objects->keys_listed ||
+                 objects->files_listed;
+    /* what we know may be outdated; where nothing is known, all is read now */
+    enum token_error err = knows ? token_look(token) : token_enter(token);
     if (err == TOKEN_OK && (kinds & OBJECT_OF_KEY) != 0) {
         err = want_keys(token);
     }
@@ -386,14 +389,42 @@ enum token_error token_objects_find_key(struct token *token, const char *contain
 
 /* ---- values ---- */
 
+bool token_public_key_equal(const struct token_public_key *a, const struct token_public_key *b) {
+    if (a->algorithm != b->algorithm) {
+        return false;
+    }
+    if (a->algorithm == ALGORITHM_SM2) {
+        return memcmp(&a->point, &b->point, sizeof(a->point)) == 0;
+    }
+    return a->modulus_len == b->modulus_len && a->exponent == b->exponent &&
+           memcmp(a->modulus, b->modulus, a->modulus_len) == 0;
+}
+
+void token_object_replaced(struct token *token, struct key_entry *entry) {
+    struct token_object_list *objects = token->objects;
+    log_info("token %s: another program replaced a key pair", token->facts.serial);
+    drop_key_values(entry);
+    entry->public_key_seen = false;
+    entry->private_handle = objects->next_handle++;
+    entry->public_handle = objects->next_handle++;
+    entry->certificate_handle = entry->key.has_certificate ? objects->next_handle++ : 0;
+}
+
 enum token_error token_object_public_key(struct token *token, struct key_entry *entry,
                                          const struct token_public_key **out) {
     *out = NULL;
     if (!entry->public_key_known) {
-        enum token_error err = token_read_public_key(token, &entry->key, &entry->public_key);
+        struct token_public_key now;
+        enum token_error err = token_read_public_key(token, &entry->key, &now);
         if (err != TOKEN_OK) {
             return err;
         }
+        if (entry->public_key_seen && !token_public_key_equal(&now, &entry->public_key)) {
+            token_object_replaced(token, entry);
+            return TOKEN_NOT_FOUND;
+        }
+        entry->public_key = now;
+        entry->public_key_seen = true;
         entry->public_key_known = true;
     }
     *out = &entry->public_key;

@@ -24,7 +24,8 @@ struct key_entry {
     struct attribute_record attributes; /* has_id, has_label: not the default */
     unsigned long private_handle, public_handle,
         certificate_handle; /* the last 0 without certificate */
-    bool public_key_known;
+    bool public_key_seen;   /* public_key is what programs were told */
+    bool public_key_known;  /* ... and what the card has */
     struct token_public_key public_key;
     bool certificate_known;
     struct octets certificate;
@@ -63,6 +64,11 @@ enum token_error token_object_find(struct token *token, unsigned long handle,
 /* The pair of this container and usage; TOKEN_NOT_FOUND. */
 enum token_error token_objects_find_key(struct token *token, const char *container,
                                         enum token_usage usage, struct key_entry **out);
+
+bool token_public_key_equal(const struct token_public_key *a, const struct token_public_key *b);
+
+/* Another program has put another key in the entry's place: its old handles are good for nothing any more. */
+void token_object_replaced(struct token *token, struct key_entry *entry);
 
 /* Values, read once. The pointers belong to the entry. */
 enum token_error token_object_public_key(struct token *token, struct key_entry *entry,
