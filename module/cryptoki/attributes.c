@@ -94,8 +94,7 @@ GETTER(get_private) {
 
 GETTER(get_label) {
     UNUSED_ROW;
-    const char *text = source->object.key != NULL ? source->object.key->attributes.label
-                                                  : source->object.file->file.name;
+    const char *text = token_object_label(&source->object);
     return give(out, text, strlen(text));
 }
 
@@ -230,7 +229,7 @@ GETTER(get_ec_point) {
 /* CKR_OK with *out NULL: the key has no certificate. */
 static CK_RV certificate(struct attribute_source *source, X509 **out) {
     *out = source->certificate;
-    if (*out != NULL || !source->object.key->key.has_certificate) {
+    if (*out != NULL || source->object.key->key.certificate == CERTIFICATE_ABSENT) {
         return CKR_OK;
     }
     const struct octets *der;

@@ -98,7 +98,7 @@ static CK_RV container_name(struct session *session, const char *label,
     size_t count;
     uint8_t random[4];
     CK_RV rv = rv_from_token(
-        token_objects_list(session_token(session), OBJECT_PRIVATE_KEY, &keys, &count));
+        token_objects_list(session_token(session), OBJECT_PRIVATE_KEY, NULL, &keys, &count));
     if (rv != CKR_OK) {
         return rv;
     }
@@ -131,7 +131,7 @@ static CK_RV give_attributes(struct session *session, struct key_entry *entry,
     bool new_id =
         id != NULL && (id->ulValueLen != a->id_len || memcmp(id->pValue, a->id, a->id_len) != 0);
     bool new_label = label[0] != '\0' && strcmp(label, a->label) != 0;
-    if (!new_id && !new_label) {
+    if ((!new_id && !new_label) || !token_objects_keep_attributes(session_token(session))) {
         return CKR_OK;
     }
     return rv_from_token(
@@ -163,20 +163,29 @@ CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR given,
                       : rv;
     rv = rv == CKR_OK ? check_public_parameters(public_template, mechanism->family) : rv;
     rv = rv == CKR_OK ? common_id(public_template, private_template, &id) : rv;
-    if (rv == CKR_OK && token->login != NORMAL_USER) {
+    if (rv == CKR_OK && token->login != token->facts.writer) {
         rv = CKR_USER_NOT_LOGGED_IN;
     }
     char label[ATTRIBUTE_LABEL_MAX + 1] = "", container[TOKEN_CONTAINER_MAX + 1] = "";
+    bool is_rsa = mechanism->family == FAMILY_RSA;
+    enum token_algorithm algorithm = is_rsa ? ALGORITHM_RSA : ALGORITHM_SM2;
+    uint32_t bits = is_rsa ? 8 * RSA2048_SIZE : 8 * SM2_COORD_SIZE;
     if (rv == CKR_OK) {
         if (!template_text(private_template, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX)) {
             template_text(public_template, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX);
         }
-        rv = container_name(session, label, container);
+        const struct token_key_wish wish = {.label = label,
+                                            .id = id != NULL ? id->pValue : NULL,
+                                            .id_len = id != NULL ? id->ulValueLen : 0,
+                                            .algorithm = algorithm,
+                                            .bits = bits};
+        enum token_error err = token_choose_place(token, &wish, container);
+        rv = err == TOKEN_UNSUPPORTED ? container_name(session, label, container)
+             : err == TOKEN_EXISTS    ? CKR_ATTRIBUTE_VALUE_INVALID /* of CKA_ID */
+                                      : rv_from_token(err);
     }
     if (rv == CKR_OK) {
-        enum token_algorithm algorithm =
-            mechanism->family == FAMILY_RSA ? ALGORITHM_RSA : ALGORITHM_SM2;
-        rv = rv_from_token(token_generate_key(token, container, algorithm));
+        rv = rv_from_token(token_generate_key(token, container, algorithm, bits));
         rv = rv == CKR_FUNCTION_NOT_SUPPORTED ? CKR_MECHANISM_INVALID : rv;
         token_objects_changed(token, container);
     }

@@ -109,6 +109,8 @@ static CK_RV sm2_parameters(const struct mechanism *mechanism, const CK_MECHANIS
     return copy_data(out, params.pId, params.ulIdLen);
 }
 
+#define RAW       (1U << PRIVATE_RSA_RAW)
+#define PKCS1     (RAW | 1U << PRIVATE_RSA_PKCS1_SIGN)
 #define SIGNS     (CKF_SIGN | CKF_VERIFY)
 #define CRYPTS    (CKF_ENCRYPT | CKF_DECRYPT)
 #define RSA       2048, 2048
@@ -118,31 +120,31 @@ static CK_RV sm2_parameters(const struct mechanism *mechanism, const CK_MECHANIS
 /* CKF_HW: the part with the private key is done by the card; digests and everything with a public key by the host. */
 static const struct mechanism table[] = {
     /* clang-format off */
-    {CKM_RSA_PKCS_KEY_PAIR_GEN, SCHEME_KEY_PAIR, FAMILY_RSA, NULL, RSA, CKF_HW | CKF_GENERATE_KEY_PAIR, false, no_parameters},
-    {CKM_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, NULL, RSA, CKF_HW | SIGNS | CRYPTS, false, no_parameters},
-    {CKM_SHA1_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA1", RSA, CKF_HW | SIGNS, false, no_parameters},
-    {CKM_SHA256_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA256", RSA, CKF_HW | SIGNS, false, no_parameters},
-    {CKM_SHA384_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA384", RSA, CKF_HW | SIGNS, false, no_parameters},
-    {CKM_SHA512_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA512", RSA, CKF_HW | SIGNS, false, no_parameters},
-    {CKM_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, NULL, RSA, CKF_HW | SIGNS, true, pss_parameters},
-    {CKM_SHA256_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, "SHA256", RSA, CKF_HW | SIGNS, true, pss_parameters},
-    {CKM_SHA384_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, "SHA384", RSA, CKF_HW | SIGNS, true, pss_parameters},
-    {CKM_SHA512_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, "SHA512", RSA, CKF_HW | SIGNS, true, pss_parameters},
-    {CKM_RSA_X_509, SCHEME_RSA_RAW, FAMILY_RSA, NULL, RSA, CKF_HW | SIGNS | CRYPTS, true, no_parameters},
-    {CKM_RSA_PKCS_OAEP, SCHEME_RSA_OAEP, FAMILY_RSA, NULL, RSA, CKF_HW | CRYPTS, true, oaep_parameters},
+    {CKM_RSA_PKCS_KEY_PAIR_GEN, SCHEME_KEY_PAIR, FAMILY_RSA, NULL, RSA, CKF_HW | CKF_GENERATE_KEY_PAIR, 0, no_parameters},
+    {CKM_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, NULL, RSA, CKF_HW | SIGNS | CRYPTS, PKCS1, no_parameters},
+    {CKM_SHA1_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA1", RSA, CKF_HW | SIGNS, PKCS1, no_parameters},
+    {CKM_SHA256_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA256", RSA, CKF_HW | SIGNS, PKCS1, no_parameters},
+    {CKM_SHA384_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA384", RSA, CKF_HW | SIGNS, PKCS1, no_parameters},
+    {CKM_SHA512_RSA_PKCS, SCHEME_RSA_PKCS1, FAMILY_RSA, "SHA512", RSA, CKF_HW | SIGNS, PKCS1, no_parameters},
+    {CKM_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, NULL, RSA, CKF_HW | SIGNS, RAW, pss_parameters},
+    {CKM_SHA256_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, "SHA256", RSA, CKF_HW | SIGNS, RAW, pss_parameters},
+    {CKM_SHA384_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, "SHA384", RSA, CKF_HW | SIGNS, RAW, pss_parameters},
+    {CKM_SHA512_RSA_PKCS_PSS, SCHEME_RSA_PSS, FAMILY_RSA, "SHA512", RSA, CKF_HW | SIGNS, RAW, pss_parameters},
+    {CKM_RSA_X_509, SCHEME_RSA_RAW, FAMILY_RSA, NULL, RSA, CKF_HW | SIGNS | CRYPTS, RAW, no_parameters},
+    {CKM_RSA_PKCS_OAEP, SCHEME_RSA_OAEP, FAMILY_RSA, NULL, RSA, CKF_HW | CRYPTS, RAW, oaep_parameters},
 
-    {CKM_SM2_KEY_PAIR_GEN, SCHEME_KEY_PAIR, FAMILY_SM2, NULL, SM2, CKF_HW | CKF_GENERATE_KEY_PAIR | SM2_FLAGS, false, no_parameters},
-    {CKM_SM2_SM3, SCHEME_SM2_SIGN, FAMILY_SM2, "SM3", SM2, CKF_HW | SIGNS | SM2_FLAGS, false, sm2_parameters},
-    {CKM_SM2, SCHEME_SM2_SIGN, FAMILY_SM2, NULL, SM2, CKF_HW | SIGNS | SM2_FLAGS, false, no_parameters},
-    {CKM_SM2_ENCRYPT, SCHEME_SM2_ENCRYPT, FAMILY_SM2, NULL, SM2, CKF_HW | CRYPTS | SM2_FLAGS, true, no_parameters},
-    {CKM_OPENUKEY_SM2_ENVELOPED_KEY, SCHEME_SM2_ENVELOPE, FAMILY_SM2, NULL, SM2, CKF_HW | CKF_UNWRAP | SM2_FLAGS, false, no_parameters},
+    {CKM_SM2_KEY_PAIR_GEN, SCHEME_KEY_PAIR, FAMILY_SM2, NULL, SM2, CKF_HW | CKF_GENERATE_KEY_PAIR | SM2_FLAGS, 0, no_parameters},
+    {CKM_SM2_SM3, SCHEME_SM2_SIGN, FAMILY_SM2, "SM3", SM2, CKF_HW | SIGNS | SM2_FLAGS, 1U << PRIVATE_SM2_SIGN, sm2_parameters},
+    {CKM_SM2, SCHEME_SM2_SIGN, FAMILY_SM2, NULL, SM2, CKF_HW | SIGNS | SM2_FLAGS, 1U << PRIVATE_SM2_SIGN, no_parameters},
+    {CKM_SM2_ENCRYPT, SCHEME_SM2_ENCRYPT, FAMILY_SM2, NULL, SM2, CKF_HW | CRYPTS | SM2_FLAGS, 1U << PRIVATE_SM2_DECRYPT, no_parameters},
+    {CKM_OPENUKEY_SM2_ENVELOPED_KEY, SCHEME_SM2_ENVELOPE, FAMILY_SM2, NULL, SM2, CKF_HW | CKF_UNWRAP | SM2_FLAGS, 0, no_parameters},
 
-    {CKM_SM3, SCHEME_DIGEST, FAMILY_NONE, "SM3", 0, 0, CKF_DIGEST, false, no_parameters},
-    {CKM_SHA_1, SCHEME_DIGEST, FAMILY_NONE, "SHA1", 0, 0, CKF_DIGEST, false, no_parameters},
-    {CKM_SHA224, SCHEME_DIGEST, FAMILY_NONE, "SHA224", 0, 0, CKF_DIGEST, false, no_parameters},
-    {CKM_SHA256, SCHEME_DIGEST, FAMILY_NONE, "SHA256", 0, 0, CKF_DIGEST, false, no_parameters},
-    {CKM_SHA384, SCHEME_DIGEST, FAMILY_NONE, "SHA384", 0, 0, CKF_DIGEST, false, no_parameters},
-    {CKM_SHA512, SCHEME_DIGEST, FAMILY_NONE, "SHA512", 0, 0, CKF_DIGEST, false, no_parameters},
+    {CKM_SM3, SCHEME_DIGEST, FAMILY_NONE, "SM3", 0, 0, CKF_DIGEST, 0, no_parameters},
+    {CKM_SHA_1, SCHEME_DIGEST, FAMILY_NONE, "SHA1", 0, 0, CKF_DIGEST, 0, no_parameters},
+    {CKM_SHA224, SCHEME_DIGEST, FAMILY_NONE, "SHA224", 0, 0, CKF_DIGEST, 0, no_parameters},
+    {CKM_SHA256, SCHEME_DIGEST, FAMILY_NONE, "SHA256", 0, 0, CKF_DIGEST, 0, no_parameters},
+    {CKM_SHA384, SCHEME_DIGEST, FAMILY_NONE, "SHA384", 0, 0, CKF_DIGEST, 0, no_parameters},
+    {CKM_SHA512, SCHEME_DIGEST, FAMILY_NONE, "SHA512", 0, 0, CKF_DIGEST, 0, no_parameters},
     /* clang-format on */
 };
 enum { MECHANISMS = sizeof(table) / sizeof(table[0]) };

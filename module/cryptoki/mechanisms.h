@@ -39,7 +39,8 @@ struct mechanism {
         digest; /* OpenSSL's name of the digest over the message; NULL: the data is signed as it is */
     CK_ULONG min_key, max_key; /* bits; 0 for digests */
     CK_FLAGS flags;
-    bool needs_vendor_ins; /* for the part done by the card */
+    unsigned
+        operations; /* bits of enum private_operation: the card must do one of them; 0: needs none */
     CK_RV(*read_parameters)
     (const struct mechanism *mechanism, const CK_MECHANISM *given,
      struct mechanism_parameters *out);

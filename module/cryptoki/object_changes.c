@@ -12,7 +12,7 @@
 /* What writing to the token needs: the user's login; the session's being read-write is checked at the entry. */
 static CK_RV may_write(struct session *session) {
     struct token *token = session_token(session);
-    if (token->login != NORMAL_USER) {
+    if (token->login != token->facts.writer) {
         return CKR_USER_NOT_LOGGED_IN;
     }
     return rv_from_token(token_look(token));
@@ -45,8 +45,8 @@ static CK_RV certified_key(struct session *session, EVP_PKEY *certified, const C
                            struct token_key *out) {
     struct token_object *keys;
     size_t count;
-    CK_RV rv =
-        rv_from_token(token_objects_list(session_token(session), OBJECT_PUBLIC_KEY, &keys, &count));
+    CK_RV rv = rv_from_token(
+        token_objects_list(session_token(session), OBJECT_PUBLIC_KEY, NULL, &keys, &count));
     bool found = false;
     for (size_t i = 0; i < count && rv == CKR_OK && !found; i++) {
         struct key_entry *entry = keys[i].key;
@@ -66,7 +66,8 @@ static CK_RV certified_key(struct session *session, EVP_PKEY *certified, const C
 
 static CK_RV give_label(struct session *session, struct key_entry *entry, struct template t) {
     char label[ATTRIBUTE_LABEL_MAX + 1];
-    if (!template_text(t, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX) ||
+    if (!token_objects_keep_attributes(session_token(session)) ||
+        !template_text(t, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX) ||
         strcmp(label, entry->attributes.label) == 0) {
         return CKR_OK;
     }
@@ -144,7 +145,7 @@ static CK_RV create_data(struct session *session, struct template t, CK_OBJECT_H
     struct token_object *objects = NULL;
     size_t count = 0;
     if (rv == CKR_OK) {
-        rv = rv_from_token(token_objects_list(token, OBJECT_DATA, &objects, &count));
+        rv = rv_from_token(token_objects_list(token, OBJECT_DATA, NULL, &objects, &count));
     }
     for (size_t i = 0; i < count; i++) {
         if (strcmp(objects[i].file->file.name, file.name) == 0) {

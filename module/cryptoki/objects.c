@@ -11,7 +11,10 @@
 bool object_is_visible(const struct session *session, const struct token_object *object) {
     bool is_private = object->kind == OBJECT_PRIVATE_KEY ||
                       (object->file != NULL && object->file->file.is_private);
-    if (is_private && session_token(session)->login != NORMAL_USER) {
+    const struct token *token = session_token(session);
+    bool is_known = token->login == NORMAL_USER ||
+                    (token->login == SECURITY_OFFICER && token->facts.writer == SECURITY_OFFICER);
+    if (is_private && !is_known) {
         return false;
     }
     bool is_sm2_key =
@@ -30,19 +33,19 @@ CK_RV object_find(struct session *session, CK_OBJECT_HANDLE handle, struct token
 bool key_is_for(const struct token *token, const struct token_object *object,
                 CK_ATTRIBUTE_TYPE usage) {
     const struct token_key *key = &object->key->key;
-    bool is_rsa = key->algorithm == ALGORITHM_RSA;
-    bool signs = key->usage == USAGE_SIGN;
-    bool decrypts = (key->usage == USAGE_ENC || is_rsa) && token->facts.has_vendor_ins;
+    (void)token;
     switch (usage) {
     case CKA_SIGN:
     case CKA_VERIFY:
-        return signs;
+        return (key->uses & KEY_SIGNS) != 0;
     case CKA_DECRYPT:
-        return decrypts;
-    case CKA_ENCRYPT:
-        return key->usage == USAGE_ENC || is_rsa;
-    case CKA_UNWRAP: /* the envelope of the container's encryption pair */
-        return signs && !is_rsa;
+        return (key->uses & KEY_DECRYPTS) != 0;
+    case CKA_ENCRYPT: /* done by the host, whether or not the card opens it again */
+        return key->usage == USAGE_ENC || key->algorithm == ALGORITHM_RSA;
+    case CKA_UNWRAP:
+        return (key->uses & KEY_UNWRAPS) != 0;
+    case CKA_DERIVE:
+        return (key->uses & KEY_DERIVES) != 0;
     default:
         return false;
     }
@@ -193,6 +196,21 @@ static unsigned wanted_kinds(const CK_ATTRIBUTE *template, CK_ULONG count) {
     return OBJECT_OF_KEY | OBJECT_DATA;
 }
 
+/* The id and label of a template. */
+static struct object_filter wanted_names(const CK_ATTRIBUTE *template, CK_ULONG count) {
+    struct object_filter filter = {.id = NULL};
+    for (CK_ULONG i = 0; i < count; i++) {
+        if (template[i].type == CKA_ID && template[i].ulValueLen > 0) {
+            filter.id = template[i].pValue;
+            filter.id_len = template[i].ulValueLen;
+        } else if (template[i].type == CKA_LABEL && template[i].ulValueLen > 0) {
+            filter.label = template[i].pValue;
+            filter.label_len = template[i].ulValueLen;
+        }
+    }
+    return filter;
+}
+
 CK_RV find_init(struct session *session, CK_ATTRIBUTE_PTR template, CK_ULONG count) {
     if (session->is_finding) {
         return CKR_OPERATION_ACTIVE;
@@ -210,8 +228,9 @@ CK_RV find_init(struct session *session, CK_ATTRIBUTE_PTR template, CK_ULONG cou
     size_t object_count = 0;
     CK_RV rv = CKR_OK;
     if (kinds != 0) {
+        const struct object_filter filter = wanted_names(template, count);
         rv = rv_from_token(
-            token_objects_list(session_token(session), kinds, &objects, &object_count));
+            token_objects_list(session_token(session), kinds, &filter, &objects, &object_count));
     }
     CK_OBJECT_HANDLE *found = NULL;
     CK_ULONG found_count = 0;

@@ -84,7 +84,10 @@ CK_RV operation_key(struct session *session, const struct mechanism *mechanism,
     if (!key_is_for(token, &object, usage)) {
         return CKR_KEY_FUNCTION_NOT_PERMITTED;
     }
-    if (kind == OBJECT_PRIVATE_KEY && mechanism->needs_vendor_ins && !token->facts.has_vendor_ins) {
+    const struct token_key_kind *kind_of_key =
+        token_kind_find(&token->facts, object.key->key.algorithm, object.key->key.bits);
+    if (kind == OBJECT_PRIVATE_KEY && mechanism->operations != 0 &&
+        (kind_of_key == NULL || (kind_of_key->operations & mechanism->operations) == 0)) {
         return CKR_MECHANISM_INVALID;
     }
     *out = object.key;

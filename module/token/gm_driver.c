@@ -68,6 +68,7 @@ void gm_forget(struct token *token) {
     struct gm_state *gm = gm_of(token);
     gm->application_known = false;
     gm->application_open = false;
+    gm->described[0] = '\0';
     memset(gm->containers, 0, sizeof(gm->containers));
 }
 
@@ -198,6 +199,18 @@ static uint32_t read_number(struct wire_reader r, size_t offset, unsigned width)
     return width == 4 ? wire_u32(&r) : width == 2 ? wire_u16(&r) : wire_u8(&r);
 }
 
+/* SKF's two kinds of keys; what needs a vendor instruction is there if the card has it. */
+static void set_kinds(struct token_facts *facts) {
+    unsigned rsa = 1U << PRIVATE_RSA_PKCS1_SIGN, sm2 = 1U << PRIVATE_SM2_SIGN;
+    if (facts->has_vendor_ins) {
+        rsa |= 1U << PRIVATE_RSA_RAW;
+        sm2 |= 1U << PRIVATE_SM2_DECRYPT;
+    }
+    facts->kinds[0] = (struct token_key_kind){ALGORITHM_RSA, 8 * RSA2048_SIZE, true, rsa};
+    facts->kinds[1] = (struct token_key_kind){ALGORITHM_SM2, 8 * SM2_COORD_SIZE, true, sm2};
+    facts->kind_count = 2;
+}
+
 static enum token_error gm_device_info(struct token *token) {
     struct gm_state *gm = gm_of(token);
     enum token_error err = gm_send(token, INS_GET_DEV_INFO, 0, 0, NULL, GM_DEVINFO_SIZE);
@@ -223,6 +236,8 @@ static enum token_error gm_device_info(struct token *token) {
     facts->has_lasting_names = facts->has_vendor_ins; /* docs/card-commands.md: container ids */
     facts->pin_min = GM_PIN_MIN;
     facts->pin_max = GM_PIN_MAX;
+    facts->writer = NORMAL_USER;
+    set_kinds(facts);
     gm->max_containers = (uint8_t)read_number(r, DEVINFO_MAX_CONTAINERS, 1);
     gm->max_files = (uint16_t)read_number(r, DEVINFO_MAX_FILES, 2);
     return TOKEN_OK;
@@ -231,6 +246,21 @@ static enum token_error gm_device_info(struct token *token) {
 static enum token_error gm_read_facts(struct token *token) {
     enum token_error err = gm_device_info(token);
     return err != TOKEN_OK ? err : gm_find_application(token);
+}
+
+static enum token_error gm_look_again(struct token *token, bool *objects_changed) {
+    char serial[sizeof(token->facts.serial)];
+    memcpy(serial, token->facts.serial, sizeof(serial));
+    uint32_t counter = token->facts.change_counter;
+    enum token_error err = gm_device_info(token);
+    if (err == TOKEN_OK && strcmp(serial, token->facts.serial) != 0) {
+        err = TOKEN_REMOVED;
+    }
+    if (err == TOKEN_OK) {
+        err = gm_find_application(token);
+    }
+    *objects_changed = counter == 0 || counter != token->facts.change_counter;
+    return err;
 }
 
 static void gm_close(struct token *token) {
@@ -263,6 +293,7 @@ const struct token_driver gm_driver = {
     .close = gm_close,
     .forget = gm_forget,
     .read_facts = gm_read_facts,
+    .look_again = gm_look_again,
     .read_pins = gm_read_pins,
     .verify_pin = gm_verify_pin,
     .change_pin = gm_change_pin,
@@ -270,6 +301,7 @@ const struct token_driver gm_driver = {
     .logout = gm_logout,
     .initialize = gm_initialize,
     .list_keys = gm_list_keys,
+    .describe_key = gm_describe_key,
     .read_public_key = gm_read_public_key,
     .read_certificate = gm_read_certificate,
     .write_certificate = gm_write_certificate,

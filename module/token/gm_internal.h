@@ -15,6 +15,12 @@ extern const struct gm_layout gm_layouts[];
 
 enum { GM_ID_SIZE = 2, GM_OPEN_CONTAINERS = 16 };
 
+struct gm_container_info {
+    uint8_t type;
+    uint32_t sign_bits, enc_bits;
+    bool sign_certificate, enc_certificate;
+};
+
 struct gm_open_container {
     char name[GM_CONTAINER_NAME_MAX + 1]; /* "": free */
     uint8_t id[GM_ID_SIZE];
@@ -26,7 +32,9 @@ struct gm_state {
     bool application_open;
     uint8_t application[GM_ID_SIZE];
     struct gm_open_container containers[GM_OPEN_CONTAINERS];
-    size_t next_container; /* the place to take when all are in use */
+    size_t next_container;                     /* the place to take when all are in use */
+    char described[GM_CONTAINER_NAME_MAX + 1]; /* whose info is in `info`; "": none */
+    struct gm_container_info info;
     uint8_t max_containers;
     uint16_t max_files;
 };
@@ -79,6 +87,7 @@ enum token_error gm_random(struct token *token, uint8_t *out, size_t len);
 
 /* gm_keys.c */
 enum token_error gm_list_keys(struct token *token, struct token_key_list *list);
+enum token_error gm_describe_key(struct token *token, struct token_key *key);
 enum token_error gm_read_public_key(struct token *token, const struct token_key *key,
                                     struct token_public_key *out);
 enum token_error gm_read_certificate(struct token *token, const struct token_key *key,
@@ -86,7 +95,7 @@ enum token_error gm_read_certificate(struct token *token, const struct token_key
 enum token_error gm_write_certificate(struct token *token, const struct token_key *key,
                                       const uint8_t *der, size_t len);
 enum token_error gm_generate_key(struct token *token, const char *container,
-                                 enum token_algorithm algorithm);
+                                 enum token_algorithm algorithm, uint32_t bits);
 enum token_error gm_import_envelope(struct token *token, const char *container,
                                     const struct sm2_envelope *envelope);
 enum token_error gm_delete_container(struct token *token, const char *container);

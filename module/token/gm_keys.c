@@ -9,14 +9,14 @@
 
 enum { SM2_BITS = 256, RSA_BITS = 2048, ENVELOPE_VERSION = 1 };
 
-struct gm_container_info {
-    uint8_t type;
-    uint32_t sign_bits, enc_bits;
-    bool sign_certificate, enc_certificate;
-};
-
+/* A container's two pairs are described by one command: what it said is kept until something is sent that changes it. */
 static enum token_error container_info(struct token *token, const char *name,
                                        struct gm_container_info *info) {
+    struct gm_state *gm = gm_of(token);
+    if (name[0] != '\0' && strcmp(gm->described, name) == 0) {
+        *info = gm->info;
+        return TOKEN_OK;
+    }
     struct gm_data data;
     gm_data_start(&data, token);
     wire_put_bytes(&data.w, gm_of(token)->application, GM_ID_SIZE);
@@ -34,6 +34,8 @@ static enum token_error container_info(struct token *token, const char *name,
     if (!wire_ended(&r) || info->type > GM_CONTAINER_ECC) {
         return TOKEN_DEVICE;
     }
+    snprintf(gm->described, sizeof(gm->described), "%s", name);
+    gm->info = *info;
     return TOKEN_OK;
 }
 
@@ -72,41 +74,28 @@ static enum token_error container_names(struct token *token, char **out) {
     return TOKEN_OK;
 }
 
-static enum token_error add_key(struct token_key_list *list, const char *container,
-                                const struct gm_container_info *info, enum token_usage usage) {
-    uint32_t bits = usage == USAGE_SIGN ? info->sign_bits : info->enc_bits;
-    if (bits == 0 || info->type == GM_CONTAINER_EMPTY) {
-        return TOKEN_OK;
-    }
+static enum token_error add_place(struct token_key_list *list, const char *container,
+                                  enum token_usage usage) {
     struct token_key *items = realloc(list->items, (list->count + 1) * sizeof(*items));
     if (items == NULL) {
         return TOKEN_MEMORY;
     }
     list->items = items;
     struct token_key *key = &items[list->count++];
-    *key = (struct token_key){
-        .usage = usage,
-        .algorithm = info->type == GM_CONTAINER_RSA ? ALGORITHM_RSA : ALGORITHM_SM2,
-        .bits = bits,
-        .has_certificate = usage == USAGE_SIGN ? info->sign_certificate : info->enc_certificate,
-        .has_sibling = info->sign_bits != 0 && info->enc_bits != 0,
-    };
+    *key = (struct token_key){.usage = usage};
     snprintf(key->container, sizeof(key->container), "%s", container);
     return TOKEN_OK;
 }
 
 enum token_error gm_list_keys(struct token *token, struct token_key_list *list) {
     *list = (struct token_key_list){NULL, 0};
+    gm_of(token)->described[0] = '\0';
     char *names;
     enum token_error err = container_names(token, &names);
     for (const char *name = names; err == TOKEN_OK && *name != '\0'; name += strlen(name) + 1) {
-        struct gm_container_info info;
-        err = container_info(token, name, &info);
+        err = add_place(list, name, USAGE_SIGN);
         if (err == TOKEN_OK) {
-            err = add_key(list, name, &info, USAGE_SIGN);
-        }
-        if (err == TOKEN_OK) {
-            err = add_key(list, name, &info, USAGE_ENC);
+            err = add_place(list, name, USAGE_ENC);
         }
     }
     free(names);
@@ -115,6 +104,44 @@ enum token_error gm_list_keys(struct token *token, struct token_key_list *list) 
         *list = (struct token_key_list){NULL, 0};
     }
     return err;
+}
+
+/* An SM2 signing key does not decrypt, an encryption key does not sign; an RSA signing key does both where the card can. */
+static unsigned uses_of(const struct token *token, const struct token_key *key) {
+    bool is_rsa = key->algorithm == ALGORITHM_RSA;
+    unsigned uses = key->usage == USAGE_SIGN ? KEY_SIGNS : 0;
+    if ((key->usage == USAGE_ENC || is_rsa) && token->facts.has_vendor_ins) {
+        uses |= KEY_DECRYPTS;
+    }
+    if (key->usage == USAGE_SIGN && !is_rsa) {
+        uses |= KEY_UNWRAPS; /* the envelope of the container's encryption pair */
+    }
+    return uses;
+}
+
+enum token_error gm_describe_key(struct token *token, struct token_key *key) {
+    struct gm_container_info info;
+    enum token_error err = gm_application(token);
+    if (err == TOKEN_OK) {
+        err = container_info(token, key->container, &info);
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    bool signs = key->usage == USAGE_SIGN;
+    key->bits = signs ? info.sign_bits : info.enc_bits;
+    if (key->bits == 0 || info.type == GM_CONTAINER_EMPTY) {
+        return TOKEN_NOT_FOUND;
+    }
+    bool certified = signs ? info.sign_certificate : info.enc_certificate;
+    key->algorithm = info.type == GM_CONTAINER_RSA ? ALGORITHM_RSA : ALGORITHM_SM2;
+    key->certificate = certified ? CERTIFICATE_PRESENT : CERTIFICATE_ABSENT;
+    key->has_sibling = info.sign_bits != 0 && info.enc_bits != 0;
+    key->is_local = signs;
+    key->pin = KEY_PIN_ONCE;
+    key->uses = uses_of(token, key);
+    key->is_described = true;
+    return TOKEN_OK;
 }
 
 /* Four bytes that makers write in either order; an RSA exponent is odd, which tells. */
@@ -126,7 +153,7 @@ static uint32_t read_exponent(const uint8_t e[4]) {
 
 enum token_error gm_read_public_key(struct token *token, const struct token_key *key,
                                     struct token_public_key *out) {
-    *out = (struct token_public_key){.algorithm = key->algorithm};
+    *out = (struct token_public_key){.algorithm = key->algorithm, .bits = key->bits};
     struct gm_data data;
     enum token_error err = gm_container(token, key->container, &data);
     if (err == TOKEN_OK) {
@@ -178,6 +205,7 @@ enum token_error gm_read_certificate(struct token *token, const struct token_key
 
 enum token_error gm_write_certificate(struct token *token, const struct token_key *key,
                                       const uint8_t *der, size_t len) {
+    gm_of(token)->described[0] = '\0';
     struct gm_data data;
     enum token_error err = gm_container(token, key->container, &data);
     if (err != TOKEN_OK) {
@@ -190,6 +218,7 @@ enum token_error gm_write_certificate(struct token *token, const struct token_ke
 }
 
 enum token_error gm_delete_container(struct token *token, const char *container) {
+    gm_of(token)->described[0] = '\0';
     enum token_error err = gm_application(token);
     if (err != TOKEN_OK) {
         return err;
@@ -208,6 +237,7 @@ static enum token_error remove_empty_containers(struct token *token) {
     enum token_error err = container_names(token, &names);
     for (const char *name = names; err == TOKEN_OK && *name != '\0'; name += strlen(name) + 1) {
         struct gm_container_info info;
+        gm_of(token)->described[0] = '\0';
         err = container_info(token, name, &info);
         if (err == TOKEN_OK && info.sign_bits == 0 && info.enc_bits == 0) {
             log_info("removing empty container %s", name);
@@ -219,8 +249,13 @@ static enum token_error remove_empty_containers(struct token *token) {
 }
 
 enum token_error gm_generate_key(struct token *token, const char *container,
-                                 enum token_algorithm algorithm) {
+                                 enum token_algorithm algorithm, uint32_t bits) {
+    gm_of(token)->described[0] = '\0';
     size_t len = strlen(container);
+    const struct token_key_kind *kind = token_kind_find(&token->facts, algorithm, bits);
+    if (kind == NULL || !kind->is_generated) {
+        return TOKEN_UNSUPPORTED;
+    }
     if (len == 0 || len > GM_CONTAINER_NAME_MAX) {
         return TOKEN_ARGUMENT;
     }
@@ -256,6 +291,7 @@ enum token_error gm_generate_key(struct token *token, const char *container,
 
 enum token_error gm_import_envelope(struct token *token, const char *container,
                                     const struct sm2_envelope *envelope) {
+    gm_of(token)->described[0] = '\0';
     struct gm_data data;
     enum token_error err = gm_container(token, container, &data);
     if (err != TOKEN_OK) {
@@ -278,6 +314,7 @@ enum token_error gm_import_envelope(struct token *token, const char *container,
 }
 
 enum token_error gm_retire_signing_key(struct token *token, const char *container) {
+    gm_of(token)->described[0] = '\0';
     struct gm_data data;
     if (!token->facts.has_vendor_ins) {
         return TOKEN_UNSUPPORTED;

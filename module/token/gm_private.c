@@ -85,6 +85,9 @@ enum token_error gm_private_operation(struct token *token, const struct token_ke
     case PRIVATE_SM2_DECRYPT:
         err = sm2_decrypt_card(token, key, &data, in, in_len, out, out_size, out_len);
         break;
+    default:
+        err = TOKEN_UNSUPPORTED;
+        break;
     }
     OPENSSL_cleanse(token->card.response, sizeof(token->card.response));
     return err;

@@ -5,21 +5,24 @@
 #include "module/log.h"
 
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <string.h>
 
 enum { PKCS1_HEADER = 3 }; /* 00 01 ... 00 around the padding (RFC 8017, 9.2) */
 
 /* out ^ e mod n; false if that cannot be. */
 static bool rsa_public(const struct token_public_key *key, const uint8_t *out, size_t out_len,
-                       uint8_t block[RSA2048_SIZE]) {
+                       uint8_t block[TOKEN_RSA_MAX]) {
     BN_CTX *ctx = BN_CTX_new();
     BIGNUM *n = BN_bin2bn(key->modulus, (int)key->modulus_len, NULL);
     BIGNUM *x = BN_bin2bn(out, (int)out_len, NULL);
     BIGNUM *e = BN_new();
     bool done = ctx != NULL && n != NULL && x != NULL && e != NULL &&
-                key->modulus_len <= RSA2048_SIZE && BN_set_word(e, key->exponent) == 1 &&
+                key->modulus_len <= TOKEN_RSA_MAX && BN_set_word(e, key->exponent) == 1 &&
                 BN_is_odd(n) && BN_cmp(x, n) < 0 && BN_mod_exp(x, x, e, n, ctx) == 1 &&
                 BN_bn2binpad(x, block, (int)key->modulus_len) == (int)key->modulus_len;
     BN_free(e);
@@ -31,7 +34,7 @@ static bool rsa_public(const struct token_public_key *key, const uint8_t *out, s
 
 static bool rsa_proof(const struct token_public_key *key, bool is_padded, const uint8_t *in,
                       size_t in_len, const uint8_t *out, size_t out_len) {
-    uint8_t block[RSA2048_SIZE], expected[RSA2048_SIZE];
+    uint8_t block[TOKEN_RSA_MAX], expected[TOKEN_RSA_MAX];
     size_t size = key->modulus_len;
     if (key->algorithm != ALGORITHM_RSA || out_len != size || size > sizeof(block) ||
         !rsa_public(key, out, out_len, block)) {
@@ -73,9 +76,48 @@ static bool sm2_proof(OSSL_LIB_CTX *libctx, const struct token_public_key *key, 
     return good;
 }
 
+static bool ecdsa_proof(OSSL_LIB_CTX *libctx, const struct token_public_key *key,
+                        const uint8_t *digest, size_t digest_len, const uint8_t *raw,
+                        size_t raw_len) {
+    const char *group = key->bits == 384 ? "P-384" : "P-256";
+    size_t field = key->bits / 8;
+    if (key->algorithm != ALGORITHM_EC || raw_len != 2 * field) {
+        return false;
+    }
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)key->ec_point,
+                                          key->ec_point_len),
+        OSSL_PARAM_construct_end()};
+    unsigned char *der = NULL;
+    EVP_PKEY *pkey = NULL;
+    EVP_PKEY_CTX *made = EVP_PKEY_CTX_new_from_name(libctx, "EC", NULL);
+    ECDSA_SIG *signature = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw, (int)field, NULL), *s = BN_bin2bn(raw + field, (int)field, NULL);
+    bool good = key->algorithm == ALGORITHM_EC && raw_len == 2 * field && made != NULL &&
+                signature != NULL && r != NULL && s != NULL && EVP_PKEY_fromdata_init(made) == 1 &&
+                EVP_PKEY_fromdata(made, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
+    if (signature != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(signature, r, s) == 1) {
+        r = s = NULL; /* the signature's now */
+    }
+    EVP_PKEY_CTX *ctx = good ? EVP_PKEY_CTX_new_from_pkey(libctx, pkey, NULL) : NULL;
+    int der_len = good ? i2d_ECDSA_SIG(signature, &der) : 0;
+    good = ctx != NULL && der_len > 0 && EVP_PKEY_verify_init(ctx) == 1 &&
+           EVP_PKEY_verify(ctx, der, (size_t)der_len, digest, digest_len) == 1;
+    OPENSSL_free(der);
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(signature);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_CTX_free(made);
+    EVP_PKEY_free(pkey);
+    return good;
+}
+
 bool key_proof_is_possible(enum private_operation operation) {
     return operation == PRIVATE_RSA_PKCS1_SIGN || operation == PRIVATE_RSA_RAW ||
-           operation == PRIVATE_SM2_SIGN || operation == PRIVATE_SM2_DECRYPT;
+           operation == PRIVATE_SM2_SIGN || operation == PRIVATE_SM2_DECRYPT ||
+           operation == PRIVATE_ECDSA;
 }
 
 bool key_proof(OSSL_LIB_CTX *libctx, const struct token_public_key *key,
@@ -88,6 +130,8 @@ bool key_proof(OSSL_LIB_CTX *libctx, const struct token_public_key *key,
         return rsa_proof(key, false, in, in_len, out, out_len);
     case PRIVATE_SM2_SIGN:
         return sm2_proof(libctx, key, in, in_len, out, out_len);
+    case PRIVATE_ECDSA:
+        return ecdsa_proof(libctx, key, in, in_len, out, out_len);
     case PRIVATE_SM2_DECRYPT:
         return key->algorithm == ALGORITHM_SM2; /* C3 holds for one key alone; the card checks it */
     default:

@@ -5,6 +5,7 @@
 #include "module/token/token_objects.h"
 
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,25 +81,20 @@ void token_free(struct token *token) {
 }
 
 /* Others may have used the card: is it the same one, and are its objects those we know? */
-static enum token_error look_again(struct token *token) {
-    char serial[sizeof(token->facts.serial)];
-    memcpy(serial, token->facts.serial, sizeof(serial));
-    uint32_t counter = token->facts.change_counter;
+static enum token_error look_again(struct token *token, bool was_reset) {
     token->pins_known = false;
-    enum token_error err = token->driver->read_facts(token);
-    if (err != TOKEN_OK) {
-        return err;
-    }
-    if (strcmp(serial, token->facts.serial) != 0) {
-        return TOKEN_REMOVED;
+    bool changed = was_reset;
+    enum token_error err = TOKEN_OK;
+    if (token->driver->look_again != NULL) {
+        err = token->driver->look_again(token, &changed);
     }
     token->unsure = false;
-    if (counter == 0 || counter != token->facts.change_counter) {
+    if (err == TOKEN_OK && changed) {
         log_debug("objects may have changed");
         token->driver->forget(token);
         token_objects_outdate(token->objects);
     }
-    return TOKEN_OK;
+    return err;
 }
 
 enum token_error token_enter(struct token *token) {
@@ -126,14 +122,14 @@ enum token_error token_enter(struct token *token) {
         token->pins_known = false;
     }
     if (start.was_reset || (start.maybe_used && !token->facts.has_lasting_names)) {
-        err = look_again(token);
+        err = look_again(token, start.was_reset);
     }
     return finish(token, err);
 }
 
 enum token_error token_look(struct token *token) {
     enum token_error err = token_enter(token);
-    return err == TOKEN_OK && token->unsure ? finish(token, look_again(token)) : err;
+    return err == TOKEN_OK && token->unsure ? finish(token, look_again(token, false)) : err;
 }
 
 void token_leave(struct token *token) {
@@ -200,6 +196,10 @@ static bool heals(struct token *token, enum token_error err, unsigned *healed) {
     } while (heals(token, err, &healed));                                                          \
     return finish(token, err)
 
+/* What a card need not be able to do. */
+#define OPTIONAL(name, arguments)                                                                  \
+    (token->driver->name != NULL ? token->driver->name arguments : TOKEN_UNSUPPORTED)
+
 /* PIN commands: stale state is healed, a lost login is not theirs to restore. */
 #define RUN_UNLOGGED(token, err, expression)                                                       \
     for (int attempt = 0; attempt < 2; attempt++) {                                                \
@@ -216,7 +216,7 @@ static bool heals(struct token *token, enum token_error err, unsigned *healed) {
 
 enum token_error token_read_facts(struct token *token) {
     enum token_error err = token_enter(token);
-    if (err != TOKEN_OK || token->unsure) {
+    if (err != TOKEN_OK || (token->unsure && token->driver->look_again != NULL)) {
         return err != TOKEN_OK ? err : token_look(token);
     }
     RUN_UNLOGGED(token, err, token->driver->read_facts(token));
@@ -258,6 +258,17 @@ enum token_error token_login(struct token *token, enum token_user user, const ui
     return err;
 }
 
+enum token_error token_authorize_use(struct token *token, const uint8_t *pin, size_t len) {
+    if (token->login != NORMAL_USER) {
+        return TOKEN_NOT_LOGGED_IN;
+    }
+    enum token_error err = TOKEN_OK;
+    token->pins_known = false;
+    RUN_UNLOGGED(token, err, token->driver->verify_pin(token, NORMAL_USER, pin, len));
+    token->use_is_authorized = err == TOKEN_OK;
+    return err;
+}
+
 enum token_error token_logout(struct token *token) {
     forget_pin(token);
     enum token_error err = TOKEN_OK;
@@ -292,6 +303,9 @@ enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pi
 enum token_error token_initialize(struct token *token, const uint8_t *so_pin, size_t so_len,
                                   const char *label) {
     enum token_error err = TOKEN_OK;
+    if (token->driver->initialize == NULL) {
+        return TOKEN_UNSUPPORTED;
+    }
     RUN_UNLOGGED(token, err, token->driver->initialize(token, so_pin, so_len, label));
     token->pins_known = false;
     token_objects_outdate(token->objects);
@@ -300,6 +314,10 @@ enum token_error token_initialize(struct token *token, const uint8_t *so_pin, si
 
 enum token_error token_list_keys(struct token *token, struct token_key_list *list) {
     RETURN_HEALED(token, token->driver->list_keys(token, list));
+}
+
+enum token_error token_describe_key(struct token *token, struct token_key *key) {
+    RETURN_HEALED(token, token->driver->describe_key(token, key));
 }
 
 enum token_error token_read_public_key(struct token *token, const struct token_key *key,
@@ -314,54 +332,131 @@ enum token_error token_read_certificate(struct token *token, const struct token_
 
 enum token_error token_write_certificate(struct token *token, const struct token_key *key,
                                          const uint8_t *der, size_t len) {
-    RETURN_HEALED(token, token->driver->write_certificate(token, key, der, len));
+    RETURN_HEALED(token, OPTIONAL(write_certificate, (token, key, der, len)));
+}
+
+enum token_error token_choose_place(struct token *token, const struct token_key_wish *wish,
+                                    char container[TOKEN_CONTAINER_MAX + 1]) {
+    RETURN_HEALED(token, OPTIONAL(choose_place, (token, wish, container)));
 }
 
 enum token_error token_generate_key(struct token *token, const char *container,
-                                    enum token_algorithm algorithm) {
-    RETURN_HEALED(token, token->driver->generate_key(token, container, algorithm));
+                                    enum token_algorithm algorithm, uint32_t bits) {
+    RETURN_HEALED(token, OPTIONAL(generate_key, (token, container, algorithm, bits)));
 }
 
 enum token_error token_import_envelope(struct token *token, const char *container,
                                        const struct sm2_envelope *envelope) {
-    RETURN_HEALED(token, token->driver->import_envelope(token, container, envelope));
+    RETURN_HEALED(token, OPTIONAL(import_envelope, (token, container, envelope)));
 }
 
 enum token_error token_delete_container(struct token *token, const char *container) {
-    RETURN_HEALED(token, token->driver->delete_container(token, container));
+    RETURN_HEALED(token, OPTIONAL(delete_container, (token, container)));
 }
 
 enum token_error token_retire_signing_key(struct token *token, const char *container) {
-    RETURN_HEALED(token, token->driver->retire_signing_key(token, container));
+    RETURN_HEALED(token, OPTIONAL(retire_signing_key, (token, container)));
+}
+
+/* A key that wants the PIN before each use gets it once more only if this use was authorised and another program came
+ * in between. */
+static enum token_error use_authorized(struct token *token, const struct token_key *key,
+                                       enum private_operation operation, const uint8_t *in,
+                                       size_t in_len, uint8_t *out, size_t out_size,
+                                       size_t *out_len) {
+    enum token_error err =
+        token->driver->private_operation(token, key, operation, in, in_len, out, out_size, out_len);
+    bool authorized = token->use_is_authorized;
+    token->use_is_authorized = false;
+    if (err == TOKEN_NOT_LOGGED_IN && authorized) {
+        err = login_again(token);
+        if (err == TOKEN_OK) {
+            err = token->driver->private_operation(token, key, operation, in, in_len, out, out_size,
+                                                   out_len);
+        }
+    }
+    return err;
+}
+
+static enum token_error private_operation(struct token *token, const struct token_key *key,
+                                          enum private_operation operation, const uint8_t *in,
+                                          size_t in_len, uint8_t *out, size_t out_size,
+                                          size_t *out_len) {
+    if (key->pin != KEY_PIN_ALWAYS) {
+        RETURN_HEALED(token, token->driver->private_operation(token, key, operation, in, in_len,
+                                                              out, out_size, out_len));
+    }
+    enum token_error err = TOKEN_OK;
+    RUN_UNLOGGED(token, err,
+                 use_authorized(token, key, operation, in, in_len, out, out_size, out_len));
+    return err;
+}
+
+/* 00 01 FF .. FF 00 data (RFC 8017, 9.2): for cards that do not pad by themselves. */
+static enum token_error sign_padded(struct token *token, const struct token_key *key,
+                                    const uint8_t *in, size_t in_len, uint8_t *out, size_t out_size,
+                                    size_t *out_len) {
+    enum { LEAST_PADDING = 11 };
+    uint8_t block[TOKEN_RSA_MAX];
+    size_t size = key->bits / 8;
+    if (size > sizeof(block) || size < LEAST_PADDING || in_len > size - LEAST_PADDING) {
+        return TOKEN_ARGUMENT;
+    }
+    memset(block, 0xFF, size);
+    block[0] = 0;
+    block[1] = 1;
+    block[size - in_len - 1] = 0;
+    if (in_len > 0) {
+        memcpy(block + size - in_len, in, in_len);
+    }
+    return private_operation(token, key, PRIVATE_RSA_RAW, block, size, out, out_size, out_len);
 }
 
 enum token_error token_private_operation(struct token *token, const struct token_key *key,
                                          enum private_operation operation, const uint8_t *in,
                                          size_t in_len, uint8_t *out, size_t out_size,
                                          size_t *out_len) {
-    RETURN_HEALED(token, token->driver->private_operation(token, key, operation, in, in_len, out,
-                                                          out_size, out_len));
+    const struct token_key_kind *kind = token_kind_find(&token->facts, key->algorithm, key->bits);
+    *out_len = 0;
+    unsigned can = kind != NULL ? kind->operations : 0;
+    if ((can & 1U << operation) != 0) {
+        return private_operation(token, key, operation, in, in_len, out, out_size, out_len);
+    }
+    if (operation == PRIVATE_RSA_PKCS1_SIGN && (can & 1U << PRIVATE_RSA_RAW) != 0) {
+        return sign_padded(token, key, in, in_len, out, out_size, out_len);
+    }
+    return TOKEN_UNSUPPORTED;
 }
 
 enum token_error token_list_files(struct token *token, struct token_file_list *list) {
-    RETURN_HEALED(token, token->driver->list_files(token, list));
+    RETURN_HEALED(token, OPTIONAL(list_files, (token, list)));
 }
 
 enum token_error token_read_file(struct token *token, const struct token_file *file,
                                  struct octets *out) {
-    RETURN_HEALED(token, token->driver->read_file(token, file, out));
+    RETURN_HEALED(token, OPTIONAL(read_file, (token, file, out)));
 }
 
-static enum token_error read_named(struct token *token, const char *name, struct token_file *file,
+/* Asks for the size only when the likely one is wrong. */
+static enum token_error read_named(struct token *token, const char *name, uint32_t likely_size,
                                    struct octets *out) {
-    enum token_error err = token->driver->file_info(token, name, file);
-    return err != TOKEN_OK ? err : token->driver->read_file(token, file, out);
+    struct token_file file = {.size = likely_size};
+    if (token->driver->list_files == NULL || strlen(name) > TOKEN_FILE_NAME_MAX) {
+        return TOKEN_NOT_FOUND;
+    }
+    memcpy(file.name, name, strlen(name));
+    enum token_error err = token->driver->read_file(token, &file, out);
+    if (err != TOKEN_ARGUMENT && err != TOKEN_DEVICE && err != TOKEN_BAD_DATA) {
+        return err;
+    }
+    err = token->driver->file_info(token, name, &file);
+    return err != TOKEN_OK ? err : token->driver->read_file(token, &file, out);
 }
 
-enum token_error token_read_named_file(struct token *token, const char *name,
-                                       struct token_file *file, struct octets *out) {
+enum token_error token_read_named_file(struct token *token, const char *name, uint32_t likely_size,
+                                       struct octets *out) {
     *out = (struct octets){NULL, 0};
-    RETURN_HEALED(token, read_named(token, name, file, out));
+    RETURN_HEALED(token, read_named(token, name, likely_size, out));
 }
 
 static enum token_error create_and_write(struct token *token, const struct token_file *file,
@@ -379,18 +474,24 @@ static enum token_error create_and_write(struct token *token, const struct token
 
 enum token_error token_create_file(struct token *token, const struct token_file *file,
                                    const uint8_t *data, size_t len) {
+    if (token->driver->create_file == NULL) {
+        return TOKEN_UNSUPPORTED;
+    }
     RETURN_HEALED(token, create_and_write(token, file, data, len));
 }
 
 enum token_error token_write_file(struct token *token, const char *name, const uint8_t *data,
                                   size_t len) {
-    RETURN_HEALED(token, token->driver->write_file(token, name, data, len));
+    RETURN_HEALED(token, OPTIONAL(write_file, (token, name, data, len)));
 }
 
 enum token_error token_delete_file(struct token *token, const char *name) {
-    RETURN_HEALED(token, token->driver->delete_file(token, name));
+    RETURN_HEALED(token, OPTIONAL(delete_file, (token, name)));
 }
 
 enum token_error token_random(struct token *token, uint8_t *out, size_t len) {
+    if (token->driver->random == NULL) {
+        return RAND_bytes_ex(token->libctx, out, len, 0) == 1 ? TOKEN_OK : TOKEN_DEVICE;
+    }
     RETURN_HEALED(token, token->driver->random(token, out, len));
 }

@@ -23,15 +23,16 @@ struct token {
 
     enum token_user
         login; /* of this process; the card's own state may be less, never counts as more */
-    uint8_t pin[GM_PIN_MAX];
+    uint8_t pin[TOKEN_PIN_MAX];
     size_t pin_len;
 
     struct token_pins pins;
     bool pins_known;
 
     bool in_transaction;
-    bool unsure;       /* others may have used the card since we last looked at it */
-    bool must_relogin; /* the card forgot our login */
+    bool unsure;            /* others may have used the card since we last looked at it */
+    bool must_relogin;      /* the card forgot our login */
+    bool use_is_authorized; /* the PIN was given for one use of a key that wants it each time */
     bool removed;
 
     struct token_object_list *objects;
@@ -65,6 +66,8 @@ enum token_error token_logout(struct token *token);
 enum token_error token_change_pin(struct token *token, enum token_user user, const uint8_t *old_pin,
                                   size_t old_len, const uint8_t *new_pin, size_t new_len);
 /* Needs the security officer's login. */
+/* The user's PIN for one use of a key that wants it each time; the user is logged in. */
+enum token_error token_authorize_use(struct token *token, const uint8_t *pin, size_t len);
 enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pin, size_t new_len);
 enum token_error token_initialize(struct token *token, const uint8_t *so_pin, size_t so_len,
                                   const char *label);
@@ -72,14 +75,18 @@ enum token_error token_initialize(struct token *token, const uint8_t *so_pin, si
 /* The driver's functions of the same names, healed: if the card lost our login or open names, once more after
  * restoring them. */
 enum token_error token_list_keys(struct token *token, struct token_key_list *list);
+enum token_error token_describe_key(struct token *token, struct token_key *key);
 enum token_error token_read_public_key(struct token *token, const struct token_key *key,
                                        struct token_public_key *out);
 enum token_error token_read_certificate(struct token *token, const struct token_key *key,
                                         struct octets *out);
 enum token_error token_write_certificate(struct token *token, const struct token_key *key,
                                          const uint8_t *der, size_t len);
+/* The place for a new key; TOKEN_UNSUPPORTED: any name makes one. */
+enum token_error token_choose_place(struct token *token, const struct token_key_wish *wish,
+                                    char container[TOKEN_CONTAINER_MAX + 1]);
 enum token_error token_generate_key(struct token *token, const char *container,
-                                    enum token_algorithm algorithm);
+                                    enum token_algorithm algorithm, uint32_t bits);
 enum token_error token_import_envelope(struct token *token, const char *container,
                                        const struct sm2_envelope *envelope);
 enum token_error token_delete_container(struct token *token, const char *container);
@@ -91,9 +98,9 @@ enum token_error token_private_operation(struct token *token, const struct token
 enum token_error token_list_files(struct token *token, struct token_file_list *list);
 enum token_error token_read_file(struct token *token, const struct token_file *file,
                                  struct octets *out);
-/* A file by its name; TOKEN_NOT_FOUND when there is none. */
-enum token_error token_read_named_file(struct token *token, const char *name,
-                                       struct token_file *file, struct octets *out);
+/* A file by its name, probably of this size; TOKEN_NOT_FOUND when there is none. */
+enum token_error token_read_named_file(struct token *token, const char *name, uint32_t likely_size,
+                                       struct octets *out);
 /* Creates with exactly this size and writes; a file that could not be written whole is deleted again. */
 enum token_error token_create_file(struct token *token, const struct token_file *file,
                                    const uint8_t *data, size_t len);

@@ -99,7 +99,6 @@ static struct key_entry *take_key(struct token_object_list *objects, const struc
     for (size_t i = 0; i < objects->key_count; i++) {
         struct key_entry *entry = objects->keys[i];
         if (entry != NULL && entry->key.usage == key->usage &&
-            entry->key.algorithm == key->algorithm &&
             strcmp(entry->key.container, key->container) == 0) {
             objects->keys[i] = NULL;
             return entry;
@@ -116,9 +115,15 @@ static struct key_entry *take_key(struct token_object_list *objects, const struc
 static enum token_error default_attributes(struct token *token, struct key_entry *entry) {
     struct attribute_record *a = &entry->attributes;
     *a = (struct attribute_record){.usage = entry->key.usage, .id_len = 20};
+    _Static_assert(sizeof(a->id) >= sizeof(entry->key.id), "an id of a place fits");
     snprintf(a->container, sizeof(a->container), "%s", entry->key.container);
     _Static_assert(sizeof(a->label) >= sizeof(a->container), "a container name is a label");
     snprintf(a->label, sizeof(a->label), "%s", entry->key.container);
+    if (entry->key.id_len > 0) {
+        memcpy(a->id, entry->key.id, entry->key.id_len);
+        a->id_len = entry->key.id_len;
+        return TOKEN_OK;
+    }
     return attribute_default_id(token->libctx, a->container, a->usage, a->id);
 }
 
@@ -142,9 +147,12 @@ static void apply_record(struct token_object_list *objects, const struct attribu
 
 static enum token_error load_attributes(struct token *token) {
     struct token_object_list *objects = token->objects;
-    struct token_file file;
     struct octets value;
-    enum token_error err = token_read_named_file(token, ATTRIBUTE_FILE_NAME, &file, &value);
+    if (!token_objects_keep_attributes(token)) {
+        return TOKEN_OK;
+    }
+    enum token_error err =
+        token_read_named_file(token, ATTRIBUTE_FILE_NAME, ATTRIBUTE_FILE_SIZE, &value);
     objects->has_attribute_file = err == TOKEN_OK;
     if (err == TOKEN_NOT_FOUND) {
         return TOKEN_OK;
@@ -176,13 +184,15 @@ static enum token_error adopt_keys(struct token *token, const struct token_key_l
             err = TOKEN_MEMORY;
             break;
         }
-        if (entry->key.has_certificate && !list->items[i].has_certificate) {
-            drop_key_values(entry);
-            entry->certificate_handle = 0;
-        }
+        bool was_described = entry->key.is_described;
+        enum token_algorithm algorithm = entry->key.algorithm;
+        uint32_t bits = entry->key.bits;
         entry->key = list->items[i];
-        if (entry->key.has_certificate && entry->certificate_handle == 0) {
-            entry->certificate_handle = objects->next_handle++;
+        entry->is_absent = false;
+        if (!entry->key.is_described) { /* what it was, so that another key gets other handles */
+            entry->key.algorithm = algorithm;
+            entry->key.bits = bits;
+            entry->was_described = entry->was_described || was_described;
         }
         keys[count++] = entry;
         err = default_attributes(token, entry);
@@ -216,6 +226,62 @@ static enum token_error want_keys(struct token *token) {
     }
     objects->keys_listed = err == TOKEN_OK;
     return err;
+}
+
+/* Reads what is in an entry's place, once; entry->is_absent if nothing is. */
+static enum token_error describe(struct token *token, struct key_entry *entry) {
+    struct token_object_list *objects = token->objects;
+    if (entry->key.is_described || entry->is_absent) {
+        return TOKEN_OK;
+    }
+    struct token_key before = entry->key;
+    enum token_error err = token_describe_key(token, &entry->key);
+    if (err != TOKEN_OK && err != TOKEN_NOT_FOUND) {
+        entry->key = before;
+        return err;
+    }
+    entry->is_absent = err == TOKEN_NOT_FOUND;
+    bool is_another = entry->was_described && (entry->is_absent || entry->key.bits != before.bits ||
+                                               entry->key.algorithm != before.algorithm);
+    if (is_another) {
+        drop_key_values(entry);
+        entry->public_key_seen = false;
+        entry->private_handle = objects->next_handle++;
+        entry->public_handle = objects->next_handle++;
+        entry->certificate_handle = 0;
+    }
+    entry->was_described = !entry->is_absent;
+    if (entry->key.certificate == CERTIFICATE_ABSENT) {
+        octets_free(&entry->certificate);
+        entry->certificate_known = false;
+        entry->certificate_handle = 0;
+    } else if (entry->key.certificate == CERTIFICATE_PRESENT && entry->certificate_handle == 0) {
+        entry->certificate_handle = objects->next_handle++;
+    }
+    return TOKEN_OK;
+}
+
+/* Finds out whether a key has a certificate, if the card tells that only by giving it. */
+static enum token_error want_certificate(struct token *token, struct key_entry *entry) {
+    if (entry->key.certificate != CERTIFICATE_UNKNOWN) {
+        return TOKEN_OK;
+    }
+    octets_free(&entry->certificate);
+    enum token_error err = token_read_certificate(token, &entry->key, &entry->certificate);
+    if (err == TOKEN_NOT_FOUND) {
+        entry->key.certificate = CERTIFICATE_ABSENT;
+        entry->certificate_handle = 0;
+        return TOKEN_OK;
+    }
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    entry->key.certificate = CERTIFICATE_PRESENT;
+    entry->certificate_known = true;
+    if (entry->certificate_handle == 0) {
+        entry->certificate_handle = token->objects->next_handle++;
+    }
+    return TOKEN_OK;
 }
 
 /* ---- files ---- */
@@ -295,7 +361,46 @@ static size_t key_objects(struct key_entry *entry, unsigned kinds, struct token_
     return count;
 }
 
-enum token_error token_objects_list(struct token *token, unsigned kinds, struct token_object **out,
+const char *token_object_label(const struct token_object *object) {
+    if (object->key == NULL) {
+        return object->file->file.name;
+    }
+    const struct key_labels *labels = object->key->key.labels;
+    if (labels == NULL || object->key->attributes.has_label) {
+        return object->key->attributes.label;
+    }
+    return object->kind == OBJECT_PRIVATE_KEY  ? labels->private_key
+           : object->kind == OBJECT_PUBLIC_KEY ? labels->public_key
+                                               : labels->certificate;
+}
+
+/* Which of these kinds of an entry's objects the filter leaves. */
+static unsigned left_kinds(struct key_entry *entry, unsigned kinds,
+                           const struct object_filter *filter) {
+    static const enum object_kind of_key[] = {OBJECT_PRIVATE_KEY, OBJECT_PUBLIC_KEY,
+                                              OBJECT_CERTIFICATE};
+    const struct attribute_record *a = &entry->attributes;
+    kinds &= OBJECT_OF_KEY;
+    if (filter == NULL) {
+        return kinds;
+    }
+    if (filter->id != NULL &&
+        (filter->id_len != a->id_len || memcmp(filter->id, a->id, a->id_len) != 0)) {
+        return 0;
+    }
+    for (size_t i = 0; filter->label != NULL && i < sizeof(of_key) / sizeof(of_key[0]); i++) {
+        const struct token_object object = {.kind = of_key[i], .key = entry};
+        const char *label = token_object_label(&object);
+        if (strlen(label) != filter->label_len ||
+            memcmp(label, filter->label, filter->label_len) != 0) {
+            kinds &= ~(unsigned)of_key[i];
+        }
+    }
+    return kinds;
+}
+
+enum token_error token_objects_list(struct token *token, unsigned kinds,
+                                    const struct object_filter *filter, struct token_object **out,
                                     size_t *count) {
     struct token_object_list *objects = token->objects;
     *out = NULL;
@@ -319,8 +424,24 @@ enum token_error token_objects_list(struct token *token, unsigned kinds, struct 
         return TOKEN_MEMORY;
     }
     size_t n = 0;
-    for (size_t i = 0; i < objects->key_count; i++) {
-        n += key_objects(objects->keys[i], kinds, items + n);
+    for (size_t i = 0; err == TOKEN_OK && (kinds & OBJECT_OF_KEY) != 0 && i < objects->key_count;
+         i++) {
+        struct key_entry *entry = objects->keys[i];
+        unsigned left = left_kinds(entry, kinds, filter);
+        if (left == 0) {
+            continue;
+        }
+        err = describe(token, entry);
+        if (err == TOKEN_OK && !entry->is_absent && (left & OBJECT_CERTIFICATE) != 0) {
+            err = want_certificate(token, entry);
+        }
+        if (err == TOKEN_OK && !entry->is_absent) {
+            n += key_objects(entry, left, items + n);
+        }
+    }
+    if (err != TOKEN_OK) {
+        free(items);
+        return err;
     }
     for (size_t i = 0; (kinds & OBJECT_DATA) != 0 && i < objects->file_count; i++) {
         items[n++] =
@@ -368,7 +489,23 @@ enum token_error token_object_find(struct token *token, unsigned long handle,
         if (err != TOKEN_OK) {
             return err;
         }
-        return look_up(token->objects, handle, out) ? TOKEN_OK : TOKEN_NOT_FOUND;
+        if (!look_up(token->objects, handle, out)) {
+            return TOKEN_NOT_FOUND;
+        }
+    }
+    if (out->key != NULL) {
+        enum token_error err = describe(token, out->key);
+        if (err != TOKEN_OK) {
+            return err;
+        }
+        /* another key in its place has other handles */
+        if (out->key->is_absent || !look_up(token->objects, handle, out)) {
+            return TOKEN_NOT_FOUND;
+        }
+        err = out->kind == OBJECT_CERTIFICATE ? want_certificate(token, out->key) : TOKEN_OK;
+        if (err != TOKEN_OK || !look_up(token->objects, handle, out)) {
+            return err != TOKEN_OK ? err : TOKEN_NOT_FOUND;
+        }
     }
     return TOKEN_OK;
 }
@@ -380,11 +517,15 @@ enum token_error token_objects_find_key(struct token *token, const char *contain
     for (size_t i = 0; err == TOKEN_OK && i < token->objects->key_count; i++) {
         struct key_entry *entry = token->objects->keys[i];
         if (entry->key.usage == usage && strcmp(entry->key.container, container) == 0) {
-            *out = entry;
-            return TOKEN_OK;
+            err = describe(token, entry);
+            *out = err == TOKEN_OK && !entry->is_absent ? entry : NULL;
+            break;
         }
     }
-    return err != TOKEN_OK ? err : TOKEN_NOT_FOUND;
+    if (err == TOKEN_OK && *out != NULL) {
+        err = want_certificate(token, *out);
+    }
+    return err != TOKEN_OK ? err : *out != NULL ? TOKEN_OK : TOKEN_NOT_FOUND;
 }
 
 /* ---- values ---- */
@@ -395,6 +536,10 @@ bool token_public_key_equal(const struct token_public_key *a, const struct token
     }
     if (a->algorithm == ALGORITHM_SM2) {
         return memcmp(&a->point, &b->point, sizeof(a->point)) == 0;
+    }
+    if (a->algorithm == ALGORITHM_EC) {
+        return a->ec_point_len == b->ec_point_len &&
+               memcmp(a->ec_point, b->ec_point, a->ec_point_len) == 0;
     }
     return a->modulus_len == b->modulus_len && a->exponent == b->exponent &&
            memcmp(a->modulus, b->modulus, a->modulus_len) == 0;
@@ -407,7 +552,9 @@ void token_object_replaced(struct token *token, struct key_entry *entry) {
     entry->public_key_seen = false;
     entry->private_handle = objects->next_handle++;
     entry->public_handle = objects->next_handle++;
-    entry->certificate_handle = entry->key.has_certificate ? objects->next_handle++ : 0;
+    entry->certificate_handle = 0;
+    entry->key.is_described = false;
+    entry->was_described = false;
 }
 
 enum token_error token_object_public_key(struct token *token, struct key_entry *entry,
@@ -434,11 +581,12 @@ enum token_error token_object_public_key(struct token *token, struct key_entry *
 enum token_error token_object_certificate(struct token *token, struct key_entry *entry,
                                           const struct octets **out) {
     *out = NULL;
-    if (!entry->key.has_certificate) {
-        return TOKEN_NOT_FOUND;
+    enum token_error err = want_certificate(token, entry);
+    if (err != TOKEN_OK || entry->key.certificate == CERTIFICATE_ABSENT) {
+        return err != TOKEN_OK ? err : TOKEN_NOT_FOUND;
     }
     if (!entry->certificate_known) {
-        enum token_error err = token_read_certificate(token, &entry->key, &entry->certificate);
+        err = token_read_certificate(token, &entry->key, &entry->certificate);
         if (err != TOKEN_OK) {
             return err;
         }
@@ -464,6 +612,10 @@ enum token_error token_object_file_value(struct token *token, struct file_entry 
 
 /* ---- the attribute file ---- */
 
+bool token_objects_keep_attributes(const struct token *token) {
+    return token->driver->create_file != NULL;
+}
+
 static enum token_error save_attributes(struct token *token) {
     struct token_object_list *objects = token->objects;
     uint8_t bytes[ATTRIBUTE_FILE_SIZE];
@@ -471,7 +623,7 @@ static enum token_error save_attributes(struct token *token) {
     attribute_records_start(&w);
     for (size_t i = 0; i < objects->key_count; i++) {
         const struct attribute_record *a = &objects->keys[i]->attributes;
-        if (a->has_id || a->has_label) {
+        if ((a->has_id || a->has_label) && !objects->keys[i]->is_absent) {
             attribute_records_add(&w, a);
         }
     }
@@ -495,6 +647,9 @@ enum token_error token_objects_set_attributes(struct token *token, struct key_en
     if ((id != NULL && (id_len == 0 || id_len > sizeof(a->id))) ||
         (label != NULL && strlen(label) > ATTRIBUTE_LABEL_MAX)) {
         return TOKEN_ARGUMENT;
+    }
+    if (!token_objects_keep_attributes(token)) {
+        return TOKEN_UNSUPPORTED;
     }
     const struct attribute_record before = *a;
     if (id != NULL) {

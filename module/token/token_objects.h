@@ -21,9 +21,11 @@ enum object_kind {
 
 struct key_entry {
     struct token_key key;
+    bool is_absent;     /* described: no key is in this place */
+    bool was_described; /* some time before: key.algorithm and key.bits are of then */
     struct attribute_record attributes; /* has_id, has_label: not the default */
     unsigned long private_handle, public_handle,
-        certificate_handle; /* the last 0 without certificate */
+        certificate_handle; /* the last 0 as long as no certificate is known */
     bool public_key_seen;   /* public_key is what programs were told */
     bool public_key_known;  /* ... and what the card has */
     struct token_public_key public_key;
@@ -52,10 +54,23 @@ void token_objects_free(struct token_object_list *objects);
 /* The card changed behind our back: look again before the next use. */
 void token_objects_outdate(struct token_object_list *objects);
 
-/* All objects of these kinds (bits). *out is the caller's (free). Does not read keys when only data is asked for, nor
- * the other way round. The attribute file is no object. */
-enum token_error token_objects_list(struct token *token, unsigned kinds, struct token_object **out,
+/* What a search asks for, so that the card is not asked about what it leaves out. NULL: anything. */
+struct object_filter {
+    const uint8_t *id; /* CKA_ID */
+    size_t id_len;
+    const char *label; /* CKA_LABEL, label_len bytes */
+    size_t label_len;
+};
+
+/* All objects of these kinds (bits) that the filter (NULL: none) leaves. *out is the caller's (free). Does not read keys
+ * when only data is asked for, nor the other way round; of keys, only those that the filter leaves. The attribute file
+ * is no object. */
+enum token_error token_objects_list(struct token *token, unsigned kinds,
+                                    const struct object_filter *filter, struct token_object **out,
                                     size_t *count);
+
+/* CKA_LABEL of an object. */
+const char *token_object_label(const struct token_object *object);
 
 /* The object with this handle; TOKEN_NOT_FOUND. Looks at the card only if what we know is outdated. */
 enum token_error token_object_find(struct token *token, unsigned long handle,
@@ -81,6 +96,9 @@ enum token_error token_object_file_value(struct token *token, struct file_entry 
 /* After a write of our own: list anew at the next use, keeping values already read, except this container's. */
 void token_objects_changed(struct token *token, const char *container);
 void token_objects_files_changed(struct token *token);
+
+/* True if CKA_ID and CKA_LABEL can be set. */
+bool token_objects_keep_attributes(const struct token *token);
 
 /* Writes CKA_ID and/or CKA_LABEL (NULL: leave) of a pair to the attribute file. */
 enum token_error token_objects_set_attributes(struct token *token, struct key_entry *entry,
