@@ -12,7 +12,7 @@ ukey-sim_DEPS := firmware
 
 # its tests: the host's side is OpenSSL's
 ARCHIVES += sim_testing
-sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,card_bench.c flash_ram.c openssl_rsa.c openssl_sm.c)
+sim_testing_SRCS := $(addprefix tests/unit/firmware-sim/,campaign.c card_bench.c flash_ram.c openssl_rsa.c openssl_sm.c power_cuts.c)
 sim_testing_PKGS := libcrypto cmocka
 
 TESTS += test_sim_sm
@@ -40,10 +40,19 @@ test_sim_store_SRCS := tests/unit/firmware-sim/test_store.c
 test_sim_store_DEPS := sim_testing firmware
 test_sim_store_PKGS := cmocka
 
+# the power cut campaigns, a program a card layout: with LONG=1 they take their time
+gm_power_cuts := $(addprefix tests/unit/firmware-sim/,gm_power_cuts.c gm_world.c given_rsa.c)
 TESTS += test_sim_power_cut
-test_sim_power_cut_SRCS := $(addprefix tests/unit/firmware-sim/,test_power_cut.c gm_world.c)
+test_sim_power_cut_SRCS := tests/unit/firmware-sim/test_power_cut.c $(gm_power_cuts)
 test_sim_power_cut_DEPS := sim_testing firmware
 test_sim_power_cut_PKGS := cmocka libcrypto
+test_sim_power_cut_LDLIBS := -Wl,--wrap=mbedtls_rsa_gen_key
+
+TESTS += test_sim_power_cut_b
+test_sim_power_cut_b_SRCS := tests/unit/firmware-sim/test_power_cut_b.c $(gm_power_cuts)
+test_sim_power_cut_b_DEPS := sim_testing firmware
+test_sim_power_cut_b_PKGS := cmocka libcrypto
+test_sim_power_cut_b_LDLIBS := -Wl,--wrap=mbedtls_rsa_gen_key
 
 TESTS += test_sim_access
 test_sim_access_SRCS := tests/unit/firmware-sim/test_access.c

@@ -15,6 +15,7 @@ test_sim_piv_keys_DEPS := piv_testing firmware
 test_sim_piv_keys_PKGS := cmocka libcrypto
 
 TESTS += test_sim_piv_power_cut
-test_sim_piv_power_cut_SRCS := tests/unit/firmware-sim/test_piv_power_cut.c
+test_sim_piv_power_cut_SRCS := $(addprefix tests/unit/firmware-sim/,test_piv_power_cut.c given_rsa.c)
 test_sim_piv_power_cut_DEPS := piv_testing firmware
 test_sim_piv_power_cut_PKGS := cmocka libcrypto
+test_sim_piv_power_cut_LDLIBS := -Wl,--wrap=mbedtls_rsa_gen_key

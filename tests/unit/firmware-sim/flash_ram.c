@@ -33,11 +33,40 @@ void flash_ram_power_on(struct flash_ram *ram) {
     ram->writes = 0;
 }
 
-static bool power_fails_now(struct flash_ram *ram) {
+void flash_ram_apply(uint8_t *bytes, const struct flash_ram_write *write, enum flash_ram_cut cut) {
+    uint8_t *at = bytes + write->addr;
+    if (cut == CUT_BEFORE)
+        return;
+    if (write->erases) {
+        if (cut == CUT_TORN)
+            memset(at + FLASH_PAGE / 4, 0xff, FLASH_PAGE / 2);
+        else
+            memset(at, 0xff, FLASH_PAGE);
+        return;
+    }
+    for (unsigned b = 0; b < FLASH_WORD; b++)
+        at[b] &= cut == CUT_TORN ? write->word[b] | 0x5a : write->word[b];
+}
+
+static void note(struct flash_ram_log *log, const struct flash_ram_write *write) {
+    if (log->count == log->room) {
+        log->room = log->room ? 2 * log->room : 1024;
+        log->writes = realloc(log->writes, log->room * sizeof *log->writes);
+        if (!log->writes)
+            abort();
+    }
+    log->writes[log->count++] = *write;
+}
+
+/* False if the power failed during this write. */
+static bool do_write(struct flash_ram *ram, const struct flash_ram_write *write) {
     bool fails = ram->armed && ram->writes == ram->cut_at;
     ram->writes++;
     ram->off |= fails;
-    return fails;
+    flash_ram_apply(ram->bytes, write, fails ? ram->cut : CUT_AFTER);
+    if (ram->log)
+        note(ram->log, write);
+    return !fails;
 }
 
 static bool ram_read(void *ctx, uint32_t addr, void *out, uint32_t len) {
@@ -50,34 +79,25 @@ static bool ram_read(void *ctx, uint32_t addr, void *out, uint32_t len) {
 
 static bool ram_erase(void *ctx, uint32_t page) {
     struct flash_ram *ram = ctx;
-    uint8_t *bytes = ram->bytes + (size_t)page * FLASH_PAGE;
     if (ram->off || page >= ram->pages)
         return false;
-    bool fails = power_fails_now(ram);
-    if (!fails || ram->cut == CUT_AFTER)
-        memset(bytes, 0xff, FLASH_PAGE);
-    else if (ram->cut == CUT_TORN)
-        memset(bytes + FLASH_PAGE / 4, 0xff, FLASH_PAGE / 2);
-    return !fails;
+    const struct flash_ram_write write = {.addr = page * FLASH_PAGE, .erases = true};
+    return do_write(ram, &write);
 }
 
 static bool ram_program(void *ctx, uint32_t addr, const void *words, uint32_t len) {
     struct flash_ram *ram = ctx;
-    const uint8_t *word = words;
+    struct flash_ram_write write = {.erases = false};
     if (addr % FLASH_WORD || len % FLASH_WORD || addr + len > flash_ram_size(ram))
         return false;
     for (uint32_t i = 0; i < len; i += FLASH_WORD) {
-        uint8_t *bytes = ram->bytes + addr + i;
         if (ram->off)
             return false;
+        write.addr = addr + i;
+        memcpy(write.word, (const uint8_t *)words + i, FLASH_WORD);
         for (unsigned b = 0; b < FLASH_WORD; b++)
-            ram->misused |= bytes[b] != 0xff;
-        bool fails = power_fails_now(ram);
-        if (fails && ram->cut == CUT_BEFORE)
-            return false;
-        for (unsigned b = 0; b < FLASH_WORD; b++)
-            bytes[b] &= fails && ram->cut == CUT_TORN ? word[i + b] | 0x5a : word[i + b];
-        if (fails)
+            ram->misused |= ram->bytes[write.addr + b] != 0xff;
+        if (!do_write(ram, &write))
             return false;
     }
     return true;

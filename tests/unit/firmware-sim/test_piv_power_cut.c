@@ -1,16 +1,23 @@
 /* Power cut at every flash write of every PIV command that changes the card: the old state or the new one, or that with one
  * try spent; tries never regained. */
 #include "firmware-sim/applets/piv/piv_internal.h"
+#include "firmware-sim/core/tlv.h"
+#include "firmware-sim/crypto/known_answers.h"
 #include "tests/unit/firmware-sim/piv_bench.h"
+#include "tests/unit/firmware-sim/power_cuts.h"
 #include "tests/unit/firmware-sim/testing.h"
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 
-enum { PAGES = FACTORY_PAGES + 2 * 8, SECOND_CUTS = 3 };
+enum { PAGES = FACTORY_PAGES + 2 * 4, RSA_PARTS = 5 * (256 + 4) };
 
 static struct piv_bench bench;
-static uint8_t *image;
-static unsigned long cuts, second_cuts;
+static uint8_t *image, *blocked_image; /* the second with PIN and PUK blocked */
+static uint8_t rsa4096[RSA_PARTS];     /* the data of IMPORT KEY */
+static size_t rsa4096_len;
 
 static void do_verify_right(void) {
     piv_bench_verify(&bench, PIV_TEST_PIN);
@@ -32,6 +39,14 @@ static void do_change_puk(void) {
     piv_bench_apdu(&bench, PIV_CHANGE_REFERENCE_DATA, 0, PIV_PUK, PIV_TEST_PUK PIV_OTHER_PIN, 16);
 }
 
+static void do_change_puk_wrong(void) {
+    piv_bench_apdu(&bench, PIV_CHANGE_REFERENCE_DATA, 0, PIV_PUK, PIV_OTHER_PIN PIV_OTHER_PIN, 16);
+}
+
+static void do_unblock_wrong(void) {
+    piv_bench_apdu(&bench, PIV_RESET_RETRY_COUNTER, 0, PIV_PIN, PIV_OTHER_PIN PIV_OTHER_PIN, 16);
+}
+
 static void do_unblock(void) {
     piv_bench_apdu(&bench, PIV_RESET_RETRY_COUNTER, 0, PIV_PIN, PIV_TEST_PUK PIV_OTHER_PIN, 16);
 }
@@ -41,7 +56,7 @@ static void do_set_retries(void) {
 }
 
 static void do_put(void) {
-    uint8_t content[3000];
+    uint8_t content[1500];
     memset(content, 0x77, sizeof content);
     piv_bench_put(&bench, PIV_OBJECT_CERT_9C, content, sizeof content);
 }
@@ -69,6 +84,19 @@ static void do_import(void) {
     piv_bench_apdu(&bench, PIV_IMPORT_KEY, PIV_P256, PIV_KEY_MANAGEMENT, scalar, sizeof scalar);
 }
 
+static void do_import_again(void) {
+    uint8_t scalar[2 + 48] = {6, 48, 1, 2, 3};
+    piv_bench_apdu(&bench, PIV_IMPORT_KEY, PIV_P384, PIV_AUTHENTICATION, scalar, sizeof scalar);
+}
+
+static void do_generate_rsa(void) {
+    piv_bench_generate(&bench, PIV_RETIRED_FIRST, PIV_RSA2048);
+}
+
+static void do_import_rsa(void) {
+    piv_bench_apdu(&bench, PIV_IMPORT_KEY, PIV_RSA4096, PIV_RETIRED_LAST, rsa4096, rsa4096_len);
+}
+
 static void do_set_management(void) {
     uint8_t key[3 + 16] = {PIV_AES128, PIV_MANAGEMENT, 16, 9};
     piv_bench_apdu(&bench, PIV_SET_MANAGEMENT_KEY, 0xFF, 0xFF, key, sizeof key);
@@ -78,146 +106,154 @@ static void do_reset(void) {
     piv_bench_apdu(&bench, PIV_RESET, 0, 0, NULL, 0);
 }
 
-enum spends { NOTHING, SPENDS_PIN, SPENDS_PUK };
+static const struct pin_ref pin_ref = {ID_PIN, ID_PIN_TRIES}, puk_ref = {ID_PUK, ID_PUK_TRIES};
 
-static const struct command_case {
-    const char *name;
-    void (*run)(void);
-    uint16_t sw;
-    enum spends spends; /* a try first: that commit is a state between old and new */
-    bool blocked;       /* PIN and PUK are */
-} cases[] = {
-    {"VERIFY, right", do_verify_right, SW_OK, SPENDS_PIN, false},
-    {"VERIFY, wrong", do_verify_wrong, SW_PIN_WRONG | 1, SPENDS_PIN, false},
-    {"CHANGE PIN", do_change_pin, SW_OK, SPENDS_PIN, false},
-    {"CHANGE PIN, wrong", do_change_pin_wrong, SW_PIN_WRONG | 1, SPENDS_PIN, false},
-    {"CHANGE PUK", do_change_puk, SW_OK, SPENDS_PUK, false},
-    {"RESET RETRY COUNTER", do_unblock, SW_OK, SPENDS_PUK, false},
-    {"SET PIN RETRIES", do_set_retries, SW_OK, NOTHING, false},
-    {"PUT DATA", do_put, SW_OK, NOTHING, false},
-    {"PUT DATA, replacing", do_replace, SW_OK, NOTHING, false},
-    {"PUT DATA, deleting", do_delete, SW_OK, NOTHING, false},
-    {"GENERATE", do_generate, SW_OK, NOTHING, false},
-    {"GENERATE, replacing", do_generate_again, SW_OK, NOTHING, false},
-    {"IMPORT KEY", do_import, SW_OK, NOTHING, false},
-    {"SET MANAGEMENT KEY", do_set_management, SW_OK, NOTHING, false},
-    {"RESET", do_reset, SW_OK, NOTHING, true},
-};
-
-static const struct pin_ref refs[] = {
-    [SPENDS_PIN] = {ID_PIN, ID_PIN_TRIES}, [SPENDS_PUK] = {ID_PUK, ID_PUK_TRIES}};
-
-static void prepare(void) {
-    uint8_t content[700];
-    memset(content, 0x42, sizeof content);
-    piv_bench_init(&bench, PAGES);
-    piv_bench_manage(&bench);
-    assert_int_equal(piv_bench_generate(&bench, PIV_AUTHENTICATION, PIV_P256), SW_OK);
-    assert_int_equal(piv_bench_put(&bench, PIV_OBJECT_CERT_9A, content, sizeof content), SW_OK);
-    assert_int_equal(piv_bench_verify(&bench, PIV_OTHER_PIN), SW_PIN_WRONG | 2); /* one try gone */
-    piv_bench_power_down(&bench);
-    image = malloc(flash_ram_size(&bench.ram));
-    assert_non_null(image);
-    memcpy(image, bench.ram.bytes, flash_ram_size(&bench.ram));
-}
-
-/* Powers up on the prepared flash, with everything verified. */
-static void start(bool blocked) {
-    piv_bench_power_down(&bench);
-    memcpy(bench.ram.bytes, image, flash_ram_size(&bench.ram));
-    piv_bench_power_cycle(&bench);
-    if (blocked) {
-        store_begin(&bench.card.store);
-        pin_put_tries(&bench.card.store, refs[SPENDS_PIN], 0);
-        pin_put_tries(&bench.card.store, refs[SPENDS_PUK], 0);
-        assert_int_equal(store_commit(&bench.card.store, STORE_PLAIN), STORE_OK);
-    }
-    bench.piv.pin_verified = bench.piv.management_verified = true;
-    flash_ram_power_on(&bench.ram);
-}
-
-static unsigned tries(enum spends spends) {
+static unsigned tries(struct pin_ref ref) {
     struct pin_record record;
     uint8_t left;
-    assert_int_equal(pin_read(&bench.card.store, refs[spends], &record, &left), PIN_OK);
+    assert_int_equal(pin_read(&bench.card.store, ref, &record, &left), PIN_OK);
     return left;
 }
 
-static void cut_recovery(const uint8_t digest[32], const uint8_t *broken, unsigned long writes) {
-    uint8_t now[32];
-    uint32_t page;
-    unsigned long step = writes / SECOND_CUTS + 1;
-    for (unsigned long at = 0; at < writes; at += step, second_cuts++) {
-        uint8_t mac_key[FACTORY_MAC_KEY] = {7};
-        piv_bench_power_down(&bench);
-        memcpy(bench.ram.bytes, broken, flash_ram_size(&bench.ram));
-        flash_ram_power_on(&bench.ram);
-        flash_ram_arm(&bench.ram, at, (enum flash_ram_cut)(at % CUT_KINDS));
-        assert_int_equal(store_mount(&bench.card.store, &bench.flash, mac_key, &page), STORE_FLASH);
-        piv_bench_power_cycle(&bench);
-        piv_bench_digest(&bench, now);
-        assert_memory_equal(now, digest, 32);
-    }
-}
-
-static void run_case(const struct command_case *c) {
-    uint8_t old[32], spent[32], new[32], now[32], left;
-    uint8_t *broken = malloc(flash_ram_size(&bench.ram));
-    bool seen_old = false, seen_new = false;
+static void spend(struct pin_ref ref) {
     struct pin_record record;
-    unsigned old_tries = 0;
-    assert_non_null(broken);
-    start(c->blocked);
-    piv_bench_digest(&bench, old);
-    memcpy(spent, old, 32);
-    if (c->spends) {
-        old_tries = tries(c->spends);
-        assert_int_equal(pin_spend_try(&bench.card.store, refs[c->spends], &record, &left), PIN_OK);
-        piv_bench_digest(&bench, spent);
-    }
-    start(c->blocked);
-    unsigned long before = bench.ram.writes;
-    c->run();
-    unsigned long writes = bench.ram.writes - before;
-    assert_int_equal(bench.sw, c->sw);
-    piv_bench_digest(&bench, new);
-    assert_true(writes > 0);
-
-    for (unsigned long at = 0; at < writes; at++) {
-        for (unsigned cut = 0; cut < CUT_KINDS; cut++, cuts++) {
-            start(c->blocked);
-            flash_ram_arm(&bench.ram, at, (enum flash_ram_cut)cut);
-            c->run();
-            assert_true(bench.ram.off);
-            assert_int_not_equal(bench.sw, SW_OK);
-            bool answered = (bench.sw & 0xFFF0) == SW_PIN_WRONG;
-            memcpy(broken, bench.ram.bytes, flash_ram_size(&bench.ram));
-            piv_bench_power_cycle(&bench);
-            unsigned long recovery = bench.ram.writes;
-            piv_bench_digest(&bench, now);
-            bool is_old = memcmp(now, old, 32) == 0, is_new = memcmp(now, new, 32) == 0;
-            if (!is_old && !is_new && memcmp(now, spent, 32) != 0)
-                fail_msg("%s: a third state after a cut at write %lu", c->name, at);
-            if (c->spends && !is_new && answered)
-                assert_int_equal(tries(c->spends), old_tries - 1); /* nothing learnt for free */
-            seen_old |= is_old;
-            seen_new |= is_new;
-            cut_recovery(now, broken, recovery);
-        }
-    }
-    assert_true(seen_old && seen_new);
-    print_message("%-22s cut at %lu writes\n", c->name, writes);
-    free(broken);
+    uint8_t left;
+    assert_int_equal(pin_spend_try(&bench.card.store, ref, &record, &left), PIN_OK);
 }
 
-static void every_command_cut_at_every_write_leaves_the_old_or_the_new_state(void **state) {
+static unsigned pin_tries(void) {
+    return tries(pin_ref);
+}
+
+static unsigned puk_tries(void) {
+    return tries(puk_ref);
+}
+
+static void spend_pin(void) {
+    spend(pin_ref);
+}
+
+static void spend_puk(void) {
+    spend(puk_ref);
+}
+
+/* Powers up on the prepared flash, with everything verified. */
+static void start_on(const uint8_t *prepared) {
+    piv_bench_power_down(&bench);
+    memcpy(bench.ram.bytes, prepared, flash_ram_size(&bench.ram));
+    piv_bench_power_cycle(&bench);
+    bench.piv.pin_verified = bench.piv.management_verified = true;
+    assert_int_equal(bench.ram.writes, 0);
+}
+
+static void start(void) {
+    start_on(image);
+}
+
+static void start_blocked(void) {
+    start_on(blocked_image);
+}
+
+#define NONE NULL, NULL
+#define PIN  spend_pin, pin_tries
+#define PUK  spend_puk, puk_tries
+/* clang-format off */
+static const struct power_cuts_case cases[] = {
+    {"VERIFY, right", start, do_verify_right, SW_OK, PIN},
+    {"VERIFY, wrong", start, do_verify_wrong, SW_PIN_WRONG | 1, PIN},
+    {"CHANGE PIN", start, do_change_pin, SW_OK, PIN},
+    {"CHANGE PIN, wrong", start, do_change_pin_wrong, SW_PIN_WRONG | 1, PIN},
+    {"CHANGE PUK", start, do_change_puk, SW_OK, PUK},
+    {"CHANGE PUK, wrong", start, do_change_puk_wrong, SW_PIN_WRONG | 1, PUK},
+    {"RESET RETRY COUNTER", start, do_unblock, SW_OK, PUK},
+    {"RESET RETRY COUNTER, wrong", start, do_unblock_wrong, SW_PIN_WRONG | 1, PUK},
+    {"SET PIN RETRIES", start, do_set_retries, SW_OK, NONE},
+    {"PUT DATA", start, do_put, SW_OK, NONE},
+    {"PUT DATA, replacing", start, do_replace, SW_OK, NONE},
+    {"PUT DATA, deleting", start, do_delete, SW_OK, NONE},
+    {"GENERATE", start, do_generate, SW_OK, NONE},
+    {"GENERATE, replacing", start, do_generate_again, SW_OK, NONE},
+    {"GENERATE, RSA-2048", start, do_generate_rsa, SW_OK, NONE},
+    {"IMPORT KEY", start, do_import, SW_OK, NONE},
+    {"IMPORT KEY, replacing", start, do_import_again, SW_OK, NONE},
+    {"IMPORT KEY, RSA-4096", start, do_import_rsa, SW_OK, NONE},
+    {"SET MANAGEMENT KEY", start, do_set_management, SW_OK, NONE},
+    {"RESET", start_blocked, do_reset, SW_OK, NONE},
+};
+/* clang-format on */
+
+static void make_rsa4096(void) {
+    static const char *const names[] = {
+        OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_RSA_EXPONENT1,
+        OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
+    EVP_PKEY *key = EVP_RSA_gen(4096);
+    struct wire_writer w = wire_writer(rsa4096, sizeof rsa4096);
+    for (unsigned i = 0; i < 5; i++) {
+        uint8_t bytes[256];
+        BIGNUM *bn = NULL;
+        assert_int_equal(EVP_PKEY_get_bn_param(key, names[i], &bn), 1);
+        assert_int_equal(BN_bn2binpad(bn, bytes, sizeof bytes), sizeof bytes);
+        tlv_put(&w, 1 + i, bytes, sizeof bytes);
+        BN_clear_free(bn);
+    }
+    assert_false(w.bad);
+    rsa4096_len = w.len;
+    EVP_PKEY_free(key);
+}
+
+static uint8_t *copy_of_flash(void) {
+    uint8_t *copy = malloc(flash_ram_size(&bench.ram));
+    piv_bench_power_down(&bench);
+    assert_non_null(copy);
+    return memcpy(copy, bench.ram.bytes, flash_ram_size(&bench.ram));
+}
+
+static int setup(void **state) {
+    static const struct known_answer none[1];
+    uint8_t content[700];
     (void)state;
-    prepare();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        run_case(&cases[i]);
-    print_message("%lu cuts, %lu second cuts during recovery\n", cuts, second_cuts);
+    memset(content, 0x42, sizeof content);
+    piv_bench_init(&bench, PAGES);
+    /* powered up many thousand times: the self-tests are another test's */
+    bench.card.answers = none;
+    bench.card.answer_count = 0;
+    piv_bench_manage(&bench);
+    assert_int_equal(piv_bench_generate(&bench, PIV_AUTHENTICATION, PIV_P256), SW_OK);
+    assert_int_equal(piv_bench_put(&bench, PIV_OBJECT_CERT_9A, content, sizeof content), SW_OK);
+    spend_pin(); /* one try of each gone, so that a regained one would show */
+    spend_puk();
+    image = copy_of_flash();
+    piv_bench_power_cycle(&bench);
+    while (pin_tries())
+        spend_pin();
+    while (puk_tries())
+        spend_puk();
+    blocked_image = copy_of_flash();
+    make_rsa4096();
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
     free(image);
+    free(blocked_image);
     piv_bench_free(&bench);
+    return 0;
+}
+
+static void power_cycle(void) {
+    piv_bench_power_cycle(&bench);
+}
+
+static void
+every_command_cut_at_every_write_leaves_the_old_or_the_new_state_also_twice(void **state) {
+    const struct power_cuts_card card = {&bench.ram,        &bench.flash,
+                                         &bench.card.store, bench.card.factory.mac_key,
+                                         &bench.sw,         power_cycle};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        power_cuts_run(&card, &cases[i]);
+    power_cuts_report("power cuts, PIV");
 }
 
 static bool on_flash(const void *secret, size_t len) {
@@ -227,8 +263,7 @@ static bool on_flash(const void *secret, size_t len) {
 static void what_is_replaced_leaves_no_trace_on_flash(void **state) {
     struct piv_key key;
     (void)state;
-    prepare();
-    start(false);
+    start();
     assert_int_equal(piv_key_read(&bench.piv, PIV_AUTHENTICATION, &key), STORE_OK);
     assert_true(on_flash(key.ec.d, 32));
     do_generate_again();
@@ -243,14 +278,13 @@ static void what_is_replaced_leaves_no_trace_on_flash(void **state) {
     do_set_management();
     assert_int_equal(bench.sw, SW_OK);
     assert_false(on_flash(factory_key, 16));
-    free(image);
-    piv_bench_free(&bench);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_command_cut_at_every_write_leaves_the_old_or_the_new_state),
+        cmocka_unit_test(
+            every_command_cut_at_every_write_leaves_the_old_or_the_new_state_also_twice),
         cmocka_unit_test(what_is_replaced_leaves_no_trace_on_flash),
     };
-    return cmocka_run_group_tests_name("power cuts of PIV", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("power cuts of PIV", tests, setup, teardown);
 }
