@@ -5,7 +5,8 @@ p11core_SRCS := module/log.c \
     $(addprefix module/token/,wire.c card.c driver.c token.c token_objects.c key_use.c attribute_records.c gm_driver.c gm_pin.c gm_keys.c \
       gm_private.c gm_files.c) \
     $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c mechanisms.c host.c \
-      rsa_padding.c operation_rules.c digest.c sign.c verify.c crypt.c attributes.c objects.c object_changes.c key_creation.c \
+      rsa_padding.c operation_rules.c digest.c sign.c verify.c crypt.c attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
+      session_objects.c session_object_making.c session_object_keys.c object_changes.c key_creation.c \
       templates.c pins.c interfaces.c)
 p11core_DEPS := formats
 p11core_PKGS := libcrypto libpcsclite
@@ -37,6 +38,7 @@ endef
 $(eval $(call module_test,operations,$(module_fake_card)))
 $(eval $(call module_test,life,$(module_fake_card)))
 $(eval $(call module_test,objects,$(module_fake_card)))
+$(eval $(call module_test,session_objects,$(module_fake_card)))
 $(eval $(call module_test,broken_card,$(module_fake_card)))
 $(eval $(call module_test,doubt,$(module_fake_card)))
 $(eval $(call module_test,parts,))

@@ -387,7 +387,8 @@ static const struct attribute_row rows[] = {
     {CKA_PRIVATE, ALL, false, get_private},
     {CKA_LABEL, ALL, false, get_label},
     {CKA_MODIFIABLE, ALL, false, get_modifiable},
-    {CKA_COPYABLE, ALL, false, get_false},
+    {CKA_COPYABLE, PRIVATE, false, get_false},
+    {CKA_COPYABLE, PUBLIC | CERT | DATA, false, get_true},
     {CKA_DESTROYABLE, ALL, false, get_destroyable},
     {CKA_UNIQUE_ID, ALL, false, get_unique_id},
 
@@ -395,6 +396,7 @@ static const struct attribute_row rows[] = {
     {CKA_KEY_TYPE, KEYS, false, get_key_type},
     {CKA_LOCAL, KEYS, false, get_local},
     {CKA_KEY_GEN_MECHANISM, KEYS, false, get_key_gen_mechanism},
+    {CKA_ALLOWED_MECHANISMS, KEYS, false, get_empty},
     {CKA_DERIVE, KEYS, false, get_false},
     {CKA_START_DATE, KEYS, false, get_empty},
     {CKA_END_DATE, KEYS, false, get_empty},

@@ -125,9 +125,11 @@ SESSION_CALL(C_FindObjectsInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_AT
 SESSION_CALL(C_FindObjects, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE_PTR phObject, CK_ULONG ulMaxObjectCount, CK_ULONG_PTR pulObjectCount), find_next(call.session, phObject, ulMaxObjectCount, pulObjectCount))
 SESSION_CALL(C_FindObjectsFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), find_final(call.session))
 SESSION_CALL(C_GetAttributeValue, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount), object_get_attributes(call.session, hObject, pTemplate, ulCount))
-SESSION_CALL(C_SetAttributeValue, NEED_RW, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount), object_set_attributes(call.session, hObject, pTemplate, ulCount))
-SESSION_CALL(C_CreateObject, NEED_RW, (CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phObject), object_create(call.session, pTemplate, ulCount, phObject))
-SESSION_CALL(C_DestroyObject, NEED_RW, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject), object_destroy(call.session, hObject))
+SESSION_CALL(C_SetAttributeValue, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount), object_set_attributes(call.session, hObject, pTemplate, ulCount))
+SESSION_CALL(C_CreateObject, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phObject), object_create(call.session, pTemplate, ulCount, phObject))
+SESSION_CALL(C_CopyObject, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phNewObject), object_copy(call.session, hObject, pTemplate, ulCount, phNewObject))
+SESSION_CALL(C_GetObjectSize, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize), object_get_size(call.session, hObject, pulSize))
+SESSION_CALL(C_DestroyObject, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject), object_destroy(call.session, hObject))
 
 /* ---- keys ---- */
 SESSION_CALL(C_GenerateKeyPair, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pPublicKeyTemplate, CK_ULONG ulPublicKeyAttributeCount, CK_ATTRIBUTE_PTR pPrivateKeyTemplate, CK_ULONG ulPrivateKeyAttributeCount, CK_OBJECT_HANDLE_PTR phPublicKey, CK_OBJECT_HANDLE_PTR phPrivateKey), key_pair_generate(call.session, pMechanism, pPublicKeyTemplate, ulPublicKeyAttributeCount, pPrivateKeyTemplate, ulPrivateKeyAttributeCount, phPublicKey, phPrivateKey))
@@ -160,8 +162,6 @@ SESSION_CALL(C_CancelFunction, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CKR_F
 /* ---- not built ---- */
 ABSENT(C_GetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG_PTR pulOperationStateLen))
 ABSENT(C_SetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG ulOperationStateLen, CK_OBJECT_HANDLE hEncryptionKey, CK_OBJECT_HANDLE hAuthenticationKey))
-ABSENT(C_CopyObject, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phNewObject))
-ABSENT(C_GetObjectSize, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject, CK_ULONG_PTR pulSize))
 ABSENT(C_EncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
 ABSENT(C_EncryptFinal, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastEncryptedPart, CK_ULONG_PTR pulLastEncryptedPartLen))
 ABSENT(C_DecryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What writing to the token needs: the user's login; the session's being read-write is checked at the entry. */
+/* What writing to the token needs: a read-write session and the user's login. */
 static CK_RV may_write(struct session *session) {
     struct token *token = session_token(session);
+    if (!session->is_read_write) {
+        return CKR_SESSION_READ_ONLY;
+    }
     if (token->login != token->facts.writer) {
         return CKR_USER_NOT_LOGGED_IN;
     }
@@ -161,11 +164,14 @@ CK_RV object_create(struct session *session, CK_ATTRIBUTE_PTR attributes, CK_ULO
     const struct template t = {attributes, count};
     CK_ULONG class;
     bool on_token;
-    CK_RV rv = out == NULL ? CKR_ARGUMENTS_BAD : template_check(t);
+    if (out == NULL) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    *out = CK_INVALID_HANDLE;
+    CK_RV rv = template_check(t);
     if (rv != CKR_OK) {
         return rv;
     }
-    *out = CK_INVALID_HANDLE;
     if (template_find(t, CKA_CLASS) == NULL) {
         return CKR_TEMPLATE_INCOMPLETE;
     }
@@ -176,8 +182,11 @@ CK_RV object_create(struct session *session, CK_ATTRIBUTE_PTR attributes, CK_ULO
     if (rv != CKR_OK) {
         return rv;
     }
-    if ((class != CKO_CERTIFICATE && class != CKO_DATA) || !on_token) {
-        return CKR_TEMPLATE_INCONSISTENT; /* keys are made on the card; there are no session objects */
+    if (!on_token) {
+        return session_object_create(session, t, out);
+    }
+    if (class != CKO_CERTIFICATE && class != CKO_DATA) {
+        return CKR_TEMPLATE_INCONSISTENT; /* keys are made on the card */
     }
     rv = may_write(session);
     if (rv != CKR_OK) {
@@ -216,6 +225,10 @@ CK_RV object_retire_key(struct session *session, CK_OBJECT_HANDLE handle) {
 CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle) {
     struct token *token = session_token(session);
     struct token_object object;
+    if (is_session_object(handle)) {
+        struct session_object *own = session_object_find(session, handle);
+        return own == NULL ? CKR_OBJECT_HANDLE_INVALID : session_object_destroy(session, own);
+    }
     CK_RV rv = may_write(session);
     if (rv == CKR_OK) {
         rv = object_find(session, handle, &object);

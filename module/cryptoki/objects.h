@@ -23,14 +23,20 @@ CK_RV object_get_attributes(struct session *session, CK_OBJECT_HANDLE handle,
 CK_RV object_set_attributes(struct session *session, CK_OBJECT_HANDLE handle,
                             CK_ATTRIBUTE_PTR attributes, CK_ULONG count);
 
+/* What the object takes on the token, as far as it is known: the values of its attributes. */
+CK_RV object_get_size(struct session *session, CK_OBJECT_HANDLE handle, CK_ULONG_PTR size);
+
 CK_RV find_init(struct session *session, CK_ATTRIBUTE_PTR attributes, CK_ULONG count);
 CK_RV find_next(struct session *session, CK_OBJECT_HANDLE_PTR out, CK_ULONG max,
                 CK_ULONG_PTR count);
 CK_RV find_final(struct session *session);
 
-/* Certificates (to the key that they certify) and data objects (files). */
+/* With CKA_TOKEN: certificates (to the key that they certify) and data objects (files); else session objects. */
 CK_RV object_create(struct session *session, CK_ATTRIBUTE_PTR attributes, CK_ULONG count,
                     CK_OBJECT_HANDLE_PTR out);
+/* A session object into another; a token's public key, certificate or data into a session object. */
+CK_RV object_copy(struct session *session, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_PTR attributes,
+                  CK_ULONG count, CK_OBJECT_HANDLE_PTR out);
 CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle);
 /* The vendor interface's RetireKey. */
 CK_RV object_retire_key(struct session *session, CK_OBJECT_HANDLE handle);

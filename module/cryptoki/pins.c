@@ -51,6 +51,7 @@ CK_RV pin_logout(struct session *session) {
         }
     }
     pthread_mutex_unlock(&module->registry);
+    session_objects_drop_private(session->slot);
     return rv_from_token(token_logout(token));
 }
 

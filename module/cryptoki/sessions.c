@@ -96,6 +96,7 @@ CK_RV session_open(struct module *module, struct slot *slot, CK_FLAGS flags,
 }
 
 static void session_free(struct session *session) {
+    session_objects_drop_owner(session->slot, session->handle);
     for (size_t i = 0; i < OPERATION_KINDS; i++) {
         operation_end(&session->operations[i]);
     }

@@ -3,6 +3,7 @@
 #define OPENUKEY_CRYPTOKI_SLOTS_H
 
 #include "module/cryptoki/module.h"
+#include "module/cryptoki/session_objects.h"
 #include "module/token/token.h"
 
 struct slot {
@@ -20,6 +21,7 @@ struct slot {
     /* under lock */
     struct token *token; /* NULL until needed */
     uint32_t token_events;
+    struct session_object_list session_objects;
 };
 
 /* Lists all readers; new ones become slots, presence is brought up to date. */

@@ -24,6 +24,18 @@ CK_RV template_check(struct template t) {
     return CKR_OK;
 }
 
+CK_RV attribute_deliver(CK_ATTRIBUTE_PTR place, const void *value, size_t len) {
+    if (place->pValue != NULL && place->ulValueLen < len) {
+        place->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        return CKR_BUFFER_TOO_SMALL;
+    }
+    if (place->pValue != NULL && len > 0) {
+        memcpy(place->pValue, value, len);
+    }
+    place->ulValueLen = len;
+    return CKR_OK;
+}
+
 CK_RV template_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback, CK_ULONG *out) {
     const CK_ATTRIBUTE *a = template_find(t, type);
     *out = fallback;

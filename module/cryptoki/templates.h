@@ -27,6 +27,10 @@ CK_RV template_requires_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULON
 /* A label without NUL into out, cut to `max` bytes at a whole UTF-8 character. False if absent or empty. */
 bool template_text(struct template t, CK_ATTRIBUTE_TYPE type, char *out, size_t max);
 
+/* A value into a place of C_GetAttributeValue (3.2, 5.7.5, cases 3 to 5): its length alone when the place has no room to
+ * write to. CKR_BUFFER_TOO_SMALL. */
+CK_RV attribute_deliver(CK_ATTRIBUTE_PTR place, const void *value, size_t len);
+
 /* No value pointer is missing. CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_VALUE_INVALID. */
 CK_RV template_check(struct template t);
 
