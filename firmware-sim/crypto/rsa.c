@@ -1,10 +1,8 @@
-/* RSA on mbedTLS's arithmetic; the padding is ours, so that one path signs digests and ready-made blocks. */
+/* RSA-2048: one size of rsa_parts.h, and padding of ours, so that one path signs digests and ready-made blocks. */
 #include "firmware-sim/crypto/rsa.h"
 
 #include "firmware-sim/crypto/sm3.h"
 
-#include <mbedtls/platform_util.h>
-#include <mbedtls/rsa.h>
 #include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 #include <string.h>
@@ -31,43 +29,26 @@ static const struct digest_info digest_infos[] = {
 };
 
 enum rsa_error rsa_generate(struct drbg *rng, struct rsa_key *key) {
-    enum rsa_error err = RSA_FAILED;
-    mbedtls_rsa_context ctx;
-    mbedtls_rsa_init(&ctx, MBEDTLS_RSA_PKCS_V15, 0);
-    if (mbedtls_rsa_gen_key(&ctx, drbg_mbedtls, rng, RSA_MODULUS * 8, 65537) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.N, key->n, sizeof key->n) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.E, key->e, sizeof key->e) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.P, key->p, sizeof key->p) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.Q, key->q, sizeof key->q) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.DP, key->dp, sizeof key->dp) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.DQ, key->dq, sizeof key->dq) == 0 &&
-        mbedtls_mpi_write_binary(&ctx.QP, key->qinv, sizeof key->qinv) == 0)
-        err = RSA_OK;
-    mbedtls_rsa_free(&ctx);
-    if (err)
-        mbedtls_platform_zeroize(key, sizeof *key);
-    return err;
+    return rsa_parts_generate(rng, rsa_key_parts(key), RSA_MODULUS);
 }
 
 enum rsa_error rsa_private(struct drbg *rng, const struct rsa_key *key,
                            const uint8_t in[RSA_MODULUS], uint8_t out[RSA_MODULUS]) {
-    if (memcmp(in, key->n, RSA_MODULUS) >= 0)
-        return RSA_BAD_INPUT;
-    enum rsa_error err = RSA_FAILED;
-    mbedtls_rsa_context ctx;
-    mbedtls_rsa_init(&ctx, MBEDTLS_RSA_PKCS_V15, 0);
-    ctx.len = RSA_MODULUS;
-    if (mbedtls_mpi_read_binary(&ctx.N, key->n, sizeof key->n) == 0 &&
-        mbedtls_mpi_read_binary(&ctx.E, key->e, sizeof key->e) == 0 &&
-        mbedtls_mpi_read_binary(&ctx.P, key->p, sizeof key->p) == 0 &&
-        mbedtls_mpi_read_binary(&ctx.Q, key->q, sizeof key->q) == 0 &&
-        mbedtls_mpi_read_binary(&ctx.DP, key->dp, sizeof key->dp) == 0 &&
-        mbedtls_mpi_read_binary(&ctx.DQ, key->dq, sizeof key->dq) == 0 &&
-        mbedtls_mpi_read_binary(&ctx.QP, key->qinv, sizeof key->qinv) == 0 &&
-        mbedtls_rsa_private(&ctx, drbg_mbedtls, rng, in, out) == 0)
-        err = RSA_OK;
-    mbedtls_rsa_free(&ctx);
-    return err;
+    return rsa_parts_private(rng, (const uint8_t *)key, RSA_MODULUS, in, out);
+}
+
+enum rsa_error rsa_private_exponent(const struct rsa_key *key, uint8_t d[RSA_MODULUS]) {
+    return rsa_parts_exponent((const uint8_t *)key, RSA_MODULUS, d);
+}
+
+enum rsa_error rsa_from_primes(struct drbg *rng, const uint8_t p[RSA_PRIME],
+                               const uint8_t q[RSA_PRIME], const uint8_t e[RSA_EXPONENT],
+                               struct rsa_key *key) {
+    memset(key, 0, sizeof *key);
+    memcpy(key->p, p, sizeof key->p);
+    memcpy(key->q, q, sizeof key->q);
+    memcpy(key->e, e, sizeof key->e);
+    return rsa_parts_complete(rng, rsa_key_parts(key), RSA_MODULUS);
 }
 
 size_t rsa_digest(enum rsa_hash hash, const uint8_t *msg, size_t len, uint8_t out[RSA_DIGEST_MAX]) {

@@ -2,7 +2,7 @@
 #ifndef FIRMWARE_CRYPTO_RSA_H
 #define FIRMWARE_CRYPTO_RSA_H
 
-#include "firmware-sim/crypto/drbg.h"
+#include "firmware-sim/crypto/rsa_parts.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,19 +10,21 @@
 enum rsa_size {
     RSA_MODULUS = 256,
     RSA_PRIME = 128,
-    RSA_EXPONENT = 4,
     RSA_PKCS1_MAX = RSA_MODULUS - 11, /* what fits beside the padding (RFC 8017 clause 9.2) */
     RSA_DIGEST_MAX = 32
 };
 
-enum rsa_error { RSA_OK = 0, RSA_BAD_INPUT, RSA_FAILED };
-
-/* All a CRT operation needs, big-endian. Fixed layout: it is also what the store keeps. */
+/* All a CRT operation needs: the parts of rsa_parts.h for one size, by name. Also what the store keeps. */
 struct rsa_key {
     uint8_t n[RSA_MODULUS];
     uint8_t e[RSA_EXPONENT]; /* 00010001 */
     uint8_t p[RSA_PRIME], q[RSA_PRIME], dp[RSA_PRIME], dq[RSA_PRIME], qinv[RSA_PRIME];
 };
+_Static_assert(sizeof(struct rsa_key) == RSA_MODULUS + RSA_EXPONENT + 5 * RSA_PRIME, "parts");
+
+static inline uint8_t *rsa_key_parts(struct rsa_key *key) {
+    return (uint8_t *)key;
+}
 
 /* Hashes that a DigestInfo can name. */
 enum rsa_hash { RSA_HASH_NONE, RSA_HASH_SM3, RSA_HASH_SHA1, RSA_HASH_SHA256 };

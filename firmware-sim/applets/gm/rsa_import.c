@@ -26,66 +26,66 @@ static size_t take_header(struct wire_reader *in, uint8_t tag) {
     return in->bad ? 0 : len;
 }
 
-/* A positive INTEGER of at most size bytes, right-aligned. */
+/* A positive INTEGER of at most size bytes, right-aligned into out (NULL: nowhere). */
 static void take_integer(struct wire_reader *in, uint8_t *out, size_t size) {
     size_t len = take_header(in, DER_INTEGER);
     const uint8_t *p = wire_take(in, len);
-    memset(out, 0, size);
     while (p && len > size && *p == 0) {
         p++;
         len--;
     }
-    if (p && len <= size)
-        memcpy(out + size - len, p, len);
-    else
+    if (!p || len > size) {
         in->bad = true;
+    } else if (out) {
+        memset(out, 0, size - len);
+        memcpy(out + size - len, p, len);
+    }
 }
 
-/* RSAPrivateKey (RFC 8017 appendix A.1.2): version, n, e, d, p, q; what follows q is computed instead. */
-static bool parse_private(const uint8_t *der, size_t len, struct rsa_key *parts) {
+/* RSAPrivateKey (RFC 8017 appendix A.1.2): version, n, e, d, p, q; d and what follows q are computed instead. */
+static bool parse_private(const uint8_t *der, size_t len, struct rsa_key *key) {
     struct wire_reader outer = wire_reader(der, len);
     size_t body_len = take_header(&outer, DER_SEQUENCE);
     size_t front = len - outer.left;
     const uint8_t *body = wire_take(&outer, body_len);
     struct wire_reader in = wire_reader(body, body ? body_len : 0);
-    uint8_t version[1], d[RSA_MODULUS];
+    uint8_t version[1] = {0xFF};
     if (!body || len - front - body_len > SM4_BLOCK)
         return false;
     take_integer(&in, version, sizeof version);
-    take_integer(&in, parts->n, sizeof parts->n);
-    take_integer(&in, parts->e, sizeof parts->e);
-    take_integer(&in, d, sizeof d);
-    take_integer(&in, parts->p, sizeof parts->p);
-    take_integer(&in, parts->q, sizeof parts->q);
-    mbedtls_platform_zeroize(d, sizeof d);
-    return !in.bad && version[0] == 0;
+    take_integer(&in, key->n, sizeof key->n);
+    take_integer(&in, key->e, sizeof key->e);
+    take_integer(&in, NULL, RSA_MODULUS);
+    take_integer(&in, key->p, sizeof key->p);
+    take_integer(&in, key->q, sizeof key->q);
+    return !in.bad && version[0] == 0 && key->n[0] & 0x80;
 }
 
-static uint16_t open_private(struct gm *gm, const struct gm_key *sign, const uint8_t *wrap,
-                             const uint8_t *enc, size_t enc_len, struct gm_key *pair) {
-    uint8_t sym[SM4_KEY], plain[PRIVATE_MAX];
-    struct rsa_key parts;
-    uint16_t sw = SW_OK;
-    pair->type = GM_CONTAINER_RSA;
-    if (rsa_pkcs1_decrypt(&gm->card->rng, &sign->rsa, wrap, sym, sizeof sym) != RSA_OK) {
+/* The SM4 key that came under the container's signing key. */
+static uint16_t open_wrap(struct gm *gm, const struct call *call, const uint8_t *wrap,
+                          uint8_t sym[SM4_KEY]) {
+    struct gm_key sign;
+    uint16_t sw = gm_read_key(gm, call, GM_KEY_SIGN, GM_CONTAINER_RSA, &sign);
+    if (sw == SW_OK && rsa_pkcs1_decrypt(&gm->card->rng, &sign.rsa, wrap, sym, SM4_KEY) != RSA_OK)
         sw = SW_ASYM_DECRYPT;
-        goto out;
-    }
-    sm4_ecb_decrypt(sym, enc, enc_len, plain);
-    if (!parse_private(plain, enc_len, &parts) ||
-        rsa_from_primes(&gm->card->rng, parts.p, parts.q, parts.e, &pair->rsa) != RSA_OK ||
-        memcmp(pair->rsa.n, parts.n, sizeof parts.n) != 0)
-        sw = SW_VERIFY_FAILED;
-out:
-    mbedtls_platform_zeroize(sym, sizeof sym);
-    mbedtls_platform_zeroize(plain, sizeof plain);
-    mbedtls_platform_zeroize(&parts, sizeof parts);
+    mbedtls_platform_zeroize(&sign, sizeof sign);
     return sw;
+}
+
+static bool open_private(const uint8_t sym[SM4_KEY], const uint8_t *enc, size_t enc_len,
+                         struct gm_key *pair) {
+    uint8_t plain[PRIVATE_MAX];
+    pair->type = GM_CONTAINER_RSA;
+    sm4_ecb_decrypt(sym, enc, enc_len, plain);
+    bool ok = parse_private(plain, enc_len, &pair->rsa);
+    mbedtls_platform_zeroize(plain, sizeof plain);
+    return ok;
 }
 
 uint16_t gm_import_rsa_key_pair(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
-    struct gm_key sign, pair = {0};
+    struct gm_key pair = {0};
+    uint8_t sym[SM4_KEY];
     uint32_t sym_alg = wire_u32(&call->in), wrap_len = wire_u32(&call->in);
     const uint8_t *wrap = wire_take(&call->in, RSA_MODULUS);
     uint32_t bits = wire_u32(&call->in), enc_len = wire_u32(&call->in);
@@ -96,12 +96,14 @@ uint16_t gm_import_rsa_key_pair(struct applet *applet, struct call *call) {
         return SW_WRONG_DATA;
     if (sym_alg != GM_SM4_ECB)
         return SW_NOT_SUPPORTED;
-    uint16_t sw = gm_read_key(gm, call, GM_KEY_SIGN, GM_CONTAINER_RSA, &sign);
-    if (sw == SW_OK)
-        sw = open_private(gm, &sign, wrap, enc, enc_len, &pair);
+    uint16_t sw = open_wrap(gm, call, wrap, sym);
+    if (sw == SW_OK &&
+        (!open_private(sym, enc, enc_len, &pair) ||
+         rsa_parts_complete(&gm->card->rng, rsa_key_parts(&pair.rsa), RSA_MODULUS) != RSA_OK))
+        sw = SW_VERIFY_FAILED;
     if (sw == SW_OK)
         sw = gm_place_enc_key(gm, call, &pair);
-    mbedtls_platform_zeroize(&sign, sizeof sign);
+    mbedtls_platform_zeroize(sym, sizeof sym);
     mbedtls_platform_zeroize(&pair, sizeof pair);
     return sw;
 }

@@ -36,14 +36,14 @@ static void put_response(struct wire_writer *out, size_t len) {
 /* The raw private operation; padding is the host's. */
 static uint16_t use_rsa(struct piv *piv, struct call *call, const struct piv_key *key,
                         const struct request *request) {
-    size_t len = key->rsa.modulus;
+    size_t len = piv_rsa_modulus(key->algorithm);
     if (request->tag != PIV_TAG_CHALLENGE || request->value.left != len)
         return SW_WRONG_DATA;
     put_response(&call->out, len);
     uint8_t *out = wire_room(&call->out, len);
     if (!out)
         return SW_INTERNAL;
-    switch (rsa_wide_private(&piv->card->rng, &key->rsa, request->value.p, out)) {
+    switch (rsa_parts_private(&piv->card->rng, key->rsa, len, request->value.p, out)) {
     case RSA_OK:
         return SW_OK;
     case RSA_BAD_INPUT:

@@ -6,7 +6,7 @@
 
 enum {
     RECORD_HEAD = 3, /* algorithm, PIN policy, origin */
-    RSA_RECORD = RECORD_HEAD + RSA_WIDE_MODULUS + 5 * RSA_WIDE_PRIME,
+    RSA_RECORD = RECORD_HEAD + RSA_PARTS_MAX - RSA_EXPONENT,
     TOUCH_NEVER = 1
 };
 
@@ -34,6 +34,9 @@ bool piv_ec_curve(uint8_t algorithm, enum ec_curve *curve) {
     return algorithm == PIV_P256 || algorithm == PIV_P384;
 }
 
+/* The exponent of every RSA key here; no record has it. */
+static const uint8_t exponent[RSA_EXPONENT] = {0, 1, 0, 1};
+
 /* The parts of a key in the order of its record, public ones first; returns their number. */
 struct part {
     uint8_t *bytes;
@@ -47,15 +50,18 @@ static unsigned parts_of(struct piv_key *key, struct part parts[6]) {
         parts[1] = (struct part){key->ec.d, ec_number_size(curve)};
         return 2;
     }
-    struct rsa_wide_key *rsa = &key->rsa;
-    size_t half = rsa->modulus / 2;
-    parts[0] = (struct part){rsa->n, rsa->modulus};
-    parts[1] = (struct part){rsa->p, half};
-    parts[2] = (struct part){rsa->q, half};
-    parts[3] = (struct part){rsa->dp, half};
-    parts[4] = (struct part){rsa->dq, half};
-    parts[5] = (struct part){rsa->qinv, half};
+    static const enum rsa_part recorded[] = {RSA_N, RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QINV};
+    for (unsigned i = 0; i < 6; i++)
+        parts[i].bytes =
+            key->rsa + rsa_part(piv_rsa_modulus(key->algorithm), recorded[i], &parts[i].len);
     return 6;
+}
+
+/* Before anything else is put into a new key. */
+static void put_exponent(struct piv_key *key) {
+    size_t len, modulus = piv_rsa_modulus(key->algorithm);
+    if (modulus)
+        memcpy(key->rsa + rsa_part(modulus, RSA_E, &len), exponent, sizeof exponent);
 }
 
 enum store_error piv_key_read(struct piv *piv, uint8_t slot, struct piv_key *key) {
@@ -69,8 +75,7 @@ enum store_error piv_key_read(struct piv *piv, uint8_t slot, struct piv_key *key
     key->algorithm = head[0];
     key->pin_policy = head[1];
     key->origin = head[2];
-    if (piv_rsa_modulus(key->algorithm))
-        key->rsa.modulus = piv_rsa_modulus(key->algorithm);
+    put_exponent(key);
     unsigned count = parts_of(key, parts);
     for (unsigned i = 0; i < count && !err; at += (uint32_t)parts[i++].len)
         err = store_read(piv_store(piv), id, at, parts[i].bytes, (uint32_t)parts[i].len);
@@ -98,18 +103,18 @@ static uint16_t store_key(struct piv *piv, uint8_t slot, struct piv_key *key) {
 }
 
 void piv_put_public_key(struct wire_writer *out, uint32_t tag, const struct piv_key *key) {
-    static const uint8_t e[3] = {RSA_WIDE_E >> 16, 0, RSA_WIDE_E & 0xFF};
+    const uint8_t *e = exponent + 1; /* without its leading zero */
+    enum { E_SIZE = RSA_EXPONENT - 1 };
     enum ec_curve curve;
+    size_t modulus = piv_rsa_modulus(key->algorithm);
     if (piv_ec_curve(key->algorithm, &curve)) {
         tlv_put_head(out, tag, tlv_size(PIV_TAG_POINT, ec_point_size(curve)));
         tlv_put(out, PIV_TAG_POINT, key->ec.point, ec_point_size(curve));
         return;
     }
-    tlv_put_head(out, tag,
-                 tlv_size(PIV_TAG_MODULUS, key->rsa.modulus) +
-                     tlv_size(PIV_TAG_EXPONENT, sizeof e));
-    tlv_put(out, PIV_TAG_MODULUS, key->rsa.n, key->rsa.modulus);
-    tlv_put(out, PIV_TAG_EXPONENT, e, sizeof e);
+    tlv_put_head(out, tag, tlv_size(PIV_TAG_MODULUS, modulus) + tlv_size(PIV_TAG_EXPONENT, E_SIZE));
+    tlv_put(out, PIV_TAG_MODULUS, key->rsa, modulus);
+    tlv_put(out, PIV_TAG_EXPONENT, e, E_SIZE);
 }
 
 /* The policies that a host asks for: the rules of 9C and 9E (SP 800-73-4 part 1, table 4b) are the card's and stay; there is
@@ -138,10 +143,11 @@ static uint16_t generate(struct piv *piv, struct piv_key *key) {
         return ec_generate(&piv->card->rng, curve, key->ec.d, key->ec.point) == EC_OK
                    ? SW_OK
                    : SW_KEYGEN_FAILED;
-    key->rsa.modulus = piv_rsa_modulus(key->algorithm);
-    if (key->rsa.modulus == 0)
+    size_t modulus = piv_rsa_modulus(key->algorithm);
+    if (modulus == 0)
         return SW_WRONG_DATA;
-    return rsa_wide_generate(&piv->card->rng, &key->rsa) == RSA_OK ? SW_OK : SW_KEYGEN_FAILED;
+    return rsa_parts_generate(&piv->card->rng, key->rsa, modulus) == RSA_OK ? SW_OK
+                                                                            : SW_KEYGEN_FAILED;
 }
 
 /* SP 800-73-4 part 2, 3.3.2 */
@@ -185,12 +191,12 @@ static bool take_private(struct piv *piv, struct wire_reader *in, struct piv_key
     if (piv_ec_curve(key->algorithm, &curve))
         return take_number(tlv_take(in, SCALAR), key->ec.d, ec_number_size(curve)) &&
                ec_public(&piv->card->rng, curve, key->ec.d, key->ec.point) == EC_OK;
-    key->rsa.modulus = piv_rsa_modulus(key->algorithm);
+    put_exponent(key);
     unsigned count = parts_of(key, parts);
     for (unsigned i = 1; i < count; i++)
         if (!take_number(tlv_take(in, RSA_FIRST + i - 1), parts[i].bytes, parts[i].len))
             return false;
-    return rsa_wide_complete(&piv->card->rng, &key->rsa) == RSA_OK;
+    return rsa_parts_complete(&piv->card->rng, key->rsa, piv_rsa_modulus(key->algorithm)) == RSA_OK;
 }
 
 uint16_t piv_import_key(struct applet *applet, struct call *call) {

@@ -6,7 +6,7 @@
 #include "firmware-sim/core/pin.h"
 #include "firmware-sim/core/tlv.h"
 #include "firmware-sim/crypto/ec.h"
-#include "firmware-sim/crypto/rsa_wide.h"
+#include "firmware-sim/crypto/rsa_parts.h"
 
 enum piv_need {
     NEED_MANAGEMENT = 1, /* the management key authenticated */
@@ -72,7 +72,7 @@ struct piv_key {
         struct {
             uint8_t point[EC_POINT_MAX], d[EC_NUMBER_MAX];
         } ec;
-        struct rsa_wide_key rsa;
+        uint8_t rsa[RSA_PARTS_MAX]; /* for the modulus that the algorithm has */
     };
 };
 
