@@ -12,9 +12,9 @@ bool card_add_applet(struct card *card, struct applet *applet) {
     return true;
 }
 
-static const struct known_answer *self_test(struct card *card, enum known_answer_choice choice) {
+static const struct known_answer *self_test(struct card *card, enum known_algorithm algorithm) {
     const struct known_answer *failed =
-        known_answers_check(card->answers, card->answer_count, choice, &card->rng);
+        known_answers_check(card->answers, card->answer_count, algorithm, &card->rng);
     card->broken |= failed != NULL;
     return failed;
 }
@@ -63,13 +63,21 @@ enum card_error card_power_up(struct card *card, const struct flash *flash, entr
         card->answer_count = known_answer_count;
     }
     card->broken = false;
-    self_test(card, KNOWN_ANSWERS_QUICK);
+    card->tested = 0;
+    self_test(card, KNOWN_AT_POWER_UP);
     card_reset(card);
     return CARD_OK;
 }
 
 const struct known_answer *card_self_test(struct card *card) {
-    return self_test(card, KNOWN_ANSWERS_ALL);
+    return self_test(card, KNOWN_ALL);
+}
+
+bool card_algorithm_works(struct card *card, enum known_algorithm algorithm) {
+    uint32_t bit = UINT32_C(1) << algorithm;
+    if (!(card->tested & bit) && !self_test(card, algorithm))
+        card->tested |= bit;
+    return (card->tested & bit) != 0;
 }
 
 void card_reset(struct card *card) {

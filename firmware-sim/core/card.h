@@ -23,6 +23,7 @@ struct card {
     /* The self-tests: known_answers unless set before the power-up. */
     const struct known_answer *answers;
     unsigned answer_count;
+    uint32_t tested; /* bits by enum known_algorithm: held since power-up */
     bool broken; /* a self-test or the entropy failed: SW_INTERNAL to everything until power-up */
 };
 
@@ -45,6 +46,9 @@ enum card_error card_power_up(struct card *card, const struct flash *flash, entr
 void card_reset(struct card *card);
 /* Power off: besides, all that was read from the flash, and the random generator, are zeroised. */
 void card_power_down(struct card *card);
+
+/* Whether the algorithm's self-tests hold: run before its first use since power-up. A failure breaks the card. */
+bool card_algorithm_works(struct card *card, enum known_algorithm algorithm);
 
 /* All self-tests of a powered card; the first that fails, or NULL. A failure breaks the card. */
 const struct known_answer *card_self_test(struct card *card);

@@ -105,36 +105,43 @@ static enum ec_error der_write(const struct work *w, uint8_t der[EC_DER_MAX], si
     return EC_OK;
 }
 
-enum ec_error ec_sign(struct drbg *rng, enum ec_curve curve, const uint8_t *d,
-                      const uint8_t *digest, size_t digest_len, uint8_t der[EC_DER_MAX],
-                      size_t *der_len) {
+enum ec_error ec_sign_with(ec_nonces *nonces, void *ctx, enum ec_curve curve, const uint8_t *d,
+                           const uint8_t *digest, size_t digest_len, uint8_t der[EC_DER_MAX],
+                           size_t *der_len) {
     struct work w;
-    uint8_t seed[3 * EC_NUMBER_MAX] = {0}; /* d, digest, random */
-    size_t size = curves[curve].size;
-    mbedtls_hmac_drbg_context nonces;
     *der_len = 0;
-    if (digest_len == 0 || digest_len > size)
+    if (digest_len == 0 || digest_len > curves[curve].size)
         return EC_BAD_INPUT;
-    mbedtls_hmac_drbg_init(&nonces);
     enum ec_error err = work_start(&w, curve);
     if (!err)
         err = scalar_read(&w, curve, d);
-    if (err)
-        goto out;
-    memcpy(seed, d, size);
-    memcpy(seed + EC_NUMBER_MAX, digest, digest_len);
-    if (!drbg_fill(rng, seed + (size_t)2 * EC_NUMBER_MAX, EC_NUMBER_MAX) ||
-        mbedtls_hmac_drbg_seed_buf(&nonces, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seed,
-                                   sizeof seed) != 0 ||
-        mbedtls_ecdsa_sign(&w.group, &w.r, &w.s, &w.d, digest, digest_len, mbedtls_hmac_drbg_random,
-                           &nonces) != 0)
+    if (!err && mbedtls_ecdsa_sign(&w.group, &w.r, &w.s, &w.d, digest, digest_len, nonces, ctx))
         err = EC_FAILED;
     if (!err)
         err = der_write(&w, der, der_len);
-out:
+    work_end(&w);
+    return err;
+}
+
+enum ec_error ec_sign(struct drbg *rng, enum ec_curve curve, const uint8_t *d,
+                      const uint8_t *digest, size_t digest_len, uint8_t der[EC_DER_MAX],
+                      size_t *der_len) {
+    uint8_t seed[3 * EC_NUMBER_MAX] = {0}; /* d, digest, random */
+    mbedtls_hmac_drbg_context nonces;
+    enum ec_error err = EC_FAILED;
+    *der_len = 0;
+    if (digest_len == 0 || digest_len > curves[curve].size)
+        return EC_BAD_INPUT;
+    mbedtls_hmac_drbg_init(&nonces);
+    memcpy(seed, d, curves[curve].size);
+    memcpy(seed + EC_NUMBER_MAX, digest, digest_len);
+    if (drbg_fill(rng, seed + (size_t)2 * EC_NUMBER_MAX, EC_NUMBER_MAX) &&
+        mbedtls_hmac_drbg_seed_buf(&nonces, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seed,
+                                   sizeof seed) == 0)
+        err = ec_sign_with(mbedtls_hmac_drbg_random, &nonces, curve, d, digest, digest_len, der,
+                           der_len);
     mbedtls_platform_zeroize(seed, sizeof seed);
     mbedtls_hmac_drbg_free(&nonces);
-    work_end(&w);
     return err;
 }
 

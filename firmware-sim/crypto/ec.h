@@ -37,6 +37,12 @@ enum ec_error ec_sign(struct drbg *rng, enum ec_curve curve, const uint8_t *d,
                       const uint8_t *digest, size_t digest_len, uint8_t der[EC_DER_MAX],
                       size_t *der_len);
 
+/* The same with nonces and blinding factors from a function of the caller's: for known answers alone. */
+typedef int ec_nonces(void *ctx, unsigned char *out, size_t len);
+enum ec_error ec_sign_with(ec_nonces *nonces, void *ctx, enum ec_curve curve, const uint8_t *d,
+                           const uint8_t *digest, size_t digest_len, uint8_t der[EC_DER_MAX],
+                           size_t *der_len);
+
 /* x gets the X of d times the point. */
 enum ec_error ec_agree(struct drbg *rng, enum ec_curve curve, const uint8_t *d,
                        const uint8_t *point, uint8_t *x);

@@ -71,8 +71,8 @@ size_t rsa_digest(enum rsa_hash hash, const uint8_t *msg, size_t len, uint8_t ou
     return digest_infos[hash].digest_len;
 }
 
-enum rsa_error rsa_pkcs1_block(enum rsa_hash hash, const uint8_t *data, size_t len,
-                               uint8_t block[RSA_MODULUS]) {
+enum rsa_error rsa_pkcs1_block(enum rsa_hash hash, const uint8_t *data, size_t len, uint8_t *block,
+                               size_t modulus) {
     const uint8_t *prefix = NULL;
     size_t prefix_len = 0;
     if (hash != RSA_HASH_NONE) {
@@ -82,10 +82,10 @@ enum rsa_error rsa_pkcs1_block(enum rsa_hash hash, const uint8_t *data, size_t l
         prefix = info->prefix;
         prefix_len = info->prefix_len;
     }
-    if (len > RSA_PKCS1_MAX - prefix_len)
+    if (len > modulus - RSA_PKCS1_OVERHEAD - prefix_len)
         return RSA_BAD_INPUT;
-    size_t ones = RSA_MODULUS - 3 - prefix_len - len;
-    memset(block, 0, RSA_MODULUS);
+    size_t ones = modulus - 3 - prefix_len - len;
+    memset(block, 0, modulus);
     block[1] = 0x01;
     memset(block + 2, 0xff, ones);
     if (prefix_len)
@@ -98,6 +98,6 @@ enum rsa_error rsa_pkcs1_block(enum rsa_hash hash, const uint8_t *data, size_t l
 enum rsa_error rsa_pkcs1_sign(struct drbg *rng, const struct rsa_key *key, enum rsa_hash hash,
                               const uint8_t *data, size_t len, uint8_t sig[RSA_MODULUS]) {
     uint8_t block[RSA_MODULUS];
-    enum rsa_error err = rsa_pkcs1_block(hash, data, len, block);
+    enum rsa_error err = rsa_pkcs1_block(hash, data, len, block, sizeof block);
     return err ? err : rsa_private(rng, key, block, sig);
 }

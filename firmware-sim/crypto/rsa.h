@@ -10,7 +10,8 @@
 enum rsa_size {
     RSA_MODULUS = 256,
     RSA_PRIME = 128,
-    RSA_PKCS1_MAX = RSA_MODULUS - 11, /* what fits beside the padding (RFC 8017 clause 9.2) */
+    RSA_PKCS1_OVERHEAD = 11, /* least padding (RFC 8017 clause 9.2) */
+    RSA_PKCS1_MAX = RSA_MODULUS - RSA_PKCS1_OVERHEAD,
     RSA_DIGEST_MAX = 32
 };
 
@@ -38,9 +39,9 @@ enum rsa_error rsa_private(struct drbg *rng, const struct rsa_key *key,
 /* Digest of a message under hash (not RSA_HASH_NONE); returns its size, 0 on failure. */
 size_t rsa_digest(enum rsa_hash hash, const uint8_t *msg, size_t len, uint8_t out[RSA_DIGEST_MAX]);
 
-/* The block before the private operation of a PKCS#1 v1.5 signature (RFC 8017 clause 9.2); errors as below. */
-enum rsa_error rsa_pkcs1_block(enum rsa_hash hash, const uint8_t *data, size_t len,
-                               uint8_t block[RSA_MODULUS]);
+/* The block of modulus bytes before the private operation of a PKCS#1 v1.5 signature (RFC 8017 clause 9.2); errors as below. */
+enum rsa_error rsa_pkcs1_block(enum rsa_hash hash, const uint8_t *data, size_t len, uint8_t *block,
+                               size_t modulus);
 
 /* PKCS#1 v1.5: data is a digest of hash (its exact size) or, with RSA_HASH_NONE, up to RSA_PKCS1_MAX bytes padded as
  * they are. */

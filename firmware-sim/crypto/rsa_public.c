@@ -26,7 +26,7 @@ enum rsa_error rsa_public(const struct rsa_public_key *key, const uint8_t in[RSA
 enum rsa_error rsa_pkcs1_verify(const struct rsa_public_key *key, enum rsa_hash hash,
                                 const uint8_t *data, size_t len, const uint8_t sig[RSA_MODULUS]) {
     uint8_t want[RSA_MODULUS], got[RSA_MODULUS];
-    enum rsa_error err = rsa_pkcs1_block(hash, data, len, want);
+    enum rsa_error err = rsa_pkcs1_block(hash, data, len, want, sizeof want);
     if (!err)
         err = rsa_public(key, sig, got);
     if (!err && memcmp(want, got, sizeof want) != 0)

@@ -67,29 +67,29 @@ static const struct command commands[] = {
     {INS_EXPORT_PUBLIC_KEY,         CLA_GM,     USAGES,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER,         gm_export_public_key},
 
     {INS_GEN_RANDOM,                CLA_GM,     0,    0,         0, 0,                     0,                  0,                                 gm_gen_random},
-    {INS_GEN_EXT_RSA_KEY,            CLA_GM,     0,    0,         2, 2,                       RSA_PARTS,          0,                                 gm_gen_ext_rsa_key},
-    {INS_GEN_RSA_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 2, A_C + 2,         260,                NEED_APP | NEED_CONTAINER | NEED_USER, gm_gen_rsa_key_pair},
-    {INS_IMPORT_RSA_KEY_PAIR,        CLA_GM,     2,    0,         RSA_PRIVATE_MIN, MAX,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_rsa_key_pair},
-    {INS_RSA_SIGN,                  CLA_GM,     2,    3,         A_C, MAX,                 RSA2048_SIZE,       NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_sign},
-    {INS_RSA_EXPORT_SESSION_KEY,     CLA_GM,     0,    0,         A_C + 4 + RSA_PUBLIC, A_C + 4 + RSA_PUBLIC, 2 + RSA2048_SIZE,   NEED_APP | NEED_CONTAINER,         gm_rsa_export_session_key},
-    {INS_RSA_OPERATION,              CLA_GM,     USAGES, 0,         A_C + RSA2048_SIZE, SESSION + RSA_PUBLIC, RSA2048_SIZE,       NEED_APP | NEED_CONTAINER,         gm_rsa_operation},
-    {INS_RSA_VERIFY,                 CLA_GM,     2,    3,         RSA_VERIFY, MAX,            0,                  0,                                 gm_rsa_verify},
-    {INS_EXT_RSA_OPERATION,          CLA_GM,     1,    0,         RSA_PUBLIC + 4 + 256, 4 + RSA_PARTS + 4 + 256, RSA2048_SIZE,       0,                                 gm_ext_rsa_operation},
+    {INS_GEN_EXT_RSA_KEY,            CLA_GM,     0,    0,         2, 2,                       RSA_PARTS,          USES_RSA, gm_gen_ext_rsa_key},
+    {INS_GEN_RSA_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 2, A_C + 2,         260,                NEED_APP | NEED_CONTAINER | NEED_USER | USES_RSA, gm_gen_rsa_key_pair},
+    {INS_IMPORT_RSA_KEY_PAIR,        CLA_GM,     2,    0,         RSA_PRIVATE_MIN, MAX,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER | USES_RSA, gm_import_rsa_key_pair},
+    {INS_RSA_SIGN,                  CLA_GM,     2,    3,         A_C, MAX,                 RSA2048_SIZE,       NEED_APP | NEED_CONTAINER | NEED_USER | USES_RSA, gm_rsa_sign},
+    {INS_RSA_EXPORT_SESSION_KEY,     CLA_GM,     0,    0,         A_C + 4 + RSA_PUBLIC, A_C + 4 + RSA_PUBLIC, 2 + RSA2048_SIZE,   NEED_APP | NEED_CONTAINER | USES_RSA, gm_rsa_export_session_key},
+    {INS_RSA_OPERATION,              CLA_GM,     USAGES, 0,         A_C + RSA2048_SIZE, SESSION + RSA_PUBLIC, RSA2048_SIZE,       NEED_APP | NEED_CONTAINER | USES_RSA, gm_rsa_operation},
+    {INS_RSA_VERIFY,                 CLA_GM,     2,    3,         RSA_VERIFY, MAX,            0,                  USES_RSA, gm_rsa_verify},
+    {INS_EXT_RSA_OPERATION,          CLA_GM,     1,    0,         RSA_PUBLIC + 4 + 256, 4 + RSA_PARTS + 4 + 256, RSA2048_SIZE,       USES_RSA, gm_ext_rsa_operation},
     {INS_GEN_ECC_KEY_PAIR,          CLA_GM,     0,    0,         A_C + 4, A_C + 4,         64,                 NEED_APP | NEED_CONTAINER | NEED_USER, gm_gen_ecc_key_pair},
-    {INS_IMPORT_ECC_KEY_PAIR,       CLA_GM,     2,    0,         ENVELOPE, ENVELOPE,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_ecc_key_pair},
+    {INS_IMPORT_ECC_KEY_PAIR,       CLA_GM,     2,    0,         ENVELOPE, ENVELOPE,       0,                  NEED_APP | NEED_CONTAINER | NEED_USER | USES_ENCRYPTION, gm_import_ecc_key_pair},
     {INS_ECC_SIGN,                  CLA_GM,     2,    0,         A_C, MAX,                 68,                 NEED_APP | NEED_CONTAINER | NEED_USER, gm_ecc_sign},
-    {INS_ECC_VERIFY,                CLA_GM,     0,    0,         168, 168,                 0,                  0,                                 gm_ecc_verify},
-    {INS_ECC_EXPORT_SESSION_KEY,     CLA_GM,     0,    0,         A_C + POINT + 4, A_C + POINT + 4, SM2_SESSION + 2,    NEED_APP | NEED_CONTAINER,         gm_ecc_export_session_key},
-    {INS_EXT_ECC_ENCRYPT,            CLA_GM,     0,    0,         POINT + 4 + 1, MAX,         0,                  0,                                 gm_ext_ecc_encrypt},
-    {INS_EXT_ECC_DECRYPT,            CLA_GM,     0,    0,         SM2_CIPHER_FIXED + 32 + 1, MAX, 0,                  0,                                 gm_ext_ecc_decrypt},
+    {INS_ECC_VERIFY,                CLA_GM,     0,    0,         168, 168,                 0,                  USES_VERIFICATION, gm_ecc_verify},
+    {INS_ECC_EXPORT_SESSION_KEY,     CLA_GM,     0,    0,         A_C + POINT + 4, A_C + POINT + 4, SM2_SESSION + 2,    NEED_APP | NEED_CONTAINER | USES_ENCRYPTION, gm_ecc_export_session_key},
+    {INS_EXT_ECC_ENCRYPT,            CLA_GM,     0,    0,         POINT + 4 + 1, MAX,         0,                  USES_ENCRYPTION, gm_ext_ecc_encrypt},
+    {INS_EXT_ECC_DECRYPT,            CLA_GM,     0,    0,         SM2_CIPHER_FIXED + 32 + 1, MAX, 0,                  USES_ENCRYPTION, gm_ext_ecc_decrypt},
     {INS_EXT_ECC_SIGN,               CLA_GM,     0,    0,         4 + 32 + 4 + 32, 4 + 32 + 4 + 32, 64,                 0,                                 gm_ext_ecc_sign},
-    {INS_EXT_ECC_VERIFY,             CLA_GM,     0,    0,         SM2_SIGNED, SM2_SIGNED,     0,                  0,                                 gm_ecc_verify},
-    {INS_ECC_EXPORT_SESSION_KEY_EX,  CLA_GM,     0,    0,         SESSION + POINT, SESSION + POINT, SM2_SESSION,        NEED_APP | NEED_CONTAINER,         gm_ecc_export_session_key_ex},
+    {INS_EXT_ECC_VERIFY,             CLA_GM,     0,    0,         SM2_SIGNED, SM2_SIGNED,     0,                  USES_VERIFICATION, gm_ecc_verify},
+    {INS_ECC_EXPORT_SESSION_KEY_EX,  CLA_GM,     0,    0,         SESSION + POINT, SESSION + POINT, SM2_SESSION,        NEED_APP | NEED_CONTAINER | USES_ENCRYPTION, gm_ecc_export_session_key_ex},
     {INS_AGREEMENT_DATA,             CLA_GM,     0,    0,         A_C + 8, MAX,               POINT + 4,          NEED_APP | NEED_CONTAINER | NEED_USER, gm_agreement_data},
-    {INS_AGREEMENT_DATA_AND_KEY,     CLA_GM,     0,    0,         A_C + 4 + 2 * POINT + 8, MAX, POINT + 4,          NEED_APP | NEED_CONTAINER | NEED_USER, gm_agreement_data_and_key},
-    {INS_AGREEMENT_KEY,              CLA_GM,     0,    0,         A_C + 4 + 2 * POINT + 4, MAX, 4,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_agreement_key},
+    {INS_AGREEMENT_DATA_AND_KEY,     CLA_GM,     0,    0,         A_C + 4 + 2 * POINT + 8, MAX, POINT + 4,          NEED_APP | NEED_CONTAINER | NEED_USER | USES_EXCHANGE, gm_agreement_data_and_key},
+    {INS_AGREEMENT_KEY,              CLA_GM,     0,    0,         A_C + 4 + 2 * POINT + 4, MAX, 4,                  NEED_APP | NEED_CONTAINER | NEED_USER | USES_EXCHANGE, gm_agreement_key},
 
-    {INS_IMPORT_SESSION_KEY,         CLA_GM,     USAGES, 0,         A_C + 8 + SM2_SESSION, MAX, 2,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_import_session_key},
+    {INS_IMPORT_SESSION_KEY,         CLA_GM,     USAGES, 0,         A_C + 8 + SM2_SESSION, MAX, 2,                  NEED_APP | NEED_CONTAINER | NEED_USER | USES_ENCRYPTION | USES_RSA, gm_import_session_key},
     {INS_IMPORT_SYMM_KEY,            CLA_GM,     0,    0,         A_C + 6, A_C + 6 + 32,      2,                  NEED_APP | NEED_CONTAINER,         gm_import_symm_key},
     {INS_ENCRYPT_INIT,               CLA_GM,     0,    0,         CIPHER_INIT, MAX,             0,                  NEED_APP | NEED_CONTAINER,         gm_encrypt_init},
     {INS_ENCRYPT,                    CLA_GM,     0,    0,         SESSION, MAX,               0,                  NEED_APP | NEED_CONTAINER,         gm_cipher_final},
@@ -109,8 +109,8 @@ static const struct command commands[] = {
     {INS_MAC_FINAL,                  CLA_GM,     0,    0,         SESSION, MAX,               16,                 NEED_APP | NEED_CONTAINER,         gm_cipher_final},
     {INS_DESTROY_SESSION_KEY,        CLA_GM,     0,    0,         SESSION, SESSION,           0,                  NEED_APP | NEED_CONTAINER,         gm_destroy_session_key},
 
-    {INS_VENDOR_RSA_PRIVATE,        CLA_GM,     USAGES,    0,         A_C + RSA2048_SIZE, A_C + RSA2048_SIZE, RSA2048_SIZE, NEED_APP | NEED_CONTAINER | NEED_USER, gm_rsa_private},
-    {INS_VENDOR_SM2_DECRYPT,        CLA_GM,     USAGES,    0,         A_C + SM2_CIPHER_FIXED + 1, MAX, 0,           NEED_APP | NEED_CONTAINER | NEED_USER, gm_sm2_decrypt},
+    {INS_VENDOR_RSA_PRIVATE,        CLA_GM,     USAGES,    0,         A_C + RSA2048_SIZE, A_C + RSA2048_SIZE, RSA2048_SIZE, NEED_APP | NEED_CONTAINER | NEED_USER | USES_RSA, gm_rsa_private},
+    {INS_VENDOR_SM2_DECRYPT,        CLA_GM,     USAGES,    0,         A_C + SM2_CIPHER_FIXED + 1, MAX, 0,           NEED_APP | NEED_CONTAINER | NEED_USER | USES_ENCRYPTION, gm_sm2_decrypt},
     {INS_VENDOR_RETIRE_SIGNING_KEY, CLA_GM,     0,    0,         A_C, A_C,                 0,                  NEED_APP | NEED_CONTAINER | NEED_USER, gm_retire_signing_key},
     {INS_VENDOR_UNLOCK_CHALLENGE,    CLA_GM,     0,    0,         A + 2, A + 1 + GM_UNLOCK_ORDER_MAX, 32 + GM_UNLOCK_CHALLENGE_SIZE + 1, NEED_APP,                          gm_unlock_challenge},
     {INS_VENDOR_UNLOCK,              CLA_GM,     0,    0,         UNLOCK, UNLOCK,             0,                  NEED_APP,                          gm_unlock},
@@ -155,6 +155,20 @@ static uint16_t admit_user(const struct gm *gm, unsigned app) {
     return gm->state.must_change[app][GM_PIN_USER] ? SW_PIN_MUST_CHANGE : SW_OK;
 }
 
+static bool works(struct gm *gm, const struct command *row) {
+    static const struct {
+        enum gm_need need;
+        enum known_algorithm algorithm;
+    } uses[] = {{USES_RSA, KNOWN_RSA2048},
+                {USES_VERIFICATION, KNOWN_SM2_VERIFICATION},
+                {USES_ENCRYPTION, KNOWN_SM2_ENCRYPTION},
+                {USES_EXCHANGE, KNOWN_SM2_EXCHANGE}};
+    for (unsigned i = 0; i < sizeof uses / sizeof uses[0]; i++)
+        if (row->needs & uses[i].need && !card_algorithm_works(gm->card, uses[i].algorithm))
+            return false;
+    return true;
+}
+
 static uint16_t admit(struct applet *applet, const struct command *row, struct call *call) {
     struct gm *gm = gm_of(applet);
     uint16_t sw = SW_OK;
@@ -174,6 +188,8 @@ static uint16_t admit(struct applet *applet, const struct command *row, struct c
         sw = admit_container(gm, call);
     if (sw == SW_OK && row->needs & NEED_USER)
         sw = admit_user(gm, call->scope[SCOPE_APP]);
+    if (sw == SW_OK && !works(gm, row))
+        sw = SW_INTERNAL;
     return sw;
 }
 

@@ -12,7 +12,12 @@ enum gm_need {
     NEED_APP = 4,        /* data starts with the id of an open application */
     NEED_APP_P1P2 = 8,   /* P1 P2 are that id */
     NEED_CONTAINER = 16, /* the id of a container follows */
-    NEED_USER = 32       /* user PIN verified in that application */
+    NEED_USER = 32,      /* user PIN verified in that application */
+    /* the self-tests of what the command computes with (SM2 signatures, SM3, SM4: at power-up) */
+    USES_RSA = 64,
+    USES_VERIFICATION = 128,
+    USES_ENCRYPTION = 256,
+    USES_EXCHANGE = 512
 };
 
 /* call->scope of an admitted command */

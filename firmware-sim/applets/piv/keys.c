@@ -34,6 +34,21 @@ bool piv_ec_curve(uint8_t algorithm, enum ec_curve *curve) {
     return algorithm == PIV_P256 || algorithm == PIV_P384;
 }
 
+bool piv_algorithm_works(struct piv *piv, uint8_t algorithm) {
+    static const struct {
+        uint8_t algorithm;
+        enum known_algorithm known;
+    } table[] = {{PIV_P256, KNOWN_P256},
+                 {PIV_P384, KNOWN_P384},
+                 {PIV_RSA2048, KNOWN_RSA2048},
+                 {PIV_RSA3072, KNOWN_RSA3072},
+                 {PIV_RSA4096, KNOWN_RSA4096}};
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].algorithm == algorithm)
+            return card_algorithm_works(piv->card, table[i].known);
+    return true;
+}
+
 /* The exponent of every RSA key here; no record has it. */
 static const uint8_t exponent[RSA_EXPONENT] = {0, 1, 0, 1};
 
@@ -163,7 +178,7 @@ uint16_t piv_generate_key_pair(struct applet *applet, struct call *call) {
         !take_policies(&control, slot, &key.pin_policy))
         return SW_WRONG_DATA;
     key.algorithm = wire_u8(&algorithm);
-    uint16_t sw = generate(piv, &key);
+    uint16_t sw = piv_algorithm_works(piv, key.algorithm) ? generate(piv, &key) : SW_INTERNAL;
     if (sw == SW_OK)
         sw = store_key(piv, slot, &key);
     if (sw == SW_OK)

@@ -1,31 +1,36 @@
 /* The card management key 9B: authentication of whoever administers the card, and its replacement. */
 #include "firmware-sim/applets/piv/piv_internal.h"
+#include "firmware-sim/crypto/block_cipher.h"
 #include "firmware-sim/crypto/equal.h"
 
-#include <mbedtls/aes.h>
-#include <mbedtls/des.h>
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
-enum { RECORD_SIZE = 2 + MANAGEMENT_KEY_MAX, DES3_KEY = 24, DES_BLOCK = 8, AES_BLOCK = 16 };
+enum { RECORD_SIZE = 2 + MANAGEMENT_KEY_MAX };
 
-static size_t key_size(uint8_t algorithm) {
-    switch (algorithm) {
-    case PIV_3DES:
-        return DES3_KEY;
-    case PIV_AES128:
-        return 16;
-    case PIV_AES192:
-        return 24;
-    case PIV_AES256:
-        return 32;
-    default:
-        return 0;
+/* False if it is no algorithm of a management key. */
+static bool find_cipher(uint8_t algorithm, enum block_cipher *cipher) {
+    static const struct {
+        uint8_t algorithm;
+        enum block_cipher cipher;
+    } table[] = {{PIV_3DES, BLOCK_3DES},
+                 {PIV_AES128, BLOCK_AES128},
+                 {PIV_AES192, BLOCK_AES192},
+                 {PIV_AES256, BLOCK_AES256}};
+    *cipher = BLOCK_3DES;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (table[i].algorithm == algorithm) {
+            *cipher = table[i].cipher;
+            return true;
+        }
     }
+    return false;
 }
 
-static size_t block_size(uint8_t algorithm) {
-    return algorithm == PIV_3DES ? DES_BLOCK : AES_BLOCK;
+static size_t nonce_size(const struct piv_management_key *key) {
+    enum block_cipher cipher;
+    find_cipher(key->algorithm, &cipher);
+    return block_size(cipher);
 }
 
 static enum store_error put(struct store *store, const struct piv_management_key *key) {
@@ -41,7 +46,7 @@ static enum store_error put(struct store *store, const struct piv_management_key
 
 void piv_management_put_default(struct store *store) {
     struct piv_management_key key = {.algorithm = PIV_3DES};
-    for (unsigned i = 0; i < DES3_KEY; i++)
+    for (size_t i = 0; i < block_key_size(BLOCK_3DES); i++)
         key.key[i] = (uint8_t)(i % 8 + 1);
     put(store, &key);
 }
@@ -59,23 +64,10 @@ enum store_error piv_management_read(struct piv *piv, struct piv_management_key 
     return STORE_OK;
 }
 
-/* One block; false if mbedTLS fails. */
+/* One block; false if it fails. */
 static bool encrypt(const struct piv_management_key *key, const uint8_t *in, uint8_t *out) {
-    bool ok;
-    if (key->algorithm == PIV_3DES) {
-        mbedtls_des3_context des;
-        mbedtls_des3_init(&des);
-        ok = mbedtls_des3_set3key_enc(&des, key->key) == 0 &&
-             mbedtls_des3_crypt_ecb(&des, in, out) == 0;
-        mbedtls_des3_free(&des);
-        return ok;
-    }
-    mbedtls_aes_context aes;
-    mbedtls_aes_init(&aes);
-    ok = mbedtls_aes_setkey_enc(&aes, key->key, (unsigned)key_size(key->algorithm) * 8) == 0 &&
-         mbedtls_aes_crypt_ecb(&aes, MBEDTLS_AES_ENCRYPT, in, out) == 0;
-    mbedtls_aes_free(&aes);
-    return ok;
+    enum block_cipher cipher;
+    return find_cipher(key->algorithm, &cipher) && block_encrypt(cipher, key->key, in, out);
 }
 
 static void put_one(struct wire_writer *out, uint32_t tag, const uint8_t *block, size_t len) {
@@ -86,8 +78,8 @@ static void put_one(struct wire_writer *out, uint32_t tag, const uint8_t *block,
 /* 80 00 or 81 00: the card makes a nonce and gives it, the witness encrypted. */
 static uint16_t begin(struct piv *piv, struct call *call, const struct piv_management_key *key,
                       enum piv_handshake handshake) {
-    uint8_t block[AES_BLOCK];
-    size_t len = block_size(key->algorithm);
+    uint8_t block[BLOCK_MAX];
+    size_t len = nonce_size(key);
     bool ok = drbg_fill(&piv->card->rng, piv->nonce, sizeof piv->nonce);
     if (handshake == PIV_HANDSHAKE_WITNESS) {
         ok = ok && encrypt(key, piv->nonce, block);
@@ -105,8 +97,8 @@ static uint16_t begin(struct piv *piv, struct call *call, const struct piv_manag
 static uint16_t finish_mutual(struct piv *piv, struct call *call,
                               const struct piv_management_key *key, struct wire_reader witness,
                               struct wire_reader challenge) {
-    uint8_t block[AES_BLOCK];
-    size_t len = block_size(key->algorithm);
+    uint8_t block[BLOCK_MAX];
+    size_t len = nonce_size(key);
     if (witness.left != len || challenge.left != len)
         return SW_WRONG_DATA;
     if (!bytes_equal(witness.p, piv->nonce, len))
@@ -121,8 +113,8 @@ static uint16_t finish_mutual(struct piv *piv, struct call *call,
 /* 82 response: the host has encrypted the challenge. */
 static uint16_t finish_external(struct piv *piv, const struct piv_management_key *key,
                                 struct wire_reader response) {
-    uint8_t block[AES_BLOCK];
-    size_t len = block_size(key->algorithm);
+    uint8_t block[BLOCK_MAX];
+    size_t len = nonce_size(key);
     if (response.left != len)
         return SW_WRONG_DATA;
     if (!encrypt(key, piv->nonce, block))
@@ -189,13 +181,14 @@ uint16_t piv_management_authenticate(struct piv *piv, struct call *call, struct 
 uint16_t piv_set_management_key(struct applet *applet, struct call *call) {
     struct piv *piv = piv_of(applet);
     struct piv_management_key key = {.changed = 1};
+    enum block_cipher cipher;
     key.algorithm = wire_u8(&call->in);
     uint8_t reference = wire_u8(&call->in);
     size_t len = wire_u8(&call->in);
     if (call->apdu->p1 != 0xFF || call->apdu->p2 != 0xFF) /* P2 FE would ask for a touch */
         return SW_WRONG_P1P2;
-    if (reference != PIV_MANAGEMENT || len == 0 || len != key_size(key.algorithm) ||
-        call->in.left != len)
+    if (reference != PIV_MANAGEMENT || !find_cipher(key.algorithm, &cipher) ||
+        len != block_key_size(cipher) || call->in.left != len)
         return SW_WRONG_DATA;
     wire_copy(&call->in, key.key, len);
     store_begin(piv_store(piv));

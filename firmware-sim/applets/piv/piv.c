@@ -17,7 +17,7 @@ static const struct command commands[] = {
     {PIV_CHANGE_REFERENCE_DATA, CLA, 0,   ANY,   TWO_PINS, TWO_PINS,      0,    0,               piv_change_reference_data},
     {PIV_RESET_RETRY_COUNTER,   CLA, 0,   ANY,   TWO_PINS, TWO_PINS,      0,    0,               piv_reset_retry_counter},
     {PIV_GENERATE_KEY_PAIR,     CLA, 0,   ANY,   5, MAX,                  0,    NEED_MANAGEMENT, piv_generate_key_pair},
-    {PIV_GENERAL_AUTHENTICATE,  CLA, ANY, ANY,   4, MAX,                  0,    KEEPS_PIN_FRESH, piv_general_authenticate},
+    {PIV_GENERAL_AUTHENTICATE,  CLA, ANY, ANY,   4, MAX,                  0,    KEEPS_PIN_FRESH | USES_P1, piv_general_authenticate},
     {PIV_SELECT,                CLA, 4,   0,     PIV_RID_SIZE, 16,        0,    KEEPS_PIN_FRESH, piv_select},
     {PIV_GET_DATA,              CLA, ANY, ANY,   3, 5,                    0,    KEEPS_PIN_FRESH, piv_get_data},
     {PIV_PUT_DATA,              CLA, ANY, ANY,   3, MAX,                  0,    NEED_MANAGEMENT, piv_put_data},
@@ -26,7 +26,7 @@ static const struct command commands[] = {
     {PIV_SET_PIN_RETRIES,       CLA, ANY, ANY,   0, 0,                    0,    0,               piv_set_pin_retries},
     {PIV_RESET,                 CLA, 0,   0,     0, 0,                    0,    0,               piv_reset},
     {PIV_GET_VERSION,           CLA, 0,   0,     0, 0,                    3,    KEEPS_PIN_FRESH, piv_get_version},
-    {PIV_IMPORT_KEY,            CLA, ANY, ANY,   3, MAX,                  0,    NEED_MANAGEMENT, piv_import_key},
+    {PIV_IMPORT_KEY,            CLA, ANY, ANY,   3, MAX,                  0,    NEED_MANAGEMENT | USES_P1, piv_import_key},
     {PIV_SET_MANAGEMENT_KEY,    CLA, ANY, ANY,   3, MAX,                  0,    NEED_MANAGEMENT, piv_set_management_key},
 };
 // clang-format on
@@ -37,10 +37,11 @@ static bool takes_class(uint8_t cla) {
 
 static uint16_t admit(struct applet *applet, const struct command *row, struct call *call) {
     struct piv *piv = piv_of(applet);
-    (void)call;
     if (!(row->needs & KEEPS_PIN_FRESH))
         piv->pin_fresh = false;
-    return row->needs & NEED_MANAGEMENT && !piv->management_verified ? SW_SECURITY_STATUS : SW_OK;
+    if (row->needs & NEED_MANAGEMENT && !piv->management_verified)
+        return SW_SECURITY_STATUS;
+    return row->needs & USES_P1 && !piv_algorithm_works(piv, call->apdu->p1) ? SW_INTERNAL : SW_OK;
 }
 
 static void reset(struct applet *applet) {

@@ -10,7 +10,8 @@
 
 enum piv_need {
     NEED_MANAGEMENT = 1, /* the management key authenticated */
-    KEEPS_PIN_FRESH = 2  /* may stand between VERIFY and the use of a PIN-always key: reads alone */
+    KEEPS_PIN_FRESH = 2, /* may stand between VERIFY and the use of a PIN-always key: reads alone */
+    USES_P1 = 4          /* the self-tests of the algorithm that P1 names */
 };
 
 /* Object numbers in the store. */
@@ -81,6 +82,8 @@ bool piv_is_slot(uint8_t reference);
 size_t piv_rsa_modulus(uint8_t algorithm);
 /* True if it is of an elliptic curve. */
 bool piv_ec_curve(uint8_t algorithm, enum ec_curve *curve);
+/* Whether the self-tests of an algorithm hold; true if there is no such algorithm. */
+bool piv_algorithm_works(struct piv *piv, uint8_t algorithm);
 /* STORE_NOT_FOUND if the slot is empty. The record holds the private part: cleanse *key after use. */
 enum store_error piv_key_read(struct piv *piv, uint8_t slot, struct piv_key *key);
 /* What a public key template holds: modulus and exponent, or point. */
