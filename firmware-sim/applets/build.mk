@@ -19,3 +19,8 @@ test_sim_piv_power_cut_SRCS := $(addprefix tests/unit/firmware-sim/,test_piv_pow
 test_sim_piv_power_cut_DEPS := piv_testing firmware
 test_sim_piv_power_cut_PKGS := cmocka libcrypto
 test_sim_piv_power_cut_LDLIBS := -Wl,--wrap=mbedtls_rsa_gen_key
+
+TESTS += test_sim_nist
+test_sim_nist_SRCS := tests/unit/firmware-sim/test_nist.c
+test_sim_nist_DEPS := piv_testing firmware
+test_sim_nist_PKGS := cmocka libcrypto

@@ -12,6 +12,16 @@ void known_unhex(const char *hex, uint8_t *out, size_t len);
 /* Whether the bytes are those digits. */
 bool known_is(const uint8_t *bytes, size_t len, const char *hex);
 
+/* NIST CAVP SigGen15_186-2 (CAVS 11.4), the first SHA-256 signature of each modulus; e is 65537. CAVP gives n and d: the primes
+ * and the rest follow from them. */
+struct known_rsa {
+    size_t modulus;
+    const char *n, *p, *q, *dp, *dq, *qinv;
+    const char *digest; /* SHA-256 of Msg */
+    const char *signature;
+};
+extern const struct known_rsa known_rsa_vectors[3];
+
 typedef bool known_holds(struct drbg *rng);
 
 /* known_answers_sm2.c */

@@ -56,7 +56,7 @@ test('known answers and a session pass under QEMU', { skip }, (t) => {
     const plan = Number(/^1\.\.(\d+)$/m.exec(said)?.[1]);
     assert.equal(steps.length, plan, said);
     assert.doesNotMatch(said, /^not ok/m);
-    for (const name of ['SM2 signature', 'SM3', 'SM4', 'RSA-2048', 'P-256', 'AES-128', 'it makes an application', 'it signs with SM2']) {
+    for (const name of ['SM2 signature', 'SM3', 'SM4', '3DES', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'P-256', 'P-384', 'AES-128', 'it makes an application', 'it signs with SM2']) {
         assert.ok(steps.some((step) => step.includes(name)), `${name} ran`);
     }
     const memory = [...said.matchAll(/^# (stack|arena): (\d+) of (\d+) bytes used$/gm)];

@@ -76,6 +76,57 @@ static void a_failed_self_test_on_demand_breaks_the_card_too(void **state) {
     bench.card.answers = NULL;
 }
 
+static unsigned runs;
+
+static bool counts(struct drbg *rng) {
+    (void)rng;
+    runs++;
+    return true;
+}
+
+static void an_algorithm_is_tested_once_before_its_first_use(void **state) {
+    static const struct known_answer counted[] = {{"counts", KNOWN_RSA2048, counts}};
+    uint16_t app, container, rsa;
+    struct sm2_point pub;
+    (void)state;
+    bench.card.answers = counted;
+    bench.card.answer_count = 1;
+    bench_ready(&bench, &app, &container, &pub);
+    assert_int_equal(bench_container(&bench, INS_CREATE_CONTAINER, app, "R", &rsa), SW_OK);
+    runs = 0;
+    bench_gen_rsa(&bench, 0x7777, rsa); /* refused before: nothing is computed */
+    assert_int_equal(runs, 0);
+    assert_int_equal(bench_gen_rsa(&bench, app, rsa), SW_OK);
+    assert_int_equal(runs, 1);
+    assert_int_equal(bench_gen_rsa(&bench, app, rsa), SW_CONDITIONS);
+    assert_int_equal(runs, 1);
+    bench_power_cycle(&bench);
+    assert_int_equal(bench_open_app(&bench, "APP", &app), SW_OK);
+    assert_int_equal(bench_verify(&bench, app, GM_PIN_USER, USER_PIN), SW_OK);
+    bench_gen_rsa(&bench, app, rsa);
+    assert_int_equal(runs, 2);
+    bench.card.answers = NULL;
+}
+
+static void an_algorithm_that_fails_its_test_is_never_used_and_breaks_the_card(void **state) {
+    static const struct known_answer failing[] = {{"fails", KNOWN_RSA2048, never}};
+    uint8_t e[32] = {1}, before[32], after[32];
+    uint16_t app, container, rsa;
+    struct sm2_point pub;
+    (void)state;
+    bench_ready(&bench, &app, &container, &pub);
+    assert_int_equal(bench_container(&bench, INS_CREATE_CONTAINER, app, "R", &rsa), SW_OK);
+    bench.card.answers = failing;
+    bench.card.answer_count = 1;
+    assert_int_equal(bench_sign_digest(&bench, app, container, e, NULL), SW_OK);
+    bench_digest(&bench, before);
+    assert_int_equal(bench_gen_rsa(&bench, app, rsa), SW_INTERNAL);
+    bench_digest(&bench, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_answers_nothing(&bench);
+    bench.card.answers = NULL;
+}
+
 /* --- entropy --- */
 
 /* A source that gives counted bytes until it is told to stick, to be biased or to fail. */
@@ -197,6 +248,10 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_self_test_on_demand_breaks_the_card_too, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(an_algorithm_is_tested_once_before_its_first_use, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            an_algorithm_that_fails_its_test_is_never_used_and_breaks_the_card, setup, teardown),
         cmocka_unit_test(a_stuck_biased_or_dead_source_does_not_power_up),
         cmocka_unit_test_setup_teardown(a_card_whose_source_sticks_later_answers_6f00_to_everything,
                                         setup, teardown),
