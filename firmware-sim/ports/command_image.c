@@ -95,12 +95,14 @@ int command_dump(int argc, char **argv) {
     const char *path = NULL;
     struct arguments arguments = {.values = &path, .max = 1};
     int status = options_parse(argc, argv, options, &arguments, NULL);
-    if (!status && !options[JSON].value)
+    if (!status && options[SECRETS].value && !options[JSON].value)
         status = usage_error(MSG_DUMP_FORMAT, NULL);
     if (status)
         return status;
     status = view_open(&view, path);
-    if (!status)
+    if (!status && !options[JSON].value)
+        dump_text(stdout, &view.factory, &view.store);
+    else if (!status)
         dump_json(stdout, &view.file, &view.factory, &view.store, options[SECRETS].value != NULL);
     view_close(&view);
     if (!status && fflush(stdout) != 0)

@@ -9,5 +9,6 @@ int command_fsck(int argc, char **argv);
 int command_snapshot(int argc, char **argv);
 int command_restore(int argc, char **argv);
 int command_dump(int argc, char **argv);
+int command_selftest(int argc, char **argv);
 
 #endif

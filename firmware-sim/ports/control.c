@@ -267,17 +267,36 @@ static void do_snapshot(struct control_conn *conn, char **words, int count) {
         conn_print(conn, "error %s: %s\n", words[1], strerror(errno));
 }
 
+static void do_selftest(struct control_conn *conn, char **words, int count) {
+    struct reader *reader = conn->port->reader;
+    (void)words;
+    (void)count;
+    if (!reader->present) {
+        conn_print(conn, "error no card\n");
+        return;
+    }
+    const struct known_answer *failed = card_self_test(reader->card);
+    if (failed)
+        conn_print(conn,
+                   "error %s does not hold; the card answers 6F00 until it is plugged in "
+                   "again\n",
+                   failed->name);
+    else
+        conn_print(conn, "ok %u known answers hold\n", reader->card->answer_count);
+}
+
 static const struct verb {
     const char *name;
     int words_min, words_max;
     void (*run)(struct control_conn *conn, char **words, int count);
 } verbs[] = {
-    {"status", 1, 1, do_status},   {"insert", 1, 1, do_insert},
-    {"remove", 1, 1, do_remove},   {"hold", 3, 4, do_hold},
-    {"release", 1, 1, do_release}, {"trace", 2, 2, do_trace},
-    {"slow", 2, 2, do_slow},       {"power-cut", 2, 4, do_power_cut},
-    {"fail", 2, 6, do_fail},       {"corrupt", 2, 6, do_corrupt},
-    {"replay", 2, 2, do_replay},   {"snapshot", 2, 2, do_snapshot},
+    {"status", 1, 1, do_status},     {"insert", 1, 1, do_insert},
+    {"remove", 1, 1, do_remove},     {"hold", 3, 4, do_hold},
+    {"release", 1, 1, do_release},   {"trace", 2, 2, do_trace},
+    {"slow", 2, 2, do_slow},         {"power-cut", 2, 4, do_power_cut},
+    {"fail", 2, 6, do_fail},         {"corrupt", 2, 6, do_corrupt},
+    {"replay", 2, 2, do_replay},     {"snapshot", 2, 2, do_snapshot},
+    {"selftest", 1, 1, do_selftest},
 };
 
 static void conn_line(struct control_conn *conn, char *line) {
@@ -298,7 +317,7 @@ static void conn_line(struct control_conn *conn, char *line) {
         return;
     }
     conn_print(conn, "error unknown verb (status insert remove hold release power-cut slow fail "
-                     "corrupt trace replay snapshot)\n");
+                     "corrupt trace replay snapshot selftest)\n");
 }
 
 static void conn_watch(struct control_conn *conn);

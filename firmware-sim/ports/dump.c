@@ -1,12 +1,10 @@
-/* JSON of an image. */
+/* An image as JSON, or as lines for a person. */
 #include "firmware-sim/ports/dump.h"
 
-#include "firmware-sim/applets/gm/objects.h"
+#include "firmware-sim/ports/dump_names.h"
 
 #include <mbedtls/platform_util.h>
 #include <string.h>
-
-enum { SPACE_DEVICE = 1, SPACE_APPLICATION = 2, HISTORY_CERTS = 0x20, HISTORY_CERTS_END = 0x30 };
 
 static void put_text(FILE *out, const uint8_t *text, size_t max) {
     fputc('"', out);
@@ -19,38 +17,6 @@ static void put_text(FILE *out, const uint8_t *text, size_t max) {
             fputc(text[i], out);
     }
     fputc('"', out);
-}
-
-/* What an object of the GM application is; *secret is left alone unless it is public. */
-static const char *gm_kind(const struct store *store, uint32_t id, bool *secret) {
-    unsigned app = id >> 24 & 15, index = id >> 8 & 0xfff, part = id & 0xff;
-    struct gm_file_info info;
-    if (id >> 28 == SPACE_DEVICE) {
-        *secret = id != OBJECT_LABEL && id != OBJECT_CHANGES && id != OBJECT_DEVICE_TRIES;
-        return id == OBJECT_LABEL ? "label" : id == OBJECT_CHANGES ? "change counter" : "device";
-    }
-    if (id >> 28 != SPACE_APPLICATION)
-        return "object";
-    switch ((enum gm_object_kind)(id >> 20 & 15)) {
-    case KIND_APP_INFO:
-        *secret = false;
-        return "application";
-    case KIND_PIN:
-        *secret = part != 1;
-        return part == 1 ? "PIN tries" : "PIN";
-    case KIND_CONTAINER:
-        if (part == PART_INFO || part == PART_CERT || part == PART_CERT + 1 ||
-            (part >= HISTORY_CERTS && part < HISTORY_CERTS_END))
-            *secret = false;
-        return part == PART_INFO ? "container" : *secret ? "key" : "certificate";
-    case KIND_FILE:
-        if (part == 0 ||
-            (gm_file_read(store, app, index, &info) == STORE_OK && info.read_rights == GM_ANYONE))
-            *secret = false;
-        return part == 0 ? "file" : "file content";
-    default:
-        return "object";
-    }
 }
 
 static void put_value(FILE *out, const struct store *store, uint32_t id, uint32_t len) {
@@ -67,17 +33,19 @@ static void put_value(FILE *out, const struct store *store, uint32_t id, uint32_
 static void put_objects(FILE *out, const struct factory *factory, const struct store *store,
                         bool secrets) {
     uint32_t id = 0, len;
+    struct dump_name name;
     const char *separator = "\n";
     fputs("  \"objects\": [", out);
     for (bool more = store_next(store, 0, UINT32_MAX, &id); more;
          more = id != UINT32_MAX && store_next(store, id + 1, UINT32_MAX, &id)) {
-        bool secret = true;
-        const char *kind =
-            factory->application == FACTORY_GM ? gm_kind(store, id, &secret) : "object";
+        dump_name(store, factory->application, id, &name);
         (void)store_length(store, id, &len);
-        fprintf(out, "%s    {\"id\": \"%08x\", \"kind\": \"%s\", \"bytes\": %u, \"secret\": %s",
-                separator, (unsigned)id, kind, (unsigned)len, secret ? "true" : "false");
-        if (!secret || secrets)
+        fprintf(out, "%s    {\"id\": \"%08x\", \"kind\": \"%s\", \"name\": ", separator,
+                (unsigned)id, name.kind);
+        put_text(out, (const uint8_t *)name.name, sizeof name.name);
+        fprintf(out, ", \"bytes\": %u, \"secret\": %s", (unsigned)len,
+                name.secret ? "true" : "false");
+        if (!name.secret || secrets)
             put_value(out, store, id, len);
         fputc('}', out);
         separator = ",\n";
@@ -118,4 +86,32 @@ void dump_json(FILE *out, const struct flash_file *file, const struct factory *f
     put_wear(out, file);
     put_objects(out, factory, store, secrets);
     fputs("}\n", out);
+}
+
+/* For a terminal. */
+static void put_plain(FILE *out, const uint8_t *text, size_t max) {
+    for (size_t i = 0; i < max && text[i]; i++)
+        fputc(text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
+    fputc('\n', out);
+}
+
+void dump_text(FILE *out, const struct factory *factory, const struct store *store) {
+    uint32_t id = 0, len;
+    struct dump_name name;
+    fputs("serial: ", out);
+    put_plain(out, factory->serial, sizeof factory->serial);
+    fputs("manufacturer: ", out);
+    put_plain(out, factory->manufacturer, sizeof factory->manufacturer);
+    fprintf(out, "application: %s\n", factory->application == FACTORY_PIV ? "PIV" : "GM");
+    fprintf(out, "store: %u commits, %u objects, %u of %u bytes free\n", (unsigned)store->seq - 1,
+            (unsigned)store->count, (unsigned)store_free_space(store),
+            (unsigned)store_total_space(store));
+    for (bool more = store_next(store, 0, UINT32_MAX, &id); more;
+         more = id != UINT32_MAX && store_next(store, id + 1, UINT32_MAX, &id)) {
+        dump_name(store, factory->application, id, &name);
+        (void)store_length(store, id, &len);
+        fprintf(out, "%08x %5u %-6s %-14s ", (unsigned)id, (unsigned)len,
+                name.secret ? "secret" : "public", name.kind);
+        put_plain(out, (const uint8_t *)name.name, sizeof name.name);
+    }
 }

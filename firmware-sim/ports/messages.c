@@ -27,7 +27,7 @@ static const struct {
          "protocol\n"
          "      --control PATH     control socket: status, insert, remove, hold, release, "
          "power-cut, slow,\n"
-         "                         fail, corrupt, trace, replay, snapshot\n"
+         "                         fail, corrupt, trace, replay, snapshot, selftest\n"
          "      --seed HEX         reproducible random numbers, for tests alone: every key is "
          "known\n"
          "      --clock TIME       traces show this time of day and no durations, to be compared\n"
@@ -40,9 +40,12 @@ static const struct {
          "      Looks for damage and restores the last good commit; keeps IMAGE.damaged.\n"
          "  ukey-sim snapshot IMAGE FILE | restore FILE IMAGE\n"
          "      Copies a key that is whole and not in use.\n"
-         "  ukey-sim dump --json [--secrets] IMAGE\n"
-         "      What is in it: objects, space, wear; contents of what is secret only with "
-         "--secrets.\n"
+         "  ukey-sim dump [--json [--secrets]] IMAGE\n"
+         "      What is in it: objects and space; as JSON wear and contents too, of what is secret "
+         "only\n"
+         "      with --secrets.\n"
+         "  ukey-sim selftest\n"
+         "      Computes every known answer of the card, with times.\n"
          "  ukey-sim --help | --version\n"
          "\n"
          "Ending the process by SIGTERM is clean; SIGKILL is a power failure of the key.",
@@ -59,7 +62,7 @@ static const struct {
          "套接字）\n"
          "      --control 路径      "
          "控制套接字：status、insert、remove、hold、release、power-cut、slow、\n"
-         "                          fail、corrupt、trace、replay、snapshot\n"
+         "                          fail、corrupt、trace、replay、snapshot、selftest\n"
          "      --seed 十六进制     可重现的随机数，仅供测试：所有密钥均可预知\n"
          "      --clock 时间        跟踪记录显示该时间且不含耗时，便于比较\n"
          "  ukey-sim usb [--socket 路径] [--control 路径] [--seed 十六进制] 镜像 -- 命令...\n"
@@ -71,8 +74,10 @@ static const struct {
          "      查找损坏并恢复到最后一次完好的提交；原文件保留为“镜像.damaged”。\n"
          "  ukey-sim snapshot 镜像 文件 | restore 文件 镜像\n"
          "      复制完好且未被使用的 UKey。\n"
-         "  ukey-sim dump --json [--secrets] 镜像\n"
-         "      列出其中的对象、空间与磨损；仅在 --secrets 时输出机密内容。\n"
+         "  ukey-sim dump [--json [--secrets]] 镜像\n"
+         "      列出其中的对象与空间；JSON 还含磨损与内容，机密内容仅在 --secrets 时输出。\n"
+         "  ukey-sim selftest\n"
+         "      计算卡的全部已知答案，并给出用时。\n"
          "  ukey-sim --help | --version\n"
          "\n"
          "用 SIGTERM 结束是正常退出；SIGKILL 等于 UKey 断电。"},
@@ -115,7 +120,7 @@ static const struct {
                        "ukey-sim：{1} 不是仅属于您的目录（{2}）。"},
     [MSG_TOO_MANY_VALUES] = {"ukey-sim: \"{1}\" is given more often than there are images.",
                              "ukey-sim：“{1}”的个数多于镜像个数。"},
-    [MSG_DUMP_FORMAT] = {"ukey-sim: dump needs --json.", "ukey-sim：dump 需要 --json。"},
+    [MSG_DUMP_FORMAT] = {"ukey-sim: --secrets needs --json.", "ukey-sim：--secrets 需要 --json。"},
     [MSG_FSCK_SOUND] = {"{1}: sound; commit {2}.", "{1}：完好；提交 {2}。"},
     [MSG_FSCK_TRUNCATED] = {"{1}: the file ends within page {2}.", "{1}：文件在第 {2} 页处中断。"},
     [MSG_FSCK_PAGE] = {"{1}: page {2} is damaged.", "{1}：第 {2} 页已损坏。"},

@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
     } commands[] = {
         {"run", command_run},   {"usb", command_usb},           {"format", command_format},
         {"fsck", command_fsck}, {"snapshot", command_snapshot}, {"restore", command_restore},
-        {"dump", command_dump},
+        {"dump", command_dump}, {"selftest", command_selftest},
     };
     setlocale(LC_MESSAGES, ""); /* the texts of errno */
     messages_init();

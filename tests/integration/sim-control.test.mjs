@@ -1,5 +1,6 @@
 // The control socket of ukey-sim: every way in which a pipeline can make a key fail, and what hosts see of it.
 import assert from 'node:assert/strict';
+import { createCipheriv } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -282,4 +283,58 @@ test('dump shows objects and wear, and no secret unless it is asked to', async (
     assert.ok(!JSON.stringify(open).includes(device));
     const all = JSON.parse((await run(desk.sim, ['dump', '--json', '--secrets', fresh.image])).stdout);
     assert.ok(JSON.stringify(all).includes(device));
+});
+
+test('dump calls the objects of a PIV key and of a GM key by name', async (t) => {
+    const desk = new SimDesk(t);
+    const fresh = desk.blank('piv', 'SIM0001', '--application', 'piv');
+    const key = await fresh.start();
+    const host = await key.host();
+    const send = async (hex) => assert.equal((await host.apdu(hex)).sw, '9000', hex);
+    // the management key, by its challenge
+    const { data } = await host.apdu('0087039b047c02810000');
+    const secret = Buffer.from('0102030405060708'.repeat(3), 'hex');
+    const answer = createCipheriv('des-ede3', secret, null).setAutoPadding(false).update(data.slice(8), 'hex', 'hex');
+    await send(`0087039b0c7c0a8208${answer}`);
+    await send('0047009a05ac0380011100'); // P-256
+    await send('0047008205ac0380011400'); // P-384 among the retired
+    for (const tag of ['5fc105', '5fc10d', '5fc109', '5fff00']) await send(`00db3fff0a5c03${tag}5303706162`);
+    await key.stop();
+    const { objects } = JSON.parse((await run(desk.sim, ['dump', '--json', fresh.image])).stdout);
+    const named = objects.map(({ kind, name, secret: hidden, value }) => `${kind}: ${name}${hidden ? ' (secret)' : ''}${value ? '' : ' -'}`);
+    assert.deepEqual(named, [
+        'PIN: 80 PIN (secret) -',
+        'PIN tries: 80 PIN',
+        'PIN: 81 PUK (secret) -',
+        'PIN tries: 81 PUK',
+        'management key: 9B Card Management, 3DES (secret) -',
+        'key: 82 Retired Key Management, P-384 (secret) -',
+        'key: 9A PIV Authentication, P-256 (secret) -',
+        'object: 5FC102 Card Holder Unique Identifier',
+        'certificate: 5FC105 9A PIV Authentication',
+        'object: 5FC107 Card Capability Container',
+        'object: 5FC109 Printed Information (secret) -',
+        'certificate: 5FC10D 82 Retired Key Management',
+        'object: 5FFF00 Host Data',
+    ]);
+    const text = (await run(desk.sim, ['dump', fresh.image])).stdout;
+    assert.match(text, /^3100009a +\d+ secret key +9A PIV Authentication, P-256$/m);
+    assert.match(text, /^325fc105 +3 public certificate +5FC105 9A PIV Authentication$/m);
+    assert.ok(!text.includes('706162'), 'no content');
+
+    const world = JSON.parse((await run(desk.sim, ['dump', '--json', desk.blank('gm').image])).stdout);
+    assert.deepEqual(world.objects.map(({ kind }) => kind), ['label', 'device key', 'device tries', 'change counter']);
+});
+
+test('the self-tests run on demand, on a plugged-in key and without one', async (t) => {
+    const desk = new SimDesk(t);
+    const key = await desk.blank('key').start();
+    assert.match(await key.tell('selftest'), /^ok 16 known answers hold$/);
+    await key.tell('remove');
+    assert.equal(await key.ask('selftest'), 'error no card');
+    const { stdout } = await run(desk.sim, ['selftest']);
+    assert.match(stdout, /^ok 1 - SM3 .* # \d+\.\d\d ms, at power-up$/m);
+    assert.match(stdout, /^ok \d+ - RSA-4096 .* ms, before first use$/m);
+    assert.equal(stdout.match(/^ok /gm).length, Number(/^1\.\.(\d+)$/m.exec(stdout)[1]));
+    assert.match((await run(desk.sim, ['selftest', 'me'], { allow: [2] })).stderr, /one argument too many/);
 });

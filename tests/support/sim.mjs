@@ -154,9 +154,9 @@ export class SimDesk {
     }
 
     /* A new key as it leaves the factory. */
-    blank(name, serial = 'SIM0001') {
+    blank(name, serial = 'SIM0001', ...more) {
         const key = this.image(name);
-        execFileSync(this.sim, ['format', '--serial', serial, key.image]);
+        execFileSync(this.sim, ['format', '--serial', serial, ...more, key.image]);
         return key;
     }
 

@@ -12,7 +12,7 @@ static bool is_object(uint32_t tag) {
 }
 
 /* Read after VERIFY alone (SP 800-73-4 part 1, table 2). */
-static bool is_protected(uint32_t tag) {
+bool piv_object_is_protected(uint32_t tag) {
     return tag == PIV_OBJECT_FINGERPRINTS || tag == PIV_OBJECT_FACE || tag == PIV_OBJECT_PRINTED ||
            tag == PIV_OBJECT_IRIS;
 }
@@ -52,7 +52,7 @@ uint16_t piv_get_data(struct applet *applet, struct call *call) {
     }
     if (!is_object(tag))
         return SW_OBJECT_NOT_FOUND;
-    if (is_protected(tag) && !piv->pin_verified)
+    if (piv_object_is_protected(tag) && !piv->pin_verified)
         return SW_SECURITY_STATUS;
     if (store_length(piv_store(piv), ID_OBJECT + tag, &len) != STORE_OK)
         return SW_OBJECT_NOT_FOUND;
@@ -82,7 +82,7 @@ uint16_t piv_put_data(struct applet *applet, struct call *call) {
         store_put(piv_store(piv), id, wire_take(&content, len), len);
     else
         store_delete(piv_store(piv), id, id);
-    return piv_commit(piv, is_protected(tag) ? STORE_SECRET_GONE : STORE_PLAIN);
+    return piv_commit(piv, piv_object_is_protected(tag) ? STORE_SECRET_GONE : STORE_PLAIN);
 }
 
 enum { NUMBER = 16 }; /* of a card: its GUID */

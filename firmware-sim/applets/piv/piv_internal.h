@@ -91,6 +91,8 @@ void piv_put_public_key(struct wire_writer *out, uint32_t tag, const struct piv_
 
 /* --- objects.c --- */
 
+/* Whether reading the object needs the PIN (SP 800-73-4 part 1, table 2). */
+bool piv_object_is_protected(uint32_t tag);
 /* CHUID and CCC of the factory, in the open transaction. */
 void piv_objects_put_default(struct store *store, const struct factory *factory);
 
