@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#define KEY_PATH "/devices/pci0000:00/0000:00:14.0/usb1/1-1"
+
 enum { DEVICE = 1, CONFIGURATION = 2, STRING = 3, DESCRIPTOR_MAX = 255 };
 
 static const char root_hub[] =
@@ -44,7 +46,7 @@ static char *describe(struct guest *guest, const uint8_t *device, size_t device_
     g_autofree char *maker = string_of(guest, 1), *name = string_of(guest, 2);
     g_autofree char *serial = string_of(guest, 3);
     return g_strdup_printf(
-        "P: /devices/pci0000:00/0000:00:14.0/usb1/1-1\n"
+        "P: " KEY_PATH "\n"
         "N: bus/usb/001/002\n"
         "E: DEVNAME=%s\nE: DEVTYPE=usb_device\nE: SUBSYSTEM=usb\nE: DRIVER=usb\nE: BUSNUM=001\n"
         "E: DEVNUM=002\nE: PRODUCT=%s\nE: TYPE=0/0/0\nE: MAJOR=189\nE: MINOR=1\n"
@@ -52,7 +54,7 @@ static char *describe(struct guest *guest, const uint8_t *device, size_t device_
         "A: bNumConfigurations=1\\n\nA: bNumInterfaces= 1\\n\nA: maxchild=0\\n\n"
         "A: idVendor=%04x\\n\nA: idProduct=%04x\\n\nA: bcdDevice=%04x\\n\n"
         "A: manufacturer=%s\\n\nA: product=%s\\n\nA: serial=%s\\n\nH: descriptors=%s%s\n\n"
-        "P: /devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1:1.0\n"
+        "P: " KEY_PATH "/1-1:1.0\n"
         "E: DEVTYPE=usb_interface\nE: SUBSYSTEM=usb\nE: PRODUCT=%s\nE: TYPE=0/0/0\n"
         "E: INTERFACE=11/0/0\n"
         "A: bInterfaceNumber=00\\n\nA: bInterfaceClass=0b\\n\nA: bInterfaceSubClass=00\\n\n"
@@ -74,4 +76,12 @@ bool testbed_add_device(UMockdevTestbed *testbed, struct guest *guest) {
         return true;
     fprintf(stderr, "ukey-sim-usb: %s\n", error ? error->message : "no descriptors");
     return false;
+}
+
+void testbed_remove_device(UMockdevTestbed *testbed) {
+    static const char *const paths[] = {"/sys" KEY_PATH "/1-1:1.0", "/sys" KEY_PATH};
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+        umockdev_testbed_uevent(testbed, paths[i], "remove");
+        umockdev_testbed_remove_device(testbed, paths[i]);
+    }
 }

@@ -11,4 +11,7 @@
 /* Adds the device behind the guest, and a root hub for it. False: has complained. */
 bool testbed_add_device(UMockdevTestbed *testbed, struct guest *guest);
 
+/* The device is pulled out of its socket: gone from the bus, and told so. */
+void testbed_remove_device(UMockdevTestbed *testbed);
+
 #endif

@@ -32,6 +32,8 @@ static struct guest guest;
 static GQueue urbs = G_QUEUE_INIT, reaps = G_QUEUE_INIT; /* of struct urb, struct reap */
 static GMainLoop *loop;
 static uint64_t last_id;
+static UMockdevIoctlClient *claimer; /* who has the one interface */
+static UMockdevTestbed *testbed;
 static GPid child;
 static int child_status;
 
@@ -199,6 +201,19 @@ static void on_packet(const struct guest_packet *packet) {
     }
 }
 
+/* A real device is claimed by one program at a time. */
+static void on_claim(UMockdevIoctlClient *client, bool release) {
+    bool is_free = !claimer || !umockdev_ioctl_client_get_connected(claimer) || claimer == client;
+    if (!is_free) {
+        umockdev_ioctl_client_complete(client, -1, release ? EINVAL : EBUSY);
+        return;
+    }
+    g_clear_object(&claimer);
+    if (!release)
+        claimer = g_object_ref(client);
+    umockdev_ioctl_client_complete(client, 0, 0);
+}
+
 static gboolean on_guest(gint fd, GIOCondition condition, gpointer ctx) {
     struct guest_packet packet;
     (void)fd;
@@ -214,6 +229,7 @@ static gboolean on_guest(gint fd, GIOCondition condition, gpointer ctx) {
         if (!((struct urb *)at->data)->done)
             finish(at->data, -ENODEV, 0);
     }
+    testbed_remove_device(testbed);
     return G_SOURCE_REMOVE;
 }
 
@@ -239,14 +255,16 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, g
         break;
     }
     case USBDEVFS_RESET:
-    case USBDEVFS_CLAIMINTERFACE:
-    case USBDEVFS_RELEASEINTERFACE:
     case USBDEVFS_CLEAR_HALT:
     case USBDEVFS_SETCONFIGURATION:
     case USBDEVFS_SETINTERFACE:
         if (request == USBDEVFS_RESET)
             (void)guest_send(&guest, UR_RESET, 0);
         umockdev_ioctl_client_complete(client, 0, 0);
+        break;
+    case USBDEVFS_CLAIMINTERFACE:
+    case USBDEVFS_RELEASEINTERFACE:
+        on_claim(client, request == USBDEVFS_RELEASEINTERFACE);
         break;
     case USBDEVFS_GETDRIVER: /* no kernel driver has the device */
         umockdev_ioctl_client_complete(client, -1, ENODATA);
@@ -329,7 +347,7 @@ int main(int argc, char **argv) {
     g_autoptr(GError) error = NULL;
     if (!guest_open(&guest, argv[1]))
         return EXIT_FAILURE;
-    UMockdevTestbed *testbed = umockdev_testbed_new();
+    testbed = umockdev_testbed_new();
     UMockdevIoctlBase *handler = umockdev_ioctl_base_new();
     g_signal_connect(handler, "handle-ioctl", G_CALLBACK(on_ioctl), NULL);
     loop = g_main_loop_new(NULL, FALSE);
@@ -346,6 +364,7 @@ int main(int argc, char **argv) {
     }
     g_queue_clear_full(&urbs, (GDestroyNotify)urb_free);
     g_queue_clear_full(&reaps, (GDestroyNotify)reap_free);
+    g_clear_object(&claimer);
     g_object_unref(handler);
     g_object_unref(testbed); /* removes its directory */
     g_main_loop_unref(loop);

@@ -29,12 +29,31 @@ static bool set_pcsc(struct config *config, const char *value) {
     return true;
 }
 
-static bool set_pcsc_readers(struct config *config, const char *value) {
-    if (value[0] == '\0' || strlen(value) >= sizeof(config->pcsc_readers)) {
+static bool set_pattern(char pattern[TRANSPORT_READER_NAME], const char *value) {
+    if (value[0] == '\0' || strlen(value) >= TRANSPORT_READER_NAME) {
         return false;
     }
-    memcpy(config->pcsc_readers, value, strlen(value) + 1);
+    memcpy(pattern, value, strlen(value) + 1);
     return true;
+}
+
+static bool set_pcsc_readers(struct config *config, const char *value) {
+    return set_pattern(config->pcsc_readers, value);
+}
+
+static bool set_usb_readers(struct config *config, const char *value) {
+    return set_pattern(config->usb_readers, value);
+}
+
+static bool set_usb(struct config *config, const char *value) {
+    static const char *const names[] = {[USB_AUTO] = "auto", [USB_ON] = "on", [USB_OFF] = "off"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            config->usb = (enum usb_use)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool set_sm2_objects(struct config *config, const char *value) {
@@ -57,8 +76,13 @@ static const struct {
     const char *name;
     bool (*set)(struct config *config, const char *value);
 } keys[] = {
-    {"socket-dir", set_socket_dir},   {"pcsc", set_pcsc}, {"pcsc-readers", set_pcsc_readers},
-    {"sm2-objects", set_sm2_objects}, {"log", set_log},
+    {"socket-dir", set_socket_dir},
+    {"pcsc", set_pcsc},
+    {"pcsc-readers", set_pcsc_readers},
+    {"usb", set_usb},
+    {"usb-readers", set_usb_readers},
+    {"sm2-objects", set_sm2_objects},
+    {"log", set_log},
 };
 
 bool config_set(struct config *config, const char *name, const char *value) {
@@ -74,6 +98,7 @@ void config_defaults(struct config *config) {
     *config = (struct config){
         .has_sockets = true, .has_pcsc = true, .sm2_objects = SM2_AUTO, .log = LOG_LEVEL_WARN};
     strcpy(config->pcsc_readers, "*");
+    strcpy(config->usb_readers, "*");
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
     int n = -1;
     if (runtime != NULL && runtime[0] == '/') {

@@ -13,11 +13,16 @@ enum { CONFIG_PATH_MAX = 480 };
  * the other two breaks programs that people use (docs/module.md has the table). */
 enum sm2_presentation { SM2_AUTO, SM2_VENDOR, SM2_EC, SM2_HIDDEN };
 
+/* USB readers without pcscd. AUTO: while pcscd's socket is not there. */
+enum usb_use { USB_AUTO, USB_ON, USB_OFF };
+
 struct config {
     bool has_sockets;
     char socket_dir[CONFIG_PATH_MAX];
     bool has_pcsc;
     char pcsc_readers[TRANSPORT_READER_NAME]; /* shell pattern */
+    enum usb_use usb;
+    char usb_readers[TRANSPORT_READER_NAME];
     enum sm2_presentation sm2_objects;
     enum log_level log;
 };

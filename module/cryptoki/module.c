@@ -79,6 +79,11 @@ static enum transport_error open_transports(struct module *module) {
             pcsc_transport_open(config->pcsc_readers, &module->transports[module->transport_count]);
         module->transport_count += err == TRANSPORT_OK;
     }
+    if (err == TRANSPORT_OK && config->usb != USB_OFF && module->may_use_threads) {
+        err = usb_transport_open(config->usb_readers, config->usb == USB_AUTO,
+                                 &module->transports[module->transport_count]);
+        module->transport_count += err == TRANSPORT_OK;
+    }
     return err;
 }
 

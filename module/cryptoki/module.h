@@ -15,7 +15,7 @@
 #include <openssl/types.h>
 #include <pthread.h>
 
-enum { TRANSPORTS_MAX = 2 };
+enum { TRANSPORTS_MAX = 3 };
 
 struct slot;
 struct session;

@@ -104,6 +104,13 @@ void reader_list_free(struct reader_list *list);
  * yet. A directory that others can write to is not used. *out is the caller's. */
 enum transport_error sim_transport_open(const char *directory, struct transport **out);
 
+/* USB smart card readers without pcscd, through libusb, which is loaded when there is such a reader. With leave_to_pcscd, none are
+ * used while pcscd's socket is there. Readers whose name does not match the shell pattern are left alone. A reader is claimed while
+ * its card is connected, and for moments while readers are listed; one that another program holds is an empty reader.
+ * libusb starts a thread of its own. *out is the caller's. */
+enum transport_error usb_transport_open(const char *reader_pattern, bool leave_to_pcscd,
+                                        struct transport **out);
+
 /* PC/SC through pcsclite, loaded when first needed: no library or no daemon means no readers. Readers whose name does
  * not match the shell pattern are left alone. *out is the caller's. */
 enum transport_error pcsc_transport_open(const char *reader_pattern, struct transport **out);

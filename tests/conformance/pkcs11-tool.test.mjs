@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { pcscdMissing } from '../../tools/demo/pcscd.mjs';
-import { Desk, PIN } from '../support/desk.mjs';
+import { Desk, PIN, usbMissing } from '../support/desk.mjs';
 import { flip, missing } from '../support/world.mjs';
 
 const absent = missing('pkcs11-tool', 'openssl');
 const transports = [
     ['socket', 'the socket', absent],
     ['pcsc', 'the real pcscd', absent || (pcscdMissing() ?? false)],
+    ['usb', 'libusb, without pcscd', absent || usbMissing()],
 ];
 
 /* The id and public key (PEM file) of the RSA key. */

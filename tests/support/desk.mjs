@@ -1,11 +1,15 @@
 // A desk with a key and other people's programs on it: the module configured by openukey.conf as a user has it, behind the
 // socket or the real pcscd, and ways to run pkcs11-tool, openssl with libp11's engine, and keycheck. No agent, no service.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { House } from '../../tools/demo/house.mjs';
 import { Program, run } from '../../tools/demo/program.mjs';
 
 export const PIN = '123456';
+
+/* Why this machine has no simulated USB device, or false. */
+export const usbMissing = () =>
+    existsSync(join(process.env.BUILD ?? 'build/gcc', 'bin/ukey-sim-usb')) ? false : 'ukey-sim-usb is not built: libumockdev-dev was not there';
 
 const CONTAINERS = [
     { name: 'openukey-sm2', algorithm: 'SM2', encryptionPair: true },
@@ -13,7 +17,7 @@ const CONTAINERS = [
 ];
 
 export class Desk extends House {
-    /* options: transport ('socket' | 'pcsc'), conf: further lines of openukey.conf. Ends with the test `t`. */
+    /* options: transport ('socket' | 'pcsc' | 'usb'), conf: further lines of openukey.conf. Ends with the test `t`. */
     static async make(t, options = {}) {
         const desk = new Desk(options);
         t.after(() => desk.close());
@@ -66,6 +70,7 @@ export class Desk extends House {
     /* Plugs something in and waits until the module tells that it is there: pcscd looks at its readers only now and then,
      * and may still have a removal to tell. */
     async whileAppearing(plug) {
+        if (this.usbSocket) return void (await plug()); // programs find it when they start
         const { program, next } = await this.keycheckLines('wait', '9');
         await next();
         await plug();
@@ -88,6 +93,13 @@ export class Desk extends House {
         return env;
     }
 
+    /* A program of this desk, as run() and Program.start() take it: for a USB key, in the world where there is one. */
+    command(command, args, env = {}) {
+        if (!this.usbSocket) return { command, args, env };
+        const usbEnv = { ...env, ASAN_OPTIONS: 'verify_asan_link_order=0:detect_leaks=0' };
+        return { command: this.binary('ukey-sim-usb'), args: [this.usbSocket, '--', command, ...args], env: usbEnv };
+    }
+
     file(name, bytes) {
         const path = join(this.work, name);
         if (bytes !== undefined) writeFileSync(path, bytes);
@@ -97,7 +109,8 @@ export class Desk extends House {
     /* pkcs11-tool with our module; logged in if `pin` is given. */
     async pkcs11Tool(args, { pin, allow } = {}) {
         const login = pin ? ['--login', '--pin', pin] : [];
-        return run('pkcs11-tool', ['--module', this.module, ...login, ...args], { env: this.env, allow, cwd: this.work });
+        const tool = this.command('pkcs11-tool', ['--module', this.module, ...login, ...args], this.env);
+        return run(tool.command, tool.args, { env: tool.env, allow, cwd: this.work });
     }
 
     /* openssl with the engine pkcs11 of libp11 and our module. */
@@ -116,10 +129,8 @@ export class Desk extends House {
     /* What keycheck says, as an object. */
     async keycheck(...args) {
         const options = Object.entries(this.moduleOptions).flatMap(([name, value]) => ['--option', `${name}=${value}`]);
-        const { stdout } = await run(this.binary('keycheck'), [this.module, ...options, '--pin', PIN, ...args], {
-            env: { ...this.pcscd?.env },
-            allow: [0, 1],
-        });
+        const check = this.command(this.binary('keycheck'), [this.module, ...options, '--pin', PIN, ...args], this.pcscd?.env);
+        const { stdout } = await run(check.command, check.args, { env: check.env, allow: [0, 1] });
         return JSON.parse(stdout);
     }
 
@@ -128,10 +139,8 @@ export class Desk extends House {
         const options = Object.entries(this.moduleOptions).flatMap(([name, value]) => ['--option', `${name}=${value}`]);
         const program = await Program.start({
             name: 'keycheck',
-            command: this.binary('keycheck'),
-            args: [this.module, ...options, '--pin', PIN, ...args],
+            ...this.command(this.binary('keycheck'), [this.module, ...options, '--pin', PIN, ...args], this.pcscd?.env),
             ready: null,
-            env: { ...this.pcscd?.env },
         });
         const queue = [];
         const waiting = [];

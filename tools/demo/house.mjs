@@ -44,10 +44,12 @@ class Key {
     /* Plays the key: in the agent's socket folder, or behind the house's pcscd. */
     async plug(more = []) {
         // behind pcscd the socket is there too, but not where the module looks
-        const { pcscd, dir, sockets } = this.house;
-        const where = pcscd
-            ? ['--vpcd', `127.0.0.1:${pcscd.port}`, '--socket', join(dir, `${this.name}.sock`)]
-            : ['--socket', join(sockets, `${this.name}.sock`)];
+        const { pcscd, dir, sockets, usbSocket } = this.house;
+        const where = usbSocket
+            ? ['--usbredir', usbSocket]
+            : pcscd
+              ? ['--vpcd', `127.0.0.1:${pcscd.port}`, '--socket', join(dir, `${this.name}.sock`)]
+              : ['--socket', join(sockets, `${this.name}.sock`)];
         this.program = await Program.start({
             name: `ukey-sim (${this.name})`,
             command: this.house.binary('ukey-sim'),
@@ -99,7 +101,7 @@ class Key {
 }
 
 export class House {
-    /* options: build (folder), transport ('socket' | 'pcsc'), clock (RFC 3339 or undefined), pin (what the scripted person
+    /* options: build (folder), transport ('socket' | 'pcsc' | 'usb': programs see it that run under ukey-sim-usb), clock (RFC 3339 or undefined), pin (what the scripted person
      * types), serviceConfig and agentConfig (merged in), wellKnownPorts (the agent's default ports), agentEnv, keep (leave the
      * folder). */
     constructor(options = {}) {
@@ -125,9 +127,10 @@ export class House {
 
     /* How the module finds this house's keys, and no others. */
     get moduleOptions() {
+        if (this.usbSocket) return { 'socket-dir': 'off', pcsc: 'off', usb: 'on' };
         return this.pcscd
-            ? { 'socket-dir': 'off', pcsc: 'on', 'pcsc-readers': 'Virtual PCD*' }
-            : { 'socket-dir': this.sockets, pcsc: 'off' };
+            ? { 'socket-dir': 'off', pcsc: 'on', 'pcsc-readers': 'Virtual PCD*', usb: 'off' }
+            : { 'socket-dir': this.sockets, pcsc: 'off', usb: 'off' };
     }
 
     /* CA, service and agent; keys are added with addKey(). */
@@ -141,6 +144,7 @@ export class House {
 
     async startTransport() {
         if (this.options.transport === 'pcsc') this.pcscd = await startPcscd(this.dir);
+        if (this.options.transport === 'usb') this.usbSocket = join(this.dir, 'usb.sock');
     }
 
     async makeCa() {

@@ -53,6 +53,7 @@ bool key_open(struct key *key, const char *module, const char *socket_folder) {
     if (!module_load(key, module) ||
         !key_call(key->vendor->SetOption("socket-dir", socket_folder), "socket-dir") ||
         !key_call(key->vendor->SetOption("pcsc", "off"), "pcsc") ||
+        !key_call(key->vendor->SetOption("usb", "off"), "usb") ||
         !key_call(key->vendor->SetOption("sm2-objects", "vendor"), "sm2-objects") ||
         !key_call(key->functions->C_Initialize(&arguments), "C_Initialize"))
         return false;

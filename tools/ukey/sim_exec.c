@@ -118,7 +118,7 @@ static bool write_conf(const struct run *run) {
     FILE *file = fopen(run->conf, "we");
     bool vpcd = run->vpcd[0][0] != '\0';
     if (file != NULL)
-        fprintf(file, "socket-dir = %s\npcsc = %s\n%s", vpcd ? "off" : run->folder,
+        fprintf(file, "socket-dir = %s\npcsc = %s\nusb = off\n%s", vpcd ? "off" : run->folder,
                 vpcd ? "on" : "off", vpcd ? "pcsc-readers = Virtual PCD*\n" : "");
     if (file != NULL && fclose(file) == 0)
         return true;

@@ -20,6 +20,7 @@ int fixture_open(void **state) {
     }
     const CK_OPENUKEY_FUNCTIONS *vendor = interface->pFunctionList;
     return vendor->SetOption("pcsc", "off") != CKR_OK ||
+                   vendor->SetOption("usb", "off") != CKR_OK ||
                    vendor->SetOption("sm2-objects", "auto") != CKR_OK ||
                    C_Initialize(NULL) != CKR_OK ||
                    C_GetSlotList(CK_TRUE, &slot, &count) != CKR_OK ||
