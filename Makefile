@@ -47,12 +47,12 @@ link_archives = $(call archives,$(call all_deps,$(1)))
 link_libs = $(foreach t,$(1) $(call all_deps,$(1)),$($(t)_LDLIBS)) \
             $(foreach p,$(sort $(foreach t,$(1) $(call all_deps,$(1)),$($(t)_PKGS))),$(call pkg_ask,libs,$(p)))
 
+# Archives and programs appear whole: written under another name (with the shell's id), then renamed.
 define archive_rules
 $(call objects,$($(1)_SRCS),$(1)): EXTRA_CFLAGS += $(call pkg_cflags,$($(1)_PKGS)) $($(1)_CPPFLAGS)
 $(B)/lib/lib$(1).a: $(call objects,$($(1)_SRCS),$(1))
 	@mkdir -p $$(@D)
-	@rm -f $$@
-	$$(Q)ar rcs $$@ $$^
+	$$(Q)rm -f $$@.$$$$$$$$ && ar rcs $$@.$$$$$$$$ $$^ && mv -f $$@.$$$$$$$$ $$@
 endef
 
 define program_rules
@@ -60,7 +60,7 @@ $(call objects,$($(1)_SRCS),$(1)): EXTRA_CFLAGS += $(call pkg_cflags,$($(1)_PKGS
 $(2): $(call objects,$($(1)_SRCS),$(1)) $(call link_archives,$(1)) $($(1)_SCRIPT)
 	@mkdir -p $$(@D)
 	@echo "  LINK $$@"
-	$$(Q)$$(CC) $$(LDFLAGS) $(3) -o $$@ $(call objects,$($(1)_SRCS),$(1)) -Wl,--start-group $(call link_archives,$(1)) -Wl,--end-group $(call link_libs,$(1))
+	$$(Q)$$(CC) $$(LDFLAGS) $(3) -o $$@.$$$$$$$$ $(call objects,$($(1)_SRCS),$(1)) -Wl,--start-group $(call link_archives,$(1)) -Wl,--end-group $(call link_libs,$(1)) && mv -f $$@.$$$$$$$$ $$@
 endef
 
 define asset_rules
@@ -92,9 +92,9 @@ $(CIVETWEB)/include/civetweb.h: tools/setup/civetweb.sh
 	$(Q)tools/setup/civetweb.sh $(CIVETWEB)
 $(B)/lib/libcivetweb.a: $(CIVETWEB)/include/civetweb.h
 	@mkdir -p $(@D) $(B)/obj
-	$(Q)$(CC) -O2 -g -fPIC $(SANFLAGS) -w -DNO_SSL_DL -DOPENSSL_API_3_0 -DUSE_WEBSOCKET -DUSE_IPV6 -DNO_CGI -DNO_FILES -DNO_CACHING -DSOCKET_TIMEOUT_QUANTUM=200 -DSTOP_FLAG_NEEDS_LOCK \
+	$(Q)$(CC) -O2 -g -fPIC $(SANFLAGS) -w -DNO_SSL_DL -DOPENSSL_API_3_0 -DUSE_WEBSOCKET -DUSE_IPV6 -DNO_CGI -DNO_FILES -DNO_CACHING -DSTOP_FLAG_NEEDS_LOCK \
 	  -I$(CIVETWEB)/include -c $(CIVETWEB)/src/civetweb.c -o $(B)/obj/civetweb.o
-	$(Q)rm -f $@ && ar rcs $@ $(B)/obj/civetweb.o
+	$(Q)rm -f $@.$$$$ && ar rcs $@.$$$$ $(B)/obj/civetweb.o && mv -f $@.$$$$ $@
 civetweb_PKGS := libssl libcrypto
 civetweb_LDLIBS := -lpthread -ldl
 

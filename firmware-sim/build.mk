@@ -25,6 +25,11 @@ test_sim_sm_random_SRCS := tests/unit/firmware-sim/test_sm_random.c
 test_sim_sm_random_DEPS := sim_testing firmware
 test_sim_sm_random_PKGS := cmocka libcrypto
 
+TESTS += test_sim_rsa_random
+test_sim_rsa_random_SRCS := tests/unit/firmware-sim/test_rsa_random.c
+test_sim_rsa_random_DEPS := sim_testing firmware
+test_sim_rsa_random_PKGS := cmocka libcrypto
+
 TESTS += test_sim_gm_rows
 test_sim_gm_rows_SRCS := $(addprefix tests/unit/firmware-sim/,test_gm_rows.c gm_commands.c gm_commands_crypto.c gm_world.c)
 test_sim_gm_rows_DEPS := sim_testing firmware

@@ -2,7 +2,8 @@
 // "N passed, N failed". usage: BUILD=build/gcc node tests/run.mjs [--only PATTERN] [--list]
 //
 // PATTERN is a part of a file's path; a cmocka program has the path of its first source file (tests/unit/...).
-// A file that crashes, runs over its time or runs no test counts as one failed test.
+// A file that crashes, runs over its time or runs no test counts as one failed test. What a test says behind "# campaign: " is
+// shown although it passed; of one that takes long, its last line is shown every minute.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -14,9 +15,10 @@ const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const build = resolve(root, process.env.BUILD ?? 'build/gcc');
 const sanitizers = (process.env.SAN ?? '').split(',').filter(Boolean);
 const slow = sanitizers.length ? 3 : 1;
-// LONG=1 (make check-long): tests run their long campaigns
-const long = process.env.LONG ? 6 : 1;
-const LIMIT_MS = { program: 180_000 * slow * long, script: 420_000 * slow * long };
+// LONG=1 (make check-long): tests run their long campaigns, of which the longest takes half an hour of one core
+const long = Boolean(process.env.LONG && process.env.LONG !== '0');
+const LIMIT_MS = long ? { program: 10_800_000 * slow, script: 3_600_000 * slow } : { program: 180_000 * slow, script: 420_000 * slow };
+const PROGRESS_MS = 60_000;
 
 const { values: options } = parseArgs({
     options: { only: { type: 'string' }, list: { type: 'boolean' }, workers: { type: 'string' } },
@@ -58,8 +60,10 @@ function collect() {
         }
     }
     // the long ones first, so that the workers end together
-    const weight = ({ path }) => ['browser', 'faults', 'integration', 'conformance'].findIndex((p) => path.includes(`tests/${p}`));
-    jobs.sort((a, b) => (weight(a) + 10) % 10 - (weight(b) + 10) % 10 || a.path.localeCompare(b.path));
+    const campaigns = ['piv_random_rsa', 'tests/fuzz', 'power_cut', '_random'];
+    const first = [...(long ? campaigns : []), 'tests/browser', 'tests/faults', 'tests/integration', 'tests/conformance'];
+    const weight = ({ path }) => (first.findIndex((part) => path.includes(part)) + first.length + 1) % (first.length + 1);
+    jobs.sort((a, b) => weight(a) - weight(b) || a.path.localeCompare(b.path));
     return options.only ? jobs.filter(({ path }) => path.includes(options.only)) : jobs;
 }
 
@@ -76,6 +80,11 @@ function environment(kind) {
         env.TSAN_OPTIONS ??= 'halt_on_error=1:second_deadlock_stack=1';
     }
     return env;
+}
+
+function lastLine(path) {
+    const text = readFileSync(path, 'utf8').slice(-2000).trimEnd();
+    return text.slice(text.lastIndexOf('\n') + 1).replace(/^\s*#\s*/, '') || 'nothing said yet';
 }
 
 function runProcess(job, dir) {
@@ -107,8 +116,13 @@ function runProcess(job, dir) {
             end('SIGTERM');
             setTimeout(() => end('SIGKILL'), 5000).unref();
         }, LIMIT_MS[job.kind]);
+        const progress = setInterval(() => {
+            const seconds = Math.round((Date.now() - started) / 1000);
+            console.log(`...  ${job.path}: ${seconds} s: ${lastLine(out)}`);
+        }, PROGRESS_MS);
         const finish = (code, signal) => {
             clearTimeout(timer);
+            clearInterval(progress);
             end('SIGKILL');
             closeSync(outFd);
             if (errFd !== outFd) closeSync(errFd);
@@ -183,6 +197,7 @@ function report(job, run, verdict) {
     if (verdict.skipped) words.push(`${verdict.skipped} skipped`);
     const name = job.kind === 'program' ? `${job.path} (${relative(root, job.file)})` : job.path;
     console.log(`${verdict.failed ? 'FAIL' : 'ok  '} ${name}: ${words.join(', ')} in ${run.seconds.toFixed(1)} s`);
+    for (const [, said] of run.output.matchAll(/^\s*# campaign: (.*)$/gm)) console.log(`     ${said}`);
     if (!verdict.failed) return;
     for (const reason of verdict.reasons) console.log(`     ${reason}`);
     // a crash says what it was in its whole output; otherwise the failing tests are enough

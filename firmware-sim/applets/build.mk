@@ -1,6 +1,6 @@
 # tests of firmware-sim/applets/piv, see the Makefile
 ARCHIVES += piv_testing
-piv_testing_SRCS := $(addprefix tests/unit/firmware-sim/,piv_bench.c)
+piv_testing_SRCS := $(addprefix tests/unit/firmware-sim/,piv_bench.c piv_host.c)
 piv_testing_DEPS := sim_testing
 piv_testing_PKGS := libcrypto cmocka
 
@@ -24,3 +24,14 @@ TESTS += test_sim_nist
 test_sim_nist_SRCS := tests/unit/firmware-sim/test_nist.c
 test_sim_nist_DEPS := piv_testing firmware
 test_sim_nist_PKGS := cmocka libcrypto
+
+# random cases, a program for what takes its time with LONG=1
+TESTS += test_sim_piv_random
+test_sim_piv_random_SRCS := tests/unit/firmware-sim/test_piv_random.c
+test_sim_piv_random_DEPS := piv_testing firmware
+test_sim_piv_random_PKGS := cmocka libcrypto
+
+TESTS += test_sim_piv_random_rsa
+test_sim_piv_random_rsa_SRCS := tests/unit/firmware-sim/test_piv_random_rsa.c
+test_sim_piv_random_rsa_DEPS := piv_testing firmware
+test_sim_piv_random_rsa_PKGS := cmocka libcrypto

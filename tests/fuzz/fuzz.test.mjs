@@ -40,6 +40,6 @@ test(`${seconds} s of fuzzed APDUs find nothing`, { skip: missing(), timeout: (s
     assert.equal(status, 0, `the input is in ${found}*\n${said}`);
     const runs = Number(/number_of_executed_units:\s*(\d+)/.exec(said)?.[1]);
     const coverage = /cov: (\d+)/.exec(said.split('\n').filter((text) => text.includes('DONE')).at(-1) ?? '')?.[1];
-    t.diagnostic(`${runs} inputs, ${coverage} edges covered`);
+    t.diagnostic(`campaign: fuzzed APDUs, ${seconds} s: ${runs} inputs, ${coverage} edges covered`);
     assert.ok(runs > 100, said);
 });

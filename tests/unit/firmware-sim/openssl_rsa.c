@@ -39,6 +39,51 @@ EVP_PKEY *openssl_rsa_public(const uint8_t n[RSA_MODULUS], const uint8_t e[RSA_E
     return key;
 }
 
+/* e^-1 mod (p - 1)(q - 1). */
+static BIGNUM *private_exponent(const BIGNUM *e, const BIGNUM *p, const BIGNUM *q) {
+    BN_CTX *ctx = BN_CTX_new();
+    BIGNUM *p1 = BN_dup(p), *q1 = BN_dup(q), *phi = BN_new(), *d = BN_new();
+    MUST(ctx && p1 && q1 && phi && d && BN_sub_word(p1, 1) && BN_sub_word(q1, 1));
+    MUST(BN_mul(phi, p1, q1, ctx) && BN_mod_inverse(d, e, phi, ctx));
+    BN_free(p1);
+    BN_free(q1);
+    BN_free(phi);
+    BN_CTX_free(ctx);
+    return d;
+}
+
+EVP_PKEY *openssl_rsa_private(const struct rsa_key *key) {
+    static const char *const names[] = {OSSL_PKEY_PARAM_RSA_N,
+                                        OSSL_PKEY_PARAM_RSA_E,
+                                        OSSL_PKEY_PARAM_RSA_FACTOR1,
+                                        OSSL_PKEY_PARAM_RSA_FACTOR2,
+                                        OSSL_PKEY_PARAM_RSA_EXPONENT1,
+                                        OSSL_PKEY_PARAM_RSA_EXPONENT2,
+                                        OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+                                        OSSL_PKEY_PARAM_RSA_D};
+    enum { N, E, P, Q, DP, DQ, QINV, D, PARTS };
+    EVP_PKEY *pair = NULL;
+    BIGNUM *parts[PARTS] = {
+        BN_bin2bn(key->n, RSA_MODULUS, NULL), BN_bin2bn(key->e, RSA_EXPONENT, NULL),
+        BN_bin2bn(key->p, RSA_PRIME, NULL),   BN_bin2bn(key->q, RSA_PRIME, NULL),
+        BN_bin2bn(key->dp, RSA_PRIME, NULL),  BN_bin2bn(key->dq, RSA_PRIME, NULL),
+        BN_bin2bn(key->qinv, RSA_PRIME, NULL)};
+    parts[D] = private_exponent(parts[E], parts[P], parts[Q]);
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    for (unsigned i = 0; i < PARTS; i++)
+        MUST(parts[i] && OSSL_PARAM_BLD_push_BN(build, names[i], parts[i]));
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    MUST(params && ctx && EVP_PKEY_fromdata_init(ctx) == 1);
+    MUST(EVP_PKEY_fromdata(ctx, &pair, EVP_PKEY_KEYPAIR, params) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    for (unsigned i = 0; i < PARTS; i++)
+        BN_clear_free(parts[i]);
+    return pair;
+}
+
 static void part(EVP_PKEY *key, const char *name, uint8_t *out, int len) {
     BIGNUM *bn = NULL;
     MUST(EVP_PKEY_get_bn_param(key, name, &bn) == 1 && BN_bn2binpad(bn, out, len) == len);

@@ -9,6 +9,8 @@
 
 EVP_PKEY *openssl_rsa_generate(void);
 EVP_PKEY *openssl_rsa_public(const uint8_t n[RSA_MODULUS], const uint8_t e[RSA_EXPONENT]);
+/* A key of the card as OpenSSL's; d is found from the primes. */
+EVP_PKEY *openssl_rsa_private(const struct rsa_key *key);
 /* The parts of an OpenSSL key. */
 void openssl_rsa_parts(EVP_PKEY *key, uint8_t n[RSA_MODULUS], uint8_t e[RSA_EXPONENT],
                        uint8_t p[RSA_PRIME], uint8_t q[RSA_PRIME]);

@@ -313,10 +313,10 @@ void power_cuts_run(const struct power_cuts_card *card, const struct power_cuts_
 }
 
 void power_cuts_report(const char *what) {
-    campaign_result("%s: %lu commands, cut at every one of %lu writes (%lu cuts), and at %lu "
-                    "writes of recoveries (%lu flashes mounted); "
-                    "power failed in %lu runs",
-                    what, total.commands, total.writes, total.cuts, total.second_cuts, total.mounts,
-                    total.runs);
+    campaign_result(
+        "%s: %lu commands, cut at every one of %lu writes (%lu cuts); %lu second cuts at %s "
+        "of the recoveries' writes (%lu different flashes mounted); %lu runs with failing power",
+        what, total.commands, total.writes, total.cuts, total.second_cuts,
+        campaign_is_long() ? "every one" : "some", total.mounts, total.runs);
     total = (struct counts){0};
 }

@@ -1,14 +1,11 @@
 /* Power cut at every flash write of every PIV command that changes the card: the old state or the new one, or that with one
  * try spent; tries never regained. */
 #include "firmware-sim/applets/piv/piv_internal.h"
-#include "firmware-sim/core/tlv.h"
 #include "firmware-sim/crypto/known_answers.h"
-#include "tests/unit/firmware-sim/piv_bench.h"
+#include "tests/unit/firmware-sim/piv_host.h"
 #include "tests/unit/firmware-sim/power_cuts.h"
 #include "tests/unit/firmware-sim/testing.h"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 
@@ -183,21 +180,8 @@ static const struct power_cuts_case cases[] = {
 /* clang-format on */
 
 static void make_rsa4096(void) {
-    static const char *const names[] = {
-        OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_RSA_EXPONENT1,
-        OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
     EVP_PKEY *key = EVP_RSA_gen(4096);
-    struct wire_writer w = wire_writer(rsa4096, sizeof rsa4096);
-    for (unsigned i = 0; i < 5; i++) {
-        uint8_t bytes[256];
-        BIGNUM *bn = NULL;
-        assert_int_equal(EVP_PKEY_get_bn_param(key, names[i], &bn), 1);
-        assert_int_equal(BN_bn2binpad(bn, bytes, sizeof bytes), sizeof bytes);
-        tlv_put(&w, 1 + i, bytes, sizeof bytes);
-        BN_clear_free(bn);
-    }
-    assert_false(w.bad);
-    rsa4096_len = w.len;
+    rsa4096_len = piv_host_rsa_parts(key, rsa4096, sizeof rsa4096);
     EVP_PKEY_free(key);
 }
 

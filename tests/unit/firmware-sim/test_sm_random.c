@@ -1,12 +1,11 @@
-/* Random cases of every algorithm of the card against OpenSSL, in both directions; 300 of each, 10 000 with LONG=1. And the
+/* Random cases of the card's SM2, SM3 and SM4 against OpenSSL, in both directions; 300 of each, 10 000 with LONG=1. And the
  * standard's examples of encryption and key exchange. */
 #include "firmware-sim/crypto/drbg.h"
-#include "firmware-sim/crypto/rsa.h"
 #include "firmware-sim/crypto/sm2.h"
 #include "firmware-sim/crypto/sm2_curve.h"
 #include "firmware-sim/crypto/sm3.h"
 #include "firmware-sim/crypto/sm4_mode.h"
-#include "tests/unit/firmware-sim/openssl_rsa.h"
+#include "tests/unit/firmware-sim/campaign.h"
 #include "tests/unit/firmware-sim/openssl_sm.h"
 #include "tests/unit/firmware-sim/testing.h"
 
@@ -31,7 +30,7 @@ static size_t below(size_t limit) {
 }
 
 static void report(const char *what) {
-    print_message("%-44s %u cases\n", what, cases);
+    campaign_result("%s: %u random cases agree with OpenSSL", what, cases);
 }
 
 static void from_hex(const char *hex, uint8_t *out, size_t len) {
@@ -214,6 +213,7 @@ static void sm2_signatures_agree_both_ways(void **state) {
         sig.r[i % 32] ^= (uint8_t)(1 << i % 8);
         assert_int_equal(sm2_verify(&pub, e, &sig), SM2_MISMATCH);
         assert_false(openssl_sm2_verify(&pub, e, &sig));
+        campaign_progress("SM2 signatures", i, cases);
     }
     report("SM2 signatures, made and verified");
 }
@@ -232,6 +232,7 @@ static void sm2_encryption_agrees_both_ways(void **state) {
         openssl_sm2_encrypt(&pub, plain, len, &c1, c3, c2);
         assert_int_equal(sm2_decrypt(&rng, d, &c1, c3, c2, len, back), SM2_OK);
         assert_memory_equal(back, plain, len);
+        campaign_progress("SM2 encryption", i, cases);
     }
     report("SM2 encryption, made and opened");
 }
@@ -252,53 +253,9 @@ static void sm2_key_exchange_agrees_on_either_side(void **state) {
         assert_int_equal(sm2_exchange_key(&rng, &x, mine, 16), SM2_OK);
         openssl_sm2_exchange(d[1], r[1], &pr[1], &p[0], &pr[0], za, zb, theirs);
         assert_memory_equal(mine, theirs, 16);
+        campaign_progress("SM2 key exchange", i, cases);
     }
     report("SM2 key exchange");
-}
-
-static void rsa_agrees_both_ways(void **state) {
-    static const struct {
-        enum rsa_hash hash;
-        const EVP_MD *(*md)(void);
-        size_t len;
-    } hashes[] = {{RSA_HASH_SHA1, EVP_sha1, 20}, {RSA_HASH_SHA256, EVP_sha256, 32}};
-    EVP_PKEY *theirs = NULL;
-    struct rsa_key key;
-    struct rsa_public_key pub;
-    (void)state;
-    for (unsigned i = 0; i < cases; i++) {
-        uint8_t digest[32], sig[RSA_MODULUS], plain[RSA_PKCS1_MAX], back[RSA_MODULUS];
-        const size_t which = i % 2, len = hashes[which].len;
-        if (i % 1000 == 0) { /* another key now and then, made by OpenSSL */
-            uint8_t p[RSA_PRIME], q[RSA_PRIME];
-            EVP_PKEY_free(theirs);
-            theirs = openssl_rsa_generate();
-            openssl_rsa_parts(theirs, pub.n, pub.e, p, q);
-            assert_int_equal(rsa_from_primes(&rng, p, q, pub.e, &key), RSA_OK);
-            assert_memory_equal(key.n, pub.n, RSA_MODULUS);
-        }
-        RAND_bytes(digest, sizeof digest);
-        RAND_bytes(plain, sizeof plain);
-        assert_int_equal(rsa_pkcs1_sign(&rng, &key, hashes[which].hash, digest, len, sig), RSA_OK);
-        assert_true(openssl_rsa_verify(theirs, hashes[which].md(), digest, len, sig));
-        openssl_rsa_sign(theirs, hashes[which].md(), digest, len, sig);
-        assert_int_equal(rsa_pkcs1_verify(&pub, hashes[which].hash, digest, len, sig), RSA_OK);
-        sig[i % RSA_MODULUS] ^= 1;
-        assert_int_not_equal(rsa_pkcs1_verify(&pub, hashes[which].hash, digest, len, sig), RSA_OK);
-
-        size_t n = 1 + below(RSA_PKCS1_MAX);
-        assert_int_equal(rsa_pkcs1_encrypt(&rng, &pub, plain, n, sig), RSA_OK);
-        assert_int_equal(openssl_rsa_decrypt(theirs, sig, back), n);
-        assert_memory_equal(back, plain, n);
-        openssl_rsa_encrypt(theirs, plain, n, sig);
-        assert_int_equal(rsa_pkcs1_decrypt(&rng, &key, sig, back, n), RSA_OK);
-        assert_memory_equal(back, plain, n);
-        assert_int_equal(
-            rsa_pkcs1_decrypt(&rng, &key, sig, back, n < RSA_PKCS1_MAX ? n + 1 : n - 1),
-            RSA_BAD_INPUT);
-    }
-    EVP_PKEY_free(theirs);
-    report("RSA-2048 signatures and encryption, both ways");
 }
 
 int main(void) {
@@ -312,10 +269,8 @@ int main(void) {
         cmocka_unit_test(sm2_signatures_agree_both_ways),
         cmocka_unit_test(sm2_encryption_agrees_both_ways),
         cmocka_unit_test(sm2_key_exchange_agrees_on_either_side),
-        cmocka_unit_test(rsa_agrees_both_ways),
     };
-    const char *longer = getenv("LONG");
-    cases = longer && *longer && *longer != '0' ? 10000 : 300;
+    cases = campaign_cases(300);
     if (!drbg_start(&rng, entropy, NULL))
         return 1;
     int failed = cmocka_run_group_tests_name("card crypto, random cases", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The object store: transactions, compaction, power failures at every write, damage at every byte. */
 #include "firmware-sim/core/factory.h"
 #include "firmware-sim/core/store.h"
+#include "tests/unit/firmware-sim/campaign.h"
 #include "tests/unit/firmware-sim/flash_ram.h"
 #include "tests/unit/firmware-sim/testing.h"
 
@@ -311,7 +312,9 @@ static void a_cut_at_any_write_leaves_the_old_or_the_new_state_also_twice(void *
         free(start);
         bench_free(&b);
     }
-    print_message("cut at %lu writes, and %lu times again while recovering\n", cuts, second_cuts);
+    campaign_result("power cuts of the store: %lu cuts, one at every write, and %lu second cuts, "
+                    "one at every write of every recovery",
+                    cuts, second_cuts);
 }
 
 /* --- damage --- */

@@ -24,7 +24,7 @@ function program(name, text) {
 const script = (path, body) =>
     writeFileSync(join(tree, path), `import { test } from 'node:test';\nimport assert from 'node:assert';\n${body}\n`);
 
-program('test_good', 'echo 1..2; echo "ok 1 - a"; echo "not ok 2 # SKIP b"');
+program('test_good', 'echo "# campaign: 7 of 7 held"; echo 1..2; echo "ok 1 - a"; echo "not ok 2 # SKIP b"');
 program('test_bad', 'echo 1..1; echo "not ok 1 - c"; echo "# why it failed" >&2; exit 1');
 program('test_crash', 'echo "ok 1 - d"; kill -SEGV $$');
 program('test_silent', 'exit 0');
@@ -34,7 +34,7 @@ writeFileSync(
     ['good', 'bad', 'crash', 'silent'].map((n) => `TESTS += test_${n}\ntest_${n}_SRCS := \\\n  tests/unit/part/${n}.c\n`).join(''),
 );
 writeFileSync(join(tree, 'Makefile'), 'TESTS :=\ninclude part/build.mk\n');
-script('tests/unit/one.test.mjs', "test('x', () => {}); test('y', { skip: true }, () => {});");
+script('tests/unit/one.test.mjs', "test('x', (t) => t.diagnostic('campaign: 9 of 9 held')); test('y', { skip: true }, () => {});");
 script('tests/other/two.test.mjs', "test('z', () => assert.equal(1, 2, 'one is not two'));");
 script('tests/other/empty.test.mjs', '');
 script('tests/other/broken.test.mjs', "throw new Error('cannot load');");
@@ -66,6 +66,11 @@ test('a pattern selects by path, programs by the path of their source', () => {
     assert.equal(run('--only', 'tests/unit/one').last, '1 passed, 0 failed, 1 skipped');
     assert.equal(run('--only', 'tests/unit/one').status, 0);
     assert.equal(run('--only', 'unit/part').last, '2 passed, 3 failed, 1 skipped');
+});
+
+test('what a campaign has counted is shown although it passed', () => {
+    assert.match(run('--only', 'tests/unit/part/good').stdout, /^ok   tests\/unit\/part\/good[^\n]*\n\s+7 of 7 held$/m);
+    assert.match(run('--only', 'tests/unit/one').stdout, /^ok   tests\/unit\/one[^\n]*\n\s+9 of 9 held$/m);
 });
 
 test('a pattern that selects nothing is a failure', () => {
