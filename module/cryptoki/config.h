@@ -8,9 +8,10 @@
 
 enum { CONFIG_PATH_MAX = 480 };
 
-/* How SM2 keys appear to programs: with the vendor key type, as EC keys on the SM2 curve, or not at all (their
- * certificates stay). AUTO: as VENDOR to a program that asked for the interface "OpenUKey", HIDDEN from others, as each of
- * the other two breaks programs that people use (docs/module.md has the table). */
+/* How SM2 keys appear to programs: with the vendor key type, as EC keys on the SM2 curve, or not at all, their certificates
+ * neither (Java's keystore gives up at the first certificate on a curve it does not know). AUTO: as VENDOR to a program that
+ * asked for the interface "OpenUKey", HIDDEN from others, as each of the other two breaks programs that people use
+ * (docs/module.md has the table). */
 enum sm2_presentation { SM2_AUTO, SM2_VENDOR, SM2_EC, SM2_HIDDEN };
 
 /* USB readers without pcscd. AUTO: while pcscd's socket is not there. */

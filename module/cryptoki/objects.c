@@ -18,9 +18,9 @@ bool object_is_visible(const struct session *session, const struct token_object 
     if (is_private && !is_known) {
         return false;
     }
-    bool is_sm2_key =
-        (object->kind & OBJECT_KEYS) != 0 && object->key->key.algorithm == ALGORITHM_SM2;
-    return !is_sm2_key || session->module->sm2_objects != SM2_HIDDEN;
+    bool is_sm2 =
+        (object->kind & OBJECT_OF_KEY) != 0 && object->key->key.algorithm == ALGORITHM_SM2;
+    return !is_sm2 || session->module->sm2_objects != SM2_HIDDEN;
 }
 
 CK_RV object_find(struct session *session, CK_OBJECT_HANDLE handle, struct token_object *out) {

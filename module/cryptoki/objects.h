@@ -10,7 +10,7 @@ struct session;
 /* The object behind a handle, if this session may see it. CKR_OBJECT_HANDLE_INVALID. */
 CK_RV object_find(struct session *session, CK_OBJECT_HANDLE handle, struct token_object *out);
 
-/* Private objects need the user's login; SM2 keys may be hidden by the settings. */
+/* Private objects need the user's login; SM2 keys and certificates may be hidden by the settings. */
 bool object_is_visible(const struct session *session, const struct token_object *object);
 
 /* True if the key does this: CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP of private keys, CKA_VERIFY, CKA_ENCRYPT of public keys.

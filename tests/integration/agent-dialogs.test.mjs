@@ -1,56 +1,15 @@
 // The real dialogs on a real (virtual) screen, driven by the keyboard: ukey-consent and pinentry-gtk-2 under Xvfb.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { run } from '../../tools/demo/program.mjs';
 import { until } from '../support/agent.mjs';
+import { Screen } from '../support/screen.mjs';
 import { makeWorld, missing } from '../support/world.mjs';
 
 const PINENTRY = '/usr/bin/pinentry-gtk-2';
 const skip = missing('Xvfb', 'xdotool') || (!existsSync(PINENTRY) && `${PINENTRY} is not installed`);
-
-/* A screen of its own, and a keyboard. */
-class Screen {
-    async start() {
-        this.server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '900x700x24', '-nolisten', 'tcp'], {
-            stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-        });
-        const number = await new Promise((done, fail) => {
-            this.server.stdio[3].once('data', (data) => done(String(data).trim()));
-            this.server.once('exit', () => fail(new Error('Xvfb ended')));
-        });
-        this.env = { DISPLAY: `:${number}` };
-        return this;
-    }
-
-    async stop() {
-        const ended = new Promise((done) => this.server.once('exit', done));
-        this.server.kill();
-        await ended;
-    }
-
-    async xdotool(...args) {
-        return (await run('xdotool', args, { env: this.env, allow: [0, 1] })).stdout.trim();
-    }
-
-    windows(program) {
-        return this.xdotool('search', '--onlyvisible', '--class', program).then((text) => text.split('\n').filter(Boolean));
-    }
-
-    /* Waits for the window and gives it the keyboard (there is no window manager that would). */
-    async window(program) {
-        await until(async () => (await this.windows(program)).length > 0, `a window of ${program}`);
-        const window = (await this.windows(program)).at(-1);
-        await this.xdotool('windowfocus', window);
-        return window;
-    }
-
-    keys(...names) {
-        return this.xdotool('key', '--delay', '60', ...names);
-    }
-}
 
 const settle = () => new Promise((done) => setTimeout(done, 900)); // ukey-consent takes no key for its first 0.7 s, on purpose
 

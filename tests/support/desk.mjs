@@ -19,16 +19,19 @@ const CONTAINERS = [
 export class Desk extends House {
     /* options: transport ('socket' | 'pcsc' | 'usb'), conf: further lines of openukey.conf. Ends with the test `t`. */
     static async make(t, options = {}) {
-        const desk = new Desk(options);
-        t.after(() => desk.close());
-        await desk.startTransport();
-        const lines = Object.entries({ ...desk.moduleOptions, ...options.conf }).map(([name, value]) => `${name} = ${value}`);
-        desk.conf = join(desk.dir, 'openukey.conf');
-        writeFileSync(desk.conf, `# of a test\n${lines.join('\n')}\n`);
-        desk.work = join(desk.dir, 'work');
-        mkdirSync(desk.work);
-        desk.env = await desk.environment();
-        return desk;
+        return new Desk(options).open(t);
+    }
+
+    async open(t) {
+        t.after(() => this.close());
+        await this.startTransport();
+        const lines = Object.entries({ ...this.moduleOptions, ...this.options.conf }).map(([name, value]) => `${name} = ${value}`);
+        this.conf = join(this.dir, 'openukey.conf');
+        writeFileSync(this.conf, `# of a test\n${lines.join('\n')}\n`);
+        this.work = join(this.dir, 'work');
+        mkdirSync(this.work);
+        this.env = await this.environment();
+        return this;
     }
 
     /* A key with an SM2 container of two pairs and an RSA one, certified by a CA of this desk; plugged in. */
@@ -113,13 +116,15 @@ export class Desk extends House {
         return run(tool.command, tool.args, { env: tool.env, allow, cwd: this.work });
     }
 
-    /* openssl with the engine pkcs11 of libp11 and our module. */
+    /* A configuration that gives OpenSSL libp11's engine `pkcs11` with our module. */
+    engineConfig() {
+        const lines = ['openssl_conf = init', '[init]', 'engines = engines', '[engines]', 'pkcs11 = pkcs11'];
+        lines.push('[pkcs11]', 'engine_id = pkcs11', `MODULE_PATH = ${this.module}`, 'init = 0', '');
+        return this.file('engine.cnf', lines.join('\n'));
+    }
+
     async opensslEngine(args, { allow } = {}) {
-        const config = this.file(
-            'engine.cnf',
-            `openssl_conf = init\n[init]\nengines = engines\n[engines]\npkcs11 = pkcs11\n[pkcs11]\nengine_id = pkcs11\nMODULE_PATH = ${this.module}\ninit = 0\n`,
-        );
-        return run('openssl', args, { env: { ...this.env, OPENSSL_CONF: config }, allow, cwd: this.work });
+        return run('openssl', args, { env: { ...this.env, OPENSSL_CONF: this.engineConfig() }, allow, cwd: this.work });
     }
 
     openssl(args, { allow } = {}) {

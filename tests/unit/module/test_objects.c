@@ -326,6 +326,10 @@ static void sm2_objects_show_as_configured(void **state) {
     (void)state;
     CK_BYTE oid[16];
     CK_ULONG len = sizeof(oid);
+    struct octets der = certificate_of(fake_card.sm2_sign);
+    memcpy(fake_card.certificate, der.data, der.len);
+    fake_card.certificate_len = der.len;
+    octets_free(&der);
     restart("ec");
     CK_OBJECT_HANDLE key = fixture_find_usage(CKO_PRIVATE_KEY, "sm2", CKA_SIGN);
     assert_int_equal(get_ulong(key, CKA_KEY_TYPE), CKK_EC);
@@ -336,8 +340,10 @@ static void sm2_objects_show_as_configured(void **state) {
     restart("hidden");
     assert_int_equal(fixture_count(CKO_PRIVATE_KEY), 1);
     assert_int_equal(fixture_count(CKO_PUBLIC_KEY), 1);
+    assert_int_equal(fixture_count(CKO_CERTIFICATE), 0);
     restart("vendor");
     assert_int_equal(fixture_count(CKO_PRIVATE_KEY), 3);
+    assert_int_equal(fixture_count(CKO_CERTIFICATE), 1);
 }
 
 static void a_blank_key_is_a_token_without_objects(void **state) {

@@ -1,0 +1,12 @@
+// GnuTLS's programs use keys behind the real pcscd, SM2 keys beside them.
+import { test } from 'node:test';
+import { absent, ClientDesk, eachKey } from '../support/client_desk.mjs';
+import { certtool, commands, gnutlsCli, p11tool } from '../support/clients/gnutls.mjs';
+
+test('GnuTLS', { skip: absent(...commands) }, async (t) => {
+    await eachKey(t, await ClientDesk.make(t), {
+        'p11tool lists what is there and its test signature is good': p11tool,
+        'certtool signs a request that openssl verifies': certtool,
+        'gnutls-cli logs in to a TLS server of openssl': gnutlsCli,
+    });
+});
