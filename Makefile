@@ -102,7 +102,7 @@ include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk tools/bench/bench.
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: help all demo check check-fast check-long lint format clean setup-build setup-demo setup-check
+.PHONY: help all demo check check-fast check-long conformance-report lint format clean setup-build setup-demo setup-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(filter Makefile %/firmware.mk %/fuzz.mk %/bench.mk,$(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -127,6 +127,10 @@ check-fast: ## the unit tests alone, no installation
 
 check-long: export LONG := 1
 check-long: check ## check, and the campaigns that take longer (tests see LONG=1)
+
+conformance-report: setup-check ## check our module and SoftHSM2 against PKCS #11; writes docs/conformance.md
+	+@$(MAKE) --no-print-directory all
+	@BUILD=$(B) node tests/conformance/report.mjs
 
 lint: setup-check ## clang-format, clang-tidy, cppcheck, one-way dependencies
 	@tools/setup/lint.sh $(CIVETWEB)

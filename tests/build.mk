@@ -1,1 +1,8 @@
 # sources of tests/, see the Makefile
+
+# the conformance suite: any PKCS#11 module against the standard's rules
+PROGRAMS += p11-conformance
+p11-conformance_SRCS := $(addprefix tests/conformance/suite/,main.c rule_run.c ways.c names.c general.c slots.c sessions.c login.c \
+    templates.c attributes.c objects.c cases.c operations.c crypto.c judge.c messages.c keys.c removal.c token.c)
+p11-conformance_PKGS := libcrypto
+p11-conformance_LDLIBS := -ldl -lpthread
