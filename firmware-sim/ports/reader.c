@@ -4,10 +4,25 @@
 #include <openukey/apdu.h>
 #include <string.h>
 
-/* T=1, direct convention; historical bytes in compact TLV: card capabilities with extended lengths and chaining, then "UKEY1". */
-size_t reader_atr(uint8_t atr[READER_ATR_MAX]) {
-    static const uint8_t body[] = {
-        0x3B, 0x8B, 0x01, 0x80, 0x73, 0xC0, 0x01, 0xC0, 0x55, 'U', 'K', 'E', 'Y', '1',
+/* T=1, direct convention; historical bytes in compact TLV: card capabilities with extended lengths and chaining, then "UKEY1",
+ * or "UPIV1" from a PIV key. */
+size_t reader_atr(const struct reader *reader, uint8_t atr[READER_ATR_MAX]) {
+    bool is_piv = reader->card->factory.application == FACTORY_PIV;
+    const uint8_t body[] = {
+        0x3B,
+        0x8B,
+        0x01,
+        0x80,
+        0x73,
+        0xC0,
+        0x01,
+        0xC0,
+        0x55,
+        'U',
+        is_piv ? 'P' : 'K',
+        is_piv ? 'I' : 'E',
+        is_piv ? 'V' : 'Y',
+        '1',
     };
     uint8_t check = 0;
     for (size_t i = 1; i < sizeof body; i++)

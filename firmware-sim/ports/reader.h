@@ -103,7 +103,7 @@ struct reader {
 enum { READER_ATR_MAX = 33, READER_WAIT_FOREVER = 0xFFFFFFFFu };
 
 /* The answer to reset, READER_ATR_MAX bytes at most; returns its length. */
-size_t reader_atr(uint8_t atr[READER_ATR_MAX]);
+size_t reader_atr(const struct reader *reader, uint8_t atr[READER_ATR_MAX]);
 
 /* Powers the card up; CARD_OK if it is in already. CARD_FLASH with power->failed: the power was cut while it did. */
 enum card_error reader_insert(struct reader *reader, uint32_t *page);

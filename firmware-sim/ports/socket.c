@@ -81,7 +81,7 @@ static void conn_state(struct socket_conn *conn, enum simlink_type type) {
     const struct reader *reader = conn->port->reader;
     uint8_t payload[1 + 4 + READER_ATR_MAX] = {reader->present};
     put_be32(payload + 1, reader->generation);
-    conn_send(conn, type, payload, 5 + (reader->present ? reader_atr(payload + 5) : 0));
+    conn_send(conn, type, payload, 5 + (reader->present ? reader_atr(reader, payload + 5) : 0));
 }
 
 /* One frame. */

@@ -144,7 +144,7 @@ static void on_begun(struct reader_user *user, bool foreign) {
     }
     reader_reset(user);
     if (port->action == CCID_POWER_ON)
-        ccid_powered(&port->ccid, atr, reader_atr(atr));
+        ccid_powered(&port->ccid, atr, reader_atr(user->reader, atr));
     else
         ccid_unpowered(&port->ccid);
     done(port);

@@ -65,7 +65,7 @@ static bool port_frame(struct vpcd_port *port) {
     size_t len = frame_len(port);
     if (len == 1 && s->in[HEAD] == VPCD_GET_ATR) {
         uint8_t atr[READER_ATR_MAX];
-        size_t atr_len = reader_atr(atr);
+        size_t atr_len = reader_atr(port->user.reader, atr);
         stream_drop(s, HEAD + len);
         if (port_send(port, atr, atr_len))
             return true;

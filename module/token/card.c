@@ -54,21 +54,49 @@ enum token_error card_from_transport(enum transport_error error) {
     return TOKEN_DEVICE;
 }
 
-enum token_error card_transmit(struct card *card, const struct card_command *command) {
-    card->response_len = 0;
+enum {
+    SHORT_DATA_MAX = 255,
+    SHORT_LE_MAX = 256,
+    CLA_CHAINING = 0x10,
+    INS_GET_RESPONSE = 0xC0,
+    SW_WRONG_LE = 0x6C00
+};
+
+/* One APDU and its answer, which is appended to the response so far. */
+static enum token_error exchange(struct card *card, struct wire_writer *apdu, uint8_t ins,
+                                 uint32_t timeout_ms) {
+    uint8_t *to = card->response + card->response_len;
+    size_t room = sizeof(card->response) - card->response_len, len = 0;
     card->sw = 0;
-    if (card->connection == NULL) {
-        return TOKEN_REMOVED;
+    enum transport_error err =
+        apdu->failed ? TRANSPORT_IO
+                     : card->connection->ops->transmit(card->connection, apdu->data, apdu->len, to,
+                                                       room, &len, timeout_ms);
+    explicit_bzero(apdu->data, apdu->len);
+    card->commands++;
+    if (err != TRANSPORT_OK || len < 2) {
+        log_info("command %02X: %s", ins, transport_error_text(err));
+        return err != TRANSPORT_OK ? card_from_transport(err) : TOKEN_DEVICE;
     }
-    if (command->data_len > APDU_MAX_DATA || command->le > APDU_MAX_DATA) {
-        return TOKEN_ARGUMENT;
-    }
+    card->sw = (uint16_t)(to[len - 2] << 8 | to[len - 1]);
+    card->response_len += len - 2;
+    log_debug("command %02X: %zu bytes there, %zu back, status %04X", ins, apdu->len, len - 2,
+              card->sw);
+    return TOKEN_OK;
+}
+
+static void put_header(struct wire_writer *w, const struct card_command *command, uint8_t cla) {
+    wire_put_u8(w, cla);
+    wire_put_u8(w, command->ins);
+    wire_put_u8(w, command->p1);
+    wire_put_u8(w, command->p2);
+}
+
+static enum token_error send_extended(struct card *card, const struct card_command *command,
+                                      uint32_t timeout_ms) {
     uint8_t bytes[APDU_MAX_COMMAND];
     struct wire_writer w = {.data = bytes, .size = sizeof(bytes), .order = BIG_ENDIAN_FIELDS};
-    wire_put_u8(&w, command->cla);
-    wire_put_u8(&w, command->ins);
-    wire_put_u8(&w, command->p1);
-    wire_put_u8(&w, command->p2);
+    put_header(&w, command, command->cla);
     wire_put_u8(&w, 0);
     if (command->data_len > 0) {
         wire_put_u16(&w, (uint16_t)command->data_len);
@@ -77,21 +105,98 @@ enum token_error card_transmit(struct card *card, const struct card_command *com
     if (command->le > 0 || command->data_len == 0) {
         wire_put_u16(&w, (uint16_t)command->le);
     }
-    size_t len = 0;
-    enum transport_error err = card->connection->ops->transmit(
-        card->connection, bytes, w.len, card->response, sizeof(card->response), &len,
-        command->timeout_ms != 0 ? command->timeout_ms : CARD_TIMEOUT_MS);
-    explicit_bzero(bytes, w.len);
-    card->commands++;
-    if (err != TRANSPORT_OK) {
-        log_info("command %02X: %s", command->ins, transport_error_text(err));
-        return card_from_transport(err);
+    return exchange(card, &w, command->ins, timeout_ms);
+}
+
+/* `le` 0 asks for nothing; 256 is written as 00. */
+static enum token_error send_short(struct card *card, const struct card_command *command,
+                                   uint8_t cla, const uint8_t *data, size_t len, size_t le,
+                                   uint32_t timeout_ms) {
+    uint8_t bytes[4 + 1 + SHORT_DATA_MAX + 1];
+    struct wire_writer w = {.data = bytes, .size = sizeof(bytes), .order = BIG_ENDIAN_FIELDS};
+    put_header(&w, command, cla);
+    if (len > 0) {
+        wire_put_u8(&w, (uint8_t)len);
+        wire_put_bytes(&w, data, len);
     }
-    card->sw = (uint16_t)(card->response[len - 2] << 8 | card->response[len - 1]);
-    card->response_len = len - 2;
-    log_debug("command %02X: %zu bytes there, %zu back, status %04X", command->ins,
-              command->data_len, card->response_len, card->sw);
-    return TOKEN_OK;
+    if (le > 0) {
+        wire_put_u8(&w, (uint8_t)le);
+    }
+    return exchange(card, &w, command->ins, timeout_ms);
+}
+
+/* A chain of short commands; the last part asks for the answer. */
+static enum token_error send_chain(struct card *card, const struct card_command *command,
+                                   uint32_t timeout_ms) {
+    const uint8_t *data = command->data;
+    size_t left = command->data_len;
+    size_t le = command->le < SHORT_LE_MAX ? command->le : SHORT_LE_MAX;
+    while (left > SHORT_DATA_MAX) {
+        enum token_error err = send_short(card, command, command->cla | CLA_CHAINING, data,
+                                          SHORT_DATA_MAX, 0, timeout_ms);
+        if (err != TOKEN_OK || card->sw != SW_OK) {
+            return err;
+        }
+        card->response_len = 0;
+        data += SHORT_DATA_MAX;
+        left -= SHORT_DATA_MAX;
+    }
+    enum token_error err = send_short(card, command, command->cla, data, left, le, timeout_ms);
+    if (err == TOKEN_OK && (card->sw & 0xFF00) == SW_WRONG_LE && card->response_len == 0 &&
+        command->data_len <= SHORT_DATA_MAX) {
+        le = (card->sw & 0xFF) != 0 ? card->sw & 0xFFU : SHORT_LE_MAX;
+        err = send_short(card, command, command->cla, data, left, le, timeout_ms);
+    }
+    return err;
+}
+
+/* The rest of an answer, as long as the card says that there is more. */
+static enum token_error fetch_rest(struct card *card, uint32_t timeout_ms) {
+    static const struct card_command get_response = {.ins = INS_GET_RESPONSE};
+    enum token_error err = TOKEN_OK;
+    while (err == TOKEN_OK && (card->sw & 0xFF00) == SW_MORE_DATA) {
+        size_t before = card->response_len;
+        size_t le = (card->sw & 0xFF) != 0 ? card->sw & 0xFFU : SHORT_LE_MAX;
+        err = send_short(card, &get_response, 0, NULL, 0, le, timeout_ms);
+        if (err == TOKEN_OK && card->response_len == before && card->sw != SW_OK) {
+            break; /* no end of 61xx without data */
+        }
+    }
+    return err;
+}
+
+enum token_error card_transmit(struct card *card, const struct card_command *command) {
+    card->response_len = 0;
+    card->sw = 0;
+    if (card->connection == NULL) {
+        return TOKEN_REMOVED;
+    }
+    if (command->data_len > APDU_MAX_BODY || command->le > APDU_MAX_BODY) {
+        return TOKEN_ARGUMENT;
+    }
+    uint32_t timeout_ms = command->timeout_ms != 0 ? command->timeout_ms : CARD_TIMEOUT_MS;
+    if (card->framing == CARD_EXTENDED_ALWAYS) {
+        return send_extended(card, command, timeout_ms);
+    }
+    enum token_error err = TOKEN_OK;
+    bool fits_short = command->data_len <= SHORT_DATA_MAX && command->le <= SHORT_LE_MAX;
+    bool sent = false;
+    if (!fits_short && card->framing != CARD_SHORT) {
+        err = send_extended(card, command, timeout_ms);
+        sent = card->framing == CARD_EXTENDED ||
+               !(err == TOKEN_DEVICE || (err == TOKEN_OK && card->sw == SW_WRONG_LENGTH));
+        if (sent && err == TOKEN_OK && card->sw == SW_OK) {
+            card->framing = CARD_EXTENDED;
+        } else if (!sent) {
+            log_info("the card takes short commands only");
+            card->framing = CARD_SHORT;
+            card->response_len = 0;
+        }
+    }
+    if (!sent) {
+        err = send_chain(card, command, timeout_ms);
+    }
+    return err == TOKEN_OK ? fetch_rest(card, timeout_ms) : err;
 }
 
 enum token_error card_status(uint16_t sw) {

@@ -28,6 +28,7 @@ static void load(void) {
         {"SCardGetStatusChange", &library.get_status_change},
         {"SCardConnect", &library.connect},
         {"SCardReconnect", &library.reconnect},
+        {"SCardStatus", &library.status},
         {"SCardDisconnect", &library.disconnect},
         {"SCardBeginTransaction", &library.begin_transaction},
         {"SCardEndTransaction", &library.end_transaction},

@@ -12,6 +12,7 @@ struct pcsc_library {
     LONG (*get_status_change)(SCARDCONTEXT, DWORD, SCARD_READERSTATE *, DWORD);
     LONG (*connect)(SCARDCONTEXT, LPCSTR, DWORD, DWORD, LPSCARDHANDLE, LPDWORD);
     LONG (*reconnect)(SCARDHANDLE, DWORD, DWORD, DWORD, LPDWORD);
+    LONG (*status)(SCARDHANDLE, LPSTR, LPDWORD, LPDWORD, LPDWORD, LPBYTE, LPDWORD);
     LONG (*disconnect)(SCARDHANDLE, DWORD);
     LONG (*begin_transaction)(SCARDHANDLE);
     LONG (*end_transaction)(SCARDHANDLE, DWORD);

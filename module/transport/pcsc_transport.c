@@ -103,6 +103,11 @@ static enum transport_error pcsc_connect(struct transport *base, const char *rea
         free(connection);
         return from_pcsc(rv);
     }
+    DWORD name_len = 0, state, protocol, atr_len = sizeof(connection->base.atr);
+    if (pcsc->status(connection->card, NULL, &name_len, &state, &protocol, connection->base.atr,
+                     &atr_len) == SCARD_S_SUCCESS) {
+        connection->base.atr_len = atr_len;
+    }
     *out = &connection->base;
     return TRANSPORT_OK;
 }

@@ -116,6 +116,8 @@ static enum transport_error take_state(struct sim_link *link, const uint8_t *pay
     }
     link->present = present;
     link->generation = read_be32(payload + 1);
+    link->atr_len = len - STATE_MIN < sizeof(link->atr) ? len - STATE_MIN : sizeof(link->atr);
+    memcpy(link->atr, payload + STATE_MIN, link->atr_len);
     return TRANSPORT_OK;
 }
 

@@ -10,8 +10,10 @@ struct sim_link {
     bool present;        /* as the key last said */
     uint32_t generation; /* grows with every insertion and reset */
     uint32_t removals;   /* SIM_STATE and SIM_EVENT frames that turned `present` off */
-    size_t pending;      /* received bytes in buffer, not yet a whole frame */
-    uint8_t *buffer;     /* 4 + SIMLINK_MAX_FRAME bytes */
+    uint8_t atr[TRANSPORT_ATR_MAX];
+    size_t atr_len;
+    size_t pending;  /* received bytes in buffer, not yet a whole frame */
+    uint8_t *buffer; /* 4 + SIMLINK_MAX_FRAME bytes */
 };
 
 /* Connects and says hello. The link is closed on failure. */

@@ -162,6 +162,8 @@ static enum transport_error sim_connect(struct transport *base, const char *read
     }
     connection->removals_at_connect = connection->link.removals;
     connection->generation = connection->link.generation;
+    memcpy(connection->base.atr, connection->link.atr, connection->link.atr_len);
+    connection->base.atr_len = connection->link.atr_len;
     *out = &connection->base;
     return TRANSPORT_OK;
 }

@@ -20,7 +20,7 @@ enum transport_error {
     TRANSPORT_IO         /* the way itself is broken, or the other end breaks the protocol */
 };
 
-enum { TRANSPORT_READER_NAME = 129 };
+enum { TRANSPORT_READER_NAME = 129, TRANSPORT_ATR_MAX = 33 };
 
 /* A reader as list() found it. */
 struct reader_state {
@@ -87,6 +87,8 @@ struct transport {
 };
 struct connection {
     const struct transport_ops *ops;
+    uint8_t atr[TRANSPORT_ATR_MAX]; /* of the card at connect(); it costs no command */
+    size_t atr_len;                 /* 0: not known */
 };
 struct transport_watch {
     const struct transport_ops *ops;
