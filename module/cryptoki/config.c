@@ -68,6 +68,11 @@ static bool set_sm2_objects(struct config *config, const char *value) {
     return false;
 }
 
+static bool set_apdu_length(struct config *config, const char *value) {
+    config->short_apdus = strcmp(value, "short") == 0;
+    return config->short_apdus || strcmp(value, "auto") == 0;
+}
+
 static bool set_log(struct config *config, const char *value) {
     return log_level_parse(value, &config->log);
 }
@@ -82,6 +87,7 @@ static const struct {
     {"usb", set_usb},
     {"usb-readers", set_usb_readers},
     {"sm2-objects", set_sm2_objects},
+    {"apdu-length", set_apdu_length},
     {"log", set_log},
 };
 

@@ -25,6 +25,7 @@ struct config {
     enum usb_use usb;
     char usb_readers[TRANSPORT_READER_NAME];
     enum sm2_presentation sm2_objects;
+    bool short_apdus; /* apdu-length = short */
     enum log_level log;
 };
 

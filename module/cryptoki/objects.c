@@ -10,8 +10,9 @@
 #include <string.h>
 
 bool object_is_visible(const struct session *session, const struct token_object *object) {
-    bool is_private = object->kind == OBJECT_PRIVATE_KEY ||
-                      (object->file != NULL && object->file->file.is_private);
+    bool is_private =
+        (object->kind == OBJECT_PRIVATE_KEY && object->key->key.pin != KEY_PIN_NEVER) ||
+        (object->file != NULL && object->file->file.is_private);
     const struct token *token = session_token(session);
     bool is_known = token->login == NORMAL_USER ||
                     (token->login == SECURITY_OFFICER && token->facts.writer == SECURITY_OFFICER);

@@ -74,7 +74,8 @@ CK_RV operation_key(struct session *session, const struct mechanism *mechanism,
     if (rv != CKR_OK) {
         return rv;
     }
-    if (kind == OBJECT_PRIVATE_KEY && token->login != NORMAL_USER) {
+    if (kind == OBJECT_PRIVATE_KEY && token->login != NORMAL_USER &&
+        object.key->key.pin != KEY_PIN_NEVER) {
         return CKR_USER_NOT_LOGGED_IN;
     }
     bool is_sm2 = object.key->key.algorithm == ALGORITHM_SM2;

@@ -50,8 +50,10 @@ struct token_key_kind {
 
 /* What the card says of itself. Text is NUL-terminated. */
 struct token_facts {
-    bool initialized;       /* has an application */
-    bool has_vendor_ins;    /* GM: the vendor instructions of apdu.h */
+    bool initialized;    /* has an application */
+    bool has_vendor_ins; /* GM: the vendor instructions of apdu.h */
+    bool
+        has_lone_certificates; /* read_certificate may find one in a place that has no key, or is not described */
     enum token_user writer; /* whose login lets keys and certificates be made and written */
     char label[GM_LABEL_MAX + 1];
     char manufacturer[65];
@@ -200,6 +202,9 @@ struct token_driver {
     enum token_error (*write_certificate)(struct token *token, const struct token_key *key,
                                           const uint8_t *der, size_t len);
 
+    /* Optional. */
+    enum token_error (*delete_certificate)(struct token *token, const struct token_key *key);
+
     /* Optional: the place for a key that is to be made. TOKEN_NO_SPACE: none is free; TOKEN_EXISTS: the id names one that
      * is taken. NULL: any name makes a new place. */
     enum token_error (*choose_place)(struct token *token, const struct token_key_wish *wish,
@@ -239,7 +244,10 @@ struct token_driver {
 /* All drivers, in the order in which they look at an unknown card; NULL at the end. */
 extern const struct token_driver *const token_drivers[];
 
-extern const struct token_driver gm_driver;
+extern const struct token_driver gm_driver, piv_driver;
+
+/* The driver that probably knows a card with this ATR; NULL: no guess. */
+const struct token_driver *token_driver_by_atr(const uint8_t *atr, size_t len);
 
 /* The kind of this algorithm and size; NULL: the card does not have it. */
 const struct token_key_kind *token_kind_find(const struct token_facts *facts,

@@ -29,8 +29,14 @@ static enum token_error finish(struct token *token, enum token_error err) {
     return err;
 }
 
+static enum token_error try_driver(struct token *token, const struct token_driver *driver) {
+    enum token_error err = driver->open(token);
+    token->driver = err == TOKEN_OK ? driver : NULL;
+    return err;
+}
+
 enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
-                            struct token **out) {
+                            const struct token_settings *settings, struct token **out) {
     *out = NULL;
     struct token *token = calloc(1, sizeof(*token));
     if (token != NULL) {
@@ -43,6 +49,7 @@ enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
     }
     token->card.connection = connection;
     token->libctx = libctx;
+    token->settings = *settings;
     struct transaction_start start;
     enum token_error err =
         card_from_transport(connection->ops->begin(connection, CARD_BEGIN_TIMEOUT_MS, &start));
@@ -50,9 +57,14 @@ enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
         token->in_transaction = true;
         err = TOKEN_NOT_RECOGNIZED;
     }
+    const struct token_driver *likely = token_driver_by_atr(connection->atr, connection->atr_len);
+    if (err == TOKEN_NOT_RECOGNIZED && likely != NULL) {
+        err = try_driver(token, likely);
+    }
     for (size_t i = 0; err == TOKEN_NOT_RECOGNIZED && token_drivers[i] != NULL; i++) {
-        err = token_drivers[i]->open(token);
-        token->driver = err == TOKEN_OK ? token_drivers[i] : NULL;
+        if (token_drivers[i] != likely) {
+            err = try_driver(token, token_drivers[i]);
+        }
     }
     if (err != TOKEN_OK) {
         token_free(token);
@@ -333,6 +345,10 @@ enum token_error token_read_certificate(struct token *token, const struct token_
 enum token_error token_write_certificate(struct token *token, const struct token_key *key,
                                          const uint8_t *der, size_t len) {
     RETURN_HEALED(token, OPTIONAL(write_certificate, (token, key, der, len)));
+}
+
+enum token_error token_delete_certificate(struct token *token, const struct token_key *key) {
+    RETURN_HEALED(token, OPTIONAL(delete_certificate, (token, key)));
 }
 
 enum token_error token_choose_place(struct token *token, const struct token_key_wish *wish,

@@ -14,11 +14,17 @@
 
 struct token_object_list;
 
+/* What a person may set (docs/module.md). */
+struct token_settings {
+    bool short_apdus; /* even if the card takes extended ones */
+};
+
 struct token {
     struct card card;
     const struct token_driver *driver;
     void *driver_state;
     OSSL_LIB_CTX *libctx; /* the module's */
+    struct token_settings settings;
     struct token_facts facts;
 
     enum token_user
@@ -41,7 +47,7 @@ struct token {
 /* Recognises the card behind a new connection, which the token owns from now on, also on failure.
  * A card without application is a token too (facts.initialized false). *out is the caller's (token_free). */
 enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
-                            struct token **out);
+                            const struct token_settings *settings, struct token **out);
 
 /* Logs out on the card if logged in, ends the transaction and the connection, cleanses. */
 void token_free(struct token *token);
@@ -82,6 +88,8 @@ enum token_error token_read_certificate(struct token *token, const struct token_
                                         struct octets *out);
 enum token_error token_write_certificate(struct token *token, const struct token_key *key,
                                          const uint8_t *der, size_t len);
+/* TOKEN_UNSUPPORTED: the card keeps certificates as long as their keys. */
+enum token_error token_delete_certificate(struct token *token, const struct token_key *key);
 /* The place for a new key; TOKEN_UNSUPPORTED: any name makes one. */
 enum token_error token_choose_place(struct token *token, const struct token_key_wish *wish,
                                     char container[TOKEN_CONTAINER_MAX + 1]);

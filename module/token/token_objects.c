@@ -354,7 +354,8 @@ static size_t key_objects(struct key_entry *entry, unsigned kinds, struct token_
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
-        if ((kinds & views[i].kind) != 0 && views[i].handle != 0) {
+        bool is_there = views[i].kind == OBJECT_CERTIFICATE || !entry->is_absent;
+        if ((kinds & views[i].kind) != 0 && views[i].handle != 0 && is_there) {
             out[count++] = views[i];
         }
     }
@@ -431,11 +432,14 @@ enum token_error token_objects_list(struct token *token, unsigned kinds,
         if (left == 0) {
             continue;
         }
-        err = describe(token, entry);
-        if (err == TOKEN_OK && !entry->is_absent && (left & OBJECT_CERTIFICATE) != 0) {
+        bool is_lone = token->facts.has_lone_certificates;
+        if (!is_lone || left != OBJECT_CERTIFICATE) {
+            err = describe(token, entry);
+        }
+        if (err == TOKEN_OK && (left & OBJECT_CERTIFICATE) != 0 && (is_lone || !entry->is_absent)) {
             err = want_certificate(token, entry);
         }
-        if (err == TOKEN_OK && !entry->is_absent) {
+        if (err == TOKEN_OK) {
             n += key_objects(entry, left, items + n);
         }
     }
@@ -494,15 +498,13 @@ enum token_error token_object_find(struct token *token, unsigned long handle,
         }
     }
     if (out->key != NULL) {
-        enum token_error err = describe(token, out->key);
-        if (err != TOKEN_OK) {
-            return err;
+        bool is_certificate = out->kind == OBJECT_CERTIFICATE;
+        bool is_lone = is_certificate && token->facts.has_lone_certificates;
+        enum token_error err = is_lone ? TOKEN_OK : describe(token, out->key);
+        if (err == TOKEN_OK && is_certificate && (is_lone || !out->key->is_absent)) {
+            err = want_certificate(token, out->key);
         }
         /* another key in its place has other handles */
-        if (out->key->is_absent || !look_up(token->objects, handle, out)) {
-            return TOKEN_NOT_FOUND;
-        }
-        err = out->kind == OBJECT_CERTIFICATE ? want_certificate(token, out->key) : TOKEN_OK;
         if (err != TOKEN_OK || !look_up(token->objects, handle, out)) {
             return err != TOKEN_OK ? err : TOKEN_NOT_FOUND;
         }
