@@ -81,14 +81,10 @@ static const struct {
     const char *name;
     bool (*set)(struct config *config, const char *value);
 } keys[] = {
-    {"socket-dir", set_socket_dir},
-    {"pcsc", set_pcsc},
-    {"pcsc-readers", set_pcsc_readers},
-    {"usb", set_usb},
-    {"usb-readers", set_usb_readers},
-    {"sm2-objects", set_sm2_objects},
-    {"apdu-length", set_apdu_length},
-    {"log", set_log},
+    {"socket-dir", set_socket_dir},     {"pcsc", set_pcsc},
+    {"pcsc-readers", set_pcsc_readers}, {"usb", set_usb},
+    {"usb-readers", set_usb_readers},   {"sm2-objects", set_sm2_objects},
+    {"apdu-length", set_apdu_length},   {"log", set_log},
 };
 
 bool config_set(struct config *config, const char *name, const char *value) {
