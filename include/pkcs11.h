@@ -850,11 +850,25 @@ typedef struct CK_OPENUKEY_DEVICE_INFO {
     0x00000001UL /* has an application; otherwise C_InitToken makes one */
 #define CKF_OPENUKEY_VENDOR_INS                                                                    \
     0x00000002UL /* understands the vendor instructions: PSS, OAEP, SM2 decrypt, retire */
-#define CKF_OPENUKEY_SIMULATED 0x00000004UL /* reached through a simulator socket */
+#define CKF_OPENUKEY_SIMULATED             0x00000004UL /* reached through a simulator socket */
+/* the PIN opens nothing until it is changed (C_SetPIN); keys answer CKR_PIN_EXPIRED meanwhile */
+#define CKF_OPENUKEY_USER_PIN_MUST_CHANGE  0x00000008UL
+#define CKF_OPENUKEY_ADMIN_PIN_MUST_CHANGE 0x00000010UL
+
+/* What a service that keeps a key's unlock key is asked with. It answers with
+ *   HMAC-SM3(unlock key, "OpenUKey unlock" || 00 || serial || challenge || order length (1 byte) || order)
+ * and so lets the holder set a new PIN, once, without ever learning it. */
+typedef struct CK_OPENUKEY_UNLOCK_CHALLENGE {
+    char serial[32]; /* zero-padded, not NUL-terminated when full */
+    CK_BYTE challenge[16];
+    CK_BYTE order[32]; /* the service's case, as given to UnlockBegin */
+    CK_ULONG ulOrderLen;
+    CK_ULONG ulTriesLeft; /* of the unlock key */
+} CK_OPENUKEY_UNLOCK_CHALLENGE;
 
 /* The interface "OpenUKey", got by C_GetInterface("OpenUKey", NULL, &interface, 0). Later versions append. */
 typedef struct CK_OPENUKEY_FUNCTIONS {
-    CK_VERSION version; /* 1.0 */
+    CK_VERSION version; /* 1.1 */
     /* Overrides one key of openukey.conf, for this process, before C_Initialize. Both NUL-terminated and copied.
      * CKR_ARGUMENTS_BAD: no such key or bad value; CKR_CRYPTOKI_ALREADY_INITIALIZED: too late. */
     CK_RV (*SetOption)(const char *name, const char *value);
@@ -864,6 +878,28 @@ typedef struct CK_OPENUKEY_FUNCTIONS {
      * read-write session of the user. CKR_KEY_TYPE_INCONSISTENT: not a signing private key; CKR_FUNCTION_NOT_SUPPORTED:
      * the card cannot. A container without encryption pair is deleted whole. */
     CK_RV (*RetireKey)(CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey);
+
+    /* Since 1.1. */
+
+    /* clang-format off */
+    /* C_InitPIN that says whether the user must change the new PIN before it opens anything. CKR_FUNCTION_NOT_SUPPORTED:
+     * the card cannot mark a PIN so. */
+    CK_RV (*InitPIN)(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_BBOOL mustChange);
+    /* Begins a remote unlock for the service's case `order` (1 to 32 bytes). Needs no session and no login. The challenge is
+     * good for one UnlockFinish; the next UnlockBegin, a reset or removal forget it. CKR_FUNCTION_NOT_SUPPORTED: the card
+     * cannot, or has no unlock key; CKR_PIN_LOCKED: the unlock key's tries are used up. */
+    CK_RV (*UnlockBegin)(CK_SLOT_ID slotID, const CK_BYTE *pOrder, CK_ULONG ulOrderLen,
+                         CK_OPENUKEY_UNLOCK_CHALLENGE *pChallenge);
+    /* Sets a new user PIN with the service's 32-byte response; a lock is gone, the user is logged out.
+     * CKR_PIN_INCORRECT: the response is not this challenge's, one try of the unlock key is gone; CKR_PIN_LOCKED;
+     * CKR_PIN_LEN_RANGE, CKR_PIN_INVALID: the new PIN is none; CKR_OPERATION_NOT_INITIALIZED: the challenge is forgotten. */
+    CK_RV (*UnlockFinish)(CK_SLOT_ID slotID, const CK_OPENUKEY_UNLOCK_CHALLENGE *pChallenge,
+                          const CK_BYTE *pResponse, CK_ULONG ulResponseLen, CK_UTF8CHAR_PTR pNewPin,
+                          CK_ULONG ulNewLen, CK_BBOOL mustChange);
+    /* Gives the key its unlock key (16 bytes) and all its tries: the work of who hands keys out, as long as the device key
+     * is the factory's. CKR_ACTION_PROHIBITED: it is not; CKR_FUNCTION_NOT_SUPPORTED. */
+    CK_RV (*SetUnlockKey)(CK_SLOT_ID slotID, const CK_BYTE *pKey, CK_ULONG ulKeyLen);
+    /* clang-format on */
 } CK_OPENUKEY_FUNCTIONS;
 
 #ifdef __cplusplus

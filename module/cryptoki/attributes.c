@@ -149,6 +149,11 @@ GETTER(get_usage) {
     return give_bool(out, key_is_for(session_token(source->session), &source->object, row->type));
 }
 
+GETTER(get_always_authenticate) {
+    UNUSED_ROW;
+    return give_bool(out, source->object.key->key.pin == KEY_PIN_ALWAYS);
+}
+
 GETTER(get_local) {
     UNUSED_ROW;
     return give_bool(out, source->object.key->key.usage == USAGE_SIGN);
@@ -415,7 +420,7 @@ static const struct attribute_row rows[] = {
     {CKA_DECRYPT, PRIVATE, false, get_usage},
     {CKA_UNWRAP, PRIVATE, false, get_usage},
     {CKA_SIGN_RECOVER, PRIVATE, false, get_false},
-    {CKA_ALWAYS_AUTHENTICATE, PRIVATE, false, get_false},
+    {CKA_ALWAYS_AUTHENTICATE, PRIVATE, false, get_always_authenticate},
     {CKA_WRAP_WITH_TRUSTED, PRIVATE, false, get_false},
     {CKA_VALUE, PRIVATE, false, get_secret},
     {CKA_PRIVATE_EXPONENT, PRIVATE, false, get_secret},

@@ -109,15 +109,17 @@ SLOT_CALL(C_GetTokenInfo, (CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo), slot_get
 SLOT_CALL(C_GetMechanismList, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount), mechanism_list(pMechanismList, pulCount))
 SLOT_CALL(C_GetMechanismInfo, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR pInfo), mechanism_info(type, pInfo))
 SLOT_CALL(C_InitToken, (CK_SLOT_ID slotID, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pLabel), token_init(call.module, call.slot, pPin, ulPinLen, pLabel))
-SLOT_CALL(C_OpenSession, (CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplication, CK_NOTIFY Notify, CK_SESSION_HANDLE_PTR phSession), session_open(call.module, call.slot, flags, phSession))
+SLOT_CALL(C_OpenSession, (CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplication, CK_NOTIFY Notify, CK_SESSION_HANDLE_PTR phSession), session_open(call.module, call.slot, flags, pApplication, Notify, phSession))
 SLOT_CALL(C_CloseAllSessions, (CK_SLOT_ID slotID), sessions_close_all(call.module, call.slot))
 
 /* ---- sessions and login ---- */
 SESSION_CALL(C_CloseSession, NEED_NOTHING, (CK_SESSION_HANDLE hSession), session_close(call.session))
 SESSION_CALL(C_GetSessionInfo, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_SESSION_INFO_PTR pInfo), session_get_info(call.session, pInfo))
+SESSION_CALL(C_GetSessionValidationFlags, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_SESSION_VALIDATION_FLAGS_TYPE type, CK_FLAGS_PTR pFlags), session_get_validation_flags(type, pFlags))
 SESSION_CALL(C_Login, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen), pin_login(call.session, userType, pPin, ulPinLen))
+SESSION_CALL(C_LoginUser, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen), pin_login_user(call.session, userType, pPin, ulPinLen, pUsername, ulUsernameLen))
 SESSION_CALL(C_Logout, NEED_NOTHING, (CK_SESSION_HANDLE hSession), pin_logout(call.session))
-SESSION_CALL(C_InitPIN, NEED_RW | NEED_SO, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen), pin_init(call.session, pPin, ulPinLen))
+SESSION_CALL(C_InitPIN, NEED_RW | NEED_SO, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen), pin_init(call.session, pPin, ulPinLen, false))
 SESSION_CALL(C_SetPIN, NEED_RW, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pOldPin, CK_ULONG ulOldLen, CK_UTF8CHAR_PTR pNewPin, CK_ULONG ulNewLen), pin_set(call.session, pOldPin, ulOldLen, pNewPin, ulNewLen))
 
 /* ---- objects ---- */
@@ -178,7 +180,6 @@ ABSENT(C_DecryptVerifyUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncrypte
 ABSENT(C_GenerateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phKey))
 ABSENT(C_WrapKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen))
 ABSENT(C_DeriveKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey))
-ABSENT(C_LoginUser, (CK_SESSION_HANDLE hSession, CK_USER_TYPE userType, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pUsername, CK_ULONG ulUsernameLen))
 ABSENT(C_SessionCancel, (CK_SESSION_HANDLE hSession, CK_FLAGS flags))
 ABSENT(C_MessageEncryptInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
 ABSENT(C_EncryptMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pPlaintext, CK_ULONG ulPlaintextLen, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen))
@@ -206,7 +207,6 @@ ABSENT(C_VerifySignatureInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMec
 ABSENT(C_VerifySignature, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen))
 ABSENT(C_VerifySignatureUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen))
 ABSENT(C_VerifySignatureFinal, (CK_SESSION_HANDLE hSession))
-ABSENT(C_GetSessionValidationFlags, (CK_SESSION_HANDLE hSession, CK_SESSION_VALIDATION_FLAGS_TYPE type, CK_FLAGS_PTR pFlags))
 ABSENT(C_AsyncComplete, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ASYNC_DATA_PTR pResult))
 ABSENT(C_AsyncGetID, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG_PTR pulID))
 ABSENT(C_AsyncJoin, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG ulID, CK_BYTE_PTR pData, CK_ULONG ulData))
@@ -218,5 +218,9 @@ ABSENT(C_UnwrapKeyAuthenticated, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR p
 #define EXPORT
 CALL(vendor_set_option, (const char *name, const char *value), module_set_option(name, value))
 SLOT_CALL(vendor_get_device_info, (CK_SLOT_ID slotID, CK_OPENUKEY_DEVICE_INFO *pInfo), slot_get_device_info(call.module, call.slot, pInfo))
+SESSION_CALL(vendor_init_pin, NEED_RW | NEED_SO, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_BBOOL mustChange), pin_init(call.session, pPin, ulPinLen, mustChange != CK_FALSE))
+SLOT_CALL(vendor_unlock_begin, (CK_SLOT_ID slotID, const CK_BYTE *pOrder, CK_ULONG ulOrderLen, CK_OPENUKEY_UNLOCK_CHALLENGE *pChallenge), unlock_begin(call.module, call.slot, pOrder, ulOrderLen, pChallenge))
+SLOT_CALL(vendor_unlock_finish, (CK_SLOT_ID slotID, const CK_OPENUKEY_UNLOCK_CHALLENGE *pChallenge, const CK_BYTE *pResponse, CK_ULONG ulResponseLen, CK_UTF8CHAR_PTR pNewPin, CK_ULONG ulNewLen, CK_BBOOL mustChange), unlock_finish(call.module, call.slot, pChallenge, pResponse, ulResponseLen, pNewPin, ulNewLen, mustChange))
+SLOT_CALL(vendor_set_unlock_key, (CK_SLOT_ID slotID, const CK_BYTE *pKey, CK_ULONG ulKeyLen), unlock_set_key(call.module, call.slot, pKey, ulKeyLen))
 SESSION_CALL(vendor_retire_key, NEED_RW, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey), object_retire_key(call.session, hKey))
 /* clang-format on */

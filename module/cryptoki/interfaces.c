@@ -14,10 +14,14 @@ static CK_FUNCTION_LIST_3_0 list_3_0 = {.version = {3, 0},
 static CK_FUNCTION_LIST_3_2 list_3_2 = {
     .version = {3, 2}, CK_FUNCTIONS_2_40(ENTRY) CK_FUNCTIONS_3_0(ENTRY) CK_FUNCTIONS_3_2(ENTRY)};
 static CK_OPENUKEY_FUNCTIONS list_vendor = {
-    .version = {1, 0},
+    .version = {1, 1},
     .SetOption = vendor_set_option,
     .GetDeviceInfo = vendor_get_device_info,
     .RetireKey = vendor_retire_key,
+    .InitPIN = vendor_init_pin,
+    .UnlockBegin = vendor_unlock_begin,
+    .UnlockFinish = vendor_unlock_finish,
+    .SetUnlockKey = vendor_set_unlock_key,
 };
 
 static CK_UTF8CHAR standard_name[] = "PKCS 11";

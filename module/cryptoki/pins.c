@@ -2,62 +2,90 @@
 #include "module/cryptoki/pins.h"
 
 #include "module/cryptoki/errors.h"
+#include "module/cryptoki/objects.h"
 
 #include <string.h>
 
 enum { LABEL_SIZE = 32 };
 
-CK_RV pin_login(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
-    struct token *token = session_token(session);
-    if (user == CKU_CONTEXT_SPECIFIC) {
-        return CKR_OPERATION_NOT_INITIALIZED; /* no key here asks for it */
+/* True if an operation of the session waits for the PIN of a key that wants it each time. */
+static bool awaits_key_pin(struct session *session) {
+    for (size_t i = 0; i < OPERATION_KINDS; i++) {
+        const struct operation *operation = &session->operations[i];
+        struct token_object object;
+        if (operation->mechanism != NULL && operation->key != CK_INVALID_HANDLE &&
+            !is_session_object(operation->key) &&
+            object_find(session, operation->key, &object) == CKR_OK &&
+            object.kind == OBJECT_PRIVATE_KEY && object.key->key.pin == KEY_PIN_ALWAYS) {
+            return true;
+        }
     }
-    if (user != CKU_SO && user != CKU_USER) {
-        return CKR_USER_TYPE_INVALID;
+    return false;
+}
+
+/* Too short or too long a PIN is a wrong one that costs no try. */
+static CK_RV rv_of_tried_pin(enum token_error err) {
+    return err == TOKEN_PIN_LENGTH ? CKR_PIN_INCORRECT : rv_from_token(err);
+}
+
+/* The PIN for the key of the operation that was begun (PKCS#11 3.2, 5.6.8). */
+static CK_RV login_for_key(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
+    if (!awaits_key_pin(session)) {
+        return CKR_OPERATION_NOT_INITIALIZED;
     }
-    enum token_user wanted = user == CKU_SO ? SECURITY_OFFICER : NORMAL_USER;
-    if (token->login != NOBODY) {
-        return token->login == wanted ? CKR_USER_ALREADY_LOGGED_IN
-                                      : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+    if (session_token(session)->login != NORMAL_USER) {
+        return CKR_USER_NOT_LOGGED_IN;
     }
     if (pin == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
-    if (wanted == SECURITY_OFFICER) {
-        CK_ULONG all, read_write;
-        sessions_count(session->module, session->slot, &all, &read_write);
-        if (all != read_write) {
-            return CKR_SESSION_READ_ONLY_EXISTS;
-        }
-    }
-    enum token_error err = token_login(token, wanted, pin, len);
-    return err == TOKEN_PIN_LENGTH ? CKR_PIN_INCORRECT
-                                   : rv_from_token(err); /* too short or long costs no try */
+    return rv_of_tried_pin(token_authorize_use(session_token(session), pin, len));
 }
 
-/* Private objects go out of sight, and what was begun with them ends (PKCS#11 3.2, 5.6.9). */
+static CK_RV may_login(struct session *session, enum token_user wanted) {
+    const enum token_user now = session_token(session)->login;
+    if (now != NOBODY) {
+        return now == wanted ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+    }
+    CK_ULONG all, read_write;
+    sessions_count(session->module, session->slot, &all, &read_write);
+    return wanted == SECURITY_OFFICER && all != read_write ? CKR_SESSION_READ_ONLY_EXISTS : CKR_OK;
+}
+
+CK_RV pin_login(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
+    if (user == CKU_CONTEXT_SPECIFIC) {
+        return login_for_key(session, pin, len);
+    }
+    if (user != CKU_SO && user != CKU_USER) {
+        return CKR_USER_TYPE_INVALID;
+    }
+    const enum token_user wanted = user == CKU_SO ? SECURITY_OFFICER : NORMAL_USER;
+    CK_RV rv = may_login(session, wanted);
+    if (rv == CKR_OK && pin == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    }
+    return rv != CKR_OK ? rv
+                        : rv_of_tried_pin(token_login(session_token(session), wanted, pin, len));
+}
+
+CK_RV pin_login_user(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len,
+                     const CK_UTF8CHAR *name, CK_ULONG name_len) {
+    return name != NULL || name_len > 0 ? CKR_ARGUMENTS_BAD : pin_login(session, user, pin, len);
+}
+
 CK_RV pin_logout(struct session *session) {
     struct token *token = session_token(session);
     if (token->login == NOBODY) {
         return CKR_USER_NOT_LOGGED_IN;
     }
-    struct module *module = session->module;
-    pthread_mutex_lock(&module->registry);
-    for (size_t i = 0; i < module->session_count; i++) {
-        struct session *other = module->sessions[i];
-        if (other->slot == session->slot) {
-            operation_end(&other->operations[OPERATION_SIGN]);
-            operation_end(&other->operations[OPERATION_DECRYPT]);
-        }
-    }
-    pthread_mutex_unlock(&module->registry);
-    session_objects_drop_private(session->slot);
+    sessions_forget_private(session->slot, session->module);
     return rv_from_token(token_logout(token));
 }
 
-CK_RV pin_init(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
-    return pin == NULL ? CKR_ARGUMENTS_BAD
-                       : rv_from_token(token_reset_user_pin(session_token(session), pin, len));
+CK_RV pin_init(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULONG len, bool must_change) {
+    return pin == NULL
+               ? CKR_ARGUMENTS_BAD
+               : rv_from_token(token_reset_user_pin(session_token(session), pin, len, must_change));
 }
 
 CK_RV pin_set(struct session *session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
@@ -90,5 +118,7 @@ CK_RV token_init(struct module *module, struct slot *slot, CK_UTF8CHAR_PTR pin, 
     for (size_t i = LABEL_SIZE; i > 0 && text[i - 1] == ' '; i--) {
         text[i - 1] = '\0';
     }
-    return rv_from_token(token_initialize(token, pin, len, text));
+    const bool has_so_pin = token->facts.initialized;
+    enum token_error err = token_initialize(token, pin, len, text);
+    return has_so_pin ? rv_of_tried_pin(err) : rv_from_token(err);
 }

@@ -1,6 +1,8 @@
 /* The session table: rising handles in one sorted array. */
 #include "module/cryptoki/sessions.h"
 
+#include "module/token/token_objects.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +51,8 @@ CK_RV session_lock(struct module *module, CK_SESSION_HANDLE handle, struct sessi
     return CKR_OK;
 }
 
-CK_RV session_open(struct module *module, struct slot *slot, CK_FLAGS flags,
-                   CK_SESSION_HANDLE_PTR out) {
+CK_RV session_open(struct module *module, struct slot *slot, CK_FLAGS flags, void *application,
+                   CK_NOTIFY notify, CK_SESSION_HANDLE_PTR out) {
     if (out == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
@@ -78,6 +80,8 @@ CK_RV session_open(struct module *module, struct slot *slot, CK_FLAGS flags,
     session->slot = slot;
     session->flags = flags & (CKF_SERIAL_SESSION | CKF_RW_SESSION);
     session->is_read_write = is_read_write;
+    session->notify = notify;
+    session->application = application;
     pthread_mutex_lock(&module->registry);
     struct session **sessions =
         realloc(module->sessions, (module->session_count + 1) * sizeof(struct session *));
@@ -158,6 +162,44 @@ CK_RV sessions_close_all(struct module *module, struct slot *slot) {
         }
     } while (closed != NULL);
     logout_without_sessions(module, slot);
+    return CKR_OK;
+}
+
+static bool uses_private_object(struct session *session, const struct operation *operation) {
+    const struct session_object *own;
+    struct token_object object;
+    if (operation->mechanism == NULL || operation->key == CK_INVALID_HANDLE) {
+        return false;
+    }
+    if (is_session_object(operation->key)) {
+        own = session_object_find(session, operation->key);
+        return own == NULL || session_object_is(own, CKA_PRIVATE);
+    }
+    /* an object that cannot be found now is taken for a private one */
+    return token_object_find(session_token(session), operation->key, &object) != TOKEN_OK ||
+           object.kind == OBJECT_PRIVATE_KEY;
+}
+
+void sessions_forget_private(struct slot *slot, struct module *module) {
+    pthread_mutex_lock(&module->registry);
+    for (size_t i = 0; i < module->session_count; i++) {
+        struct session *session = module->sessions[i];
+        for (size_t k = 0; session->slot == slot && k < OPERATION_KINDS; k++) {
+            if (uses_private_object(session, &session->operations[k])) {
+                operation_end(&session->operations[k]);
+            }
+        }
+    }
+    pthread_mutex_unlock(&module->registry);
+    session_objects_drop_private(slot);
+    token_objects_renumber_private(slot->token->objects);
+}
+
+CK_RV session_get_validation_flags(CK_SESSION_VALIDATION_FLAGS_TYPE type, CK_FLAGS_PTR flags) {
+    if (flags == NULL || type != CKS_LAST_VALIDATION_OK) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    *flags = 0; /* there are no validation objects: nothing counts as validated */
     return CKR_OK;
 }
 

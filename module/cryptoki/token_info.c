@@ -7,7 +7,7 @@
 
 static CK_FLAGS pin_flags(const struct token_pin *pin, CK_FLAGS low, CK_FLAGS final,
                           CK_FLAGS locked, CK_FLAGS change) {
-    CK_FLAGS flags = pin->is_default ? change : 0;
+    CK_FLAGS flags = pin->is_default || pin->must_change ? change : 0;
     if (pin->left == 0) {
         return flags | locked;
     }
@@ -15,6 +15,10 @@ static CK_FLAGS pin_flags(const struct token_pin *pin, CK_FLAGS low, CK_FLAGS fi
         flags |= low;
     }
     return pin->left == 1 ? flags | final : flags;
+}
+
+static CK_ULONG tries(uint8_t count) {
+    return count == TOKEN_TRIES_UNKNOWN ? CK_UNAVAILABLE_INFORMATION : count;
 }
 
 static CK_RV try_to_read_token(struct module *module, struct slot *slot, struct token **token,
@@ -69,9 +73,9 @@ CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INF
         info->flags |= CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
         info->flags |= pin_flags(&pins.user, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
                                  CKF_USER_PIN_LOCKED, CKF_USER_PIN_TO_BE_CHANGED);
-        /* an SO PIN is always its owner's choice, made with C_InitToken */
-        info->flags |=
-            pin_flags(&pins.so, CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED, 0);
+        pins.so.is_default = false; /* its owner's choice, made with C_InitToken */
+        info->flags |= pin_flags(&pins.so, CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY,
+                                 CKF_SO_PIN_LOCKED, CKF_SO_PIN_TO_BE_CHANGED);
     }
     sessions_count(module, slot, &info->ulSessionCount, &info->ulRwSessionCount);
     pad_text(info->label, sizeof(info->label), facts->label);
@@ -101,14 +105,16 @@ CK_RV slot_get_device_info(struct module *module, struct slot *slot,
         .hardwareVersion = {facts->hardware[0], facts->hardware[1]},
         .firmwareVersion = {facts->firmware[0], facts->firmware[1]},
         .changeCounter = facts->change_counter,
-        .userTries = initialized ? pins.user.left : CK_UNAVAILABLE_INFORMATION,
-        .userMax = initialized ? pins.user.max : CK_UNAVAILABLE_INFORMATION,
-        .adminTries = initialized ? pins.so.left : CK_UNAVAILABLE_INFORMATION,
-        .adminMax = initialized ? pins.so.max : CK_UNAVAILABLE_INFORMATION,
+        .userTries = initialized ? tries(pins.user.left) : CK_UNAVAILABLE_INFORMATION,
+        .userMax = initialized ? tries(pins.user.max) : CK_UNAVAILABLE_INFORMATION,
+        .adminTries = initialized ? tries(pins.so.left) : CK_UNAVAILABLE_INFORMATION,
+        .adminMax = initialized ? tries(pins.so.max) : CK_UNAVAILABLE_INFORMATION,
         .userPinDefault = pins.user.is_default ? CK_TRUE : CK_FALSE,
         .flags =
             (initialized ? CKF_OPENUKEY_INITIALIZED : 0) |
             (facts->has_vendor_ins ? CKF_OPENUKEY_VENDOR_INS : 0) |
+            (pins.user.must_change ? CKF_OPENUKEY_USER_PIN_MUST_CHANGE : 0) |
+            (pins.so.must_change ? CKF_OPENUKEY_ADMIN_PIN_MUST_CHANGE : 0) |
             (strcmp(slot->transport->ops->name, "simulator") == 0 ? CKF_OPENUKEY_SIMULATED : 0),
     };
     snprintf(info->serial, sizeof(info->serial), "%s", facts->serial);

@@ -21,6 +21,7 @@ const char *token_error_text(enum token_error error) {
         [TOKEN_PIN_WRONG] = "wrong PIN",
         [TOKEN_PIN_LOCKED] = "PIN locked",
         [TOKEN_PIN_LENGTH] = "PIN too short or too long",
+        [TOKEN_PIN_MUST_CHANGE] = "PIN must be changed first",
         [TOKEN_NO_SPACE] = "token is full",
         [TOKEN_WRITE_FAILED] = "token could not write",
         [TOKEN_NOT_FOUND] = "no such object on the token",
@@ -210,6 +211,7 @@ enum token_error card_status(uint16_t sw) {
         {SW_KEYGEN_FAILED, TOKEN_DEVICE},
         {SW_SECURITY_STATUS, TOKEN_NOT_LOGGED_IN},
         {SW_PIN_BLOCKED, TOKEN_PIN_LOCKED},
+        {SW_PIN_MUST_CHANGE, TOKEN_PIN_MUST_CHANGE},
         {SW_REFERENCED_DATA, TOKEN_STALE}, /* the challenge was used up by another program */
         {SW_CONDITIONS, TOKEN_FORBIDDEN},
         {SW_NOT_ALLOWED, TOKEN_FORBIDDEN},

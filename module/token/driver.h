@@ -74,6 +74,7 @@ struct token_facts {
 struct token_pin {
     uint8_t max, left; /* or TOKEN_TRIES_UNKNOWN */
     bool is_default;   /* never changed since it was given */
+    bool must_change;  /* good for nothing else until it is changed */
 };
 struct token_pins {
     struct token_pin user, so;
@@ -154,6 +155,22 @@ struct token_file_list {
 
 struct token;
 
+enum {
+    UNLOCK_CHALLENGE_SIZE = 16,
+    UNLOCK_ORDER_MAX = 32,
+    UNLOCK_RESPONSE_SIZE = 32,
+    UNLOCK_KEY_SIZE = 16
+};
+
+/* What the service that keeps a key's unlock key is asked with (include/openukey/apdu.h, "Remote unlock"). */
+struct token_unlock {
+    char serial[GM_SERIAL_MAX]; /* zero-padded */
+    uint8_t challenge[UNLOCK_CHALLENGE_SIZE];
+    uint8_t order[UNLOCK_ORDER_MAX]; /* the service's case */
+    size_t order_len;
+    uint8_t tries_left;
+};
+
 struct token_driver {
     const char *name;
 
@@ -178,10 +195,20 @@ struct token_driver {
     enum token_error (*change_pin)(struct token *token, enum token_user user,
                                    const uint8_t *old_pin, size_t old_len, const uint8_t *new_pin,
                                    size_t new_len);
-    /* The security officer gives the user a PIN; clears a lock. */
+    /* The security officer gives the user a PIN; clears a lock. A PIN that must be changed (TOKEN_UNSUPPORTED: the card
+     * cannot mark it) opens nothing until the user has set another. */
     enum token_error (*reset_user_pin)(struct token *token, const uint8_t *so_pin, size_t so_len,
-                                       const uint8_t *new_pin, size_t new_len);
+                                       const uint8_t *new_pin, size_t new_len, bool must_change);
     enum token_error (*logout)(struct token *token);
+
+    /* Optional, all three. Remote unlock: unlock_begin fills what the order does not say; TOKEN_NOT_FOUND: the key has no
+     * unlock key. unlock_finish: TOKEN_PIN_WRONG: not this key's response; TOKEN_PIN_LOCKED; TOKEN_STALE: the challenge is
+     * gone; TOKEN_BAD_DATA: the new PIN is none. set_unlock_key: TOKEN_FORBIDDEN: the device key is not the factory's. */
+    enum token_error (*unlock_begin)(struct token *token, struct token_unlock *unlock);
+    enum token_error (*unlock_finish)(struct token *token, const struct token_unlock *unlock,
+                                      const uint8_t response[UNLOCK_RESPONSE_SIZE],
+                                      const uint8_t *new_pin, size_t new_len, bool must_change);
+    enum token_error (*set_unlock_key)(struct token *token, const uint8_t key[UNLOCK_KEY_SIZE]);
 
     /* Optional. Makes the application anew with this security officer's PIN; everything in it is gone. On a card that has
      * one, so_pin must be right. `label` is text without padding. */

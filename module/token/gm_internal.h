@@ -13,7 +13,7 @@ struct gm_layout {
 };
 extern const struct gm_layout gm_layouts[];
 
-enum { GM_ID_SIZE = 2, GM_OPEN_CONTAINERS = 16 };
+enum { GM_ID_SIZE = 2, GM_OPEN_CONTAINERS = 16, GM_SM4_BLOCK = 16 };
 
 struct gm_container_info {
     uint8_t type;
@@ -79,7 +79,22 @@ enum token_error gm_verify_pin(struct token *token, enum token_user user, const 
 enum token_error gm_change_pin(struct token *token, enum token_user user, const uint8_t *old_pin,
                                size_t old_len, const uint8_t *new_pin, size_t new_len);
 enum token_error gm_reset_user_pin(struct token *token, const uint8_t *so_pin, size_t so_len,
-                                   const uint8_t *new_pin, size_t new_len);
+                                   const uint8_t *new_pin, size_t new_len, bool must_change);
+/* SM4 without padding over whole blocks, in place. iv NULL: ECB, else CBC. TOKEN_MEMORY. */
+enum token_error gm_sm4_encrypt(OSSL_LIB_CTX *libctx, const uint8_t key[GM_SM4_BLOCK],
+                                const uint8_t *iv, uint8_t *data, size_t len);
+/* CLA 84: adds the MAC under `key`, with a fresh challenge, to `data_len` bytes that have room for it, and sends them. */
+enum token_error gm_send_with_mac(struct token *token, uint8_t ins, uint8_t p1, uint8_t p2,
+                                  const uint8_t key[GM_SM4_BLOCK], uint8_t *data, size_t data_len);
+enum token_error gm_authenticate_device(struct token *token);
+extern const uint8_t gm_factory_device_key[];
+
+/* gm_unlock.c */
+enum token_error gm_unlock_begin(struct token *token, struct token_unlock *unlock);
+enum token_error gm_unlock_finish(struct token *token, const struct token_unlock *unlock,
+                                  const uint8_t response[UNLOCK_RESPONSE_SIZE],
+                                  const uint8_t *new_pin, size_t new_len, bool must_change);
+enum token_error gm_set_unlock_key(struct token *token, const uint8_t key[UNLOCK_KEY_SIZE]);
 enum token_error gm_logout(struct token *token);
 enum token_error gm_initialize(struct token *token, const uint8_t *so_pin, size_t so_len,
                                const char *label);

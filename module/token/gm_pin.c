@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    SM4_BLOCK = 16,
+    SM4_BLOCK = GM_SM4_BLOCK,
     USER_RETRY = 10,
     ADMIN_RETRY = 10,
     DEFAULT_CONTAINERS = 16,
@@ -17,7 +17,7 @@ enum {
     DEV_AUTH_SM4 = 2
 };
 
-static const uint8_t factory_device_key[SM4_BLOCK + 1] = "1234567812345678";
+const uint8_t gm_factory_device_key[SM4_BLOCK + 1] = "1234567812345678";
 static const char application_name[] = "OPENUKEY";
 
 /* PIN key: SHA-1 of the PIN, zero-padded to 16 bytes, first 16 bytes. */
@@ -40,9 +40,8 @@ static enum token_error pin_key(OSSL_LIB_CTX *libctx, const uint8_t *pin, size_t
     return ok ? TOKEN_OK : TOKEN_MEMORY;
 }
 
-/* SM4 without padding over whole blocks, in place. iv NULL: ECB, else CBC. */
-static enum token_error sm4_encrypt(OSSL_LIB_CTX *libctx, const uint8_t key[SM4_BLOCK],
-                                    const uint8_t *iv, uint8_t *data, size_t len) {
+enum token_error gm_sm4_encrypt(OSSL_LIB_CTX *libctx, const uint8_t key[SM4_BLOCK],
+                                const uint8_t *iv, uint8_t *data, size_t len) {
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, iv != NULL ? "SM4-CBC" : "SM4-ECB", NULL);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n = 0;
@@ -77,7 +76,7 @@ static enum token_error answer_challenge(struct token *token, const uint8_t key[
                                          uint8_t block[SM4_BLOCK]) {
     memset(block, 0, SM4_BLOCK);
     enum token_error err = gm_random(token, block, GM_CHALLENGE_SIZE);
-    return err != TOKEN_OK ? err : sm4_encrypt(token->libctx, key, NULL, block, SM4_BLOCK);
+    return err != TOKEN_OK ? err : gm_sm4_encrypt(token->libctx, key, NULL, block, SM4_BLOCK);
 }
 
 static uint8_t pin_type(enum token_user user) {
@@ -105,46 +104,51 @@ enum token_error gm_verify_pin(struct token *token, enum token_user user, const 
     return err;
 }
 
-/* CLA 84: A || E_key(new PIN, zero-padded) || first 4 bytes of the CBC-MAC over header, Lc and data. */
-static enum token_error send_new_pin(struct token *token, uint8_t ins, uint8_t p2,
-                                     const uint8_t key[SM4_BLOCK], const uint8_t *new_pin,
-                                     size_t new_len) {
-    enum {
-        DATA_LEN = GM_ID_SIZE + SM4_BLOCK,
-        LC = DATA_LEN + GM_MAC_SIZE,
-        HEADER = 7,
-        MAC_INPUT = 2 * SM4_BLOCK
-    };
-    uint8_t iv[SM4_BLOCK] = {0}, mac[MAC_INPUT] = {0}, data[LC];
-    _Static_assert(HEADER + DATA_LEN < MAC_INPUT, "header, data and padding are two blocks");
-
-    memcpy(data, gm_of(token)->application, GM_ID_SIZE);
-    memset(data + GM_ID_SIZE, 0, SM4_BLOCK);
-    memcpy(data + GM_ID_SIZE, new_pin, new_len);
+/* The MAC: the first 4 bytes of the CBC-MAC over header, Lc and data. */
+enum token_error gm_send_with_mac(struct token *token, uint8_t ins, uint8_t p1, uint8_t p2,
+                                  const uint8_t key[SM4_BLOCK], uint8_t *data, size_t data_len) {
+    enum { HEADER = 7, MAC_INPUT = 2 * SM4_BLOCK };
+    uint8_t iv[SM4_BLOCK] = {0}, mac[MAC_INPUT] = {0};
+    const size_t lc = data_len + GM_MAC_SIZE;
+    if (data_len < SM4_BLOCK || HEADER + data_len >= MAC_INPUT) {
+        return TOKEN_ARGUMENT; /* header, data and padding are two blocks */
+    }
     enum token_error err = gm_random(token, iv, GM_CHALLENGE_SIZE);
     if (err == TOKEN_OK) {
-        err = sm4_encrypt(token->libctx, key, NULL, data + GM_ID_SIZE, SM4_BLOCK);
-    }
-    if (err == TOKEN_OK) {
-        const uint8_t header[HEADER] = {CLA_GM_MAC, ins, 0, p2, 0, LC >> 8, LC & 0xFF};
+        const uint8_t header[HEADER] = {CLA_GM_MAC, ins, p1, p2, 0, 0, (uint8_t)lc};
         memcpy(mac, header, HEADER);
-        memcpy(mac + HEADER, data, DATA_LEN);
-        mac[HEADER + DATA_LEN] = 0x80;
-        err = sm4_encrypt(token->libctx, key, iv, mac, sizeof(mac));
+        memcpy(mac + HEADER, data, data_len);
+        mac[HEADER + data_len] = 0x80;
+        err = gm_sm4_encrypt(token->libctx, key, iv, mac, sizeof(mac));
     }
     if (err == TOKEN_OK) {
-        memcpy(data + DATA_LEN, mac + MAC_INPUT - SM4_BLOCK, GM_MAC_SIZE);
+        memcpy(data + data_len, mac + MAC_INPUT - SM4_BLOCK, GM_MAC_SIZE);
         err = card_send(
             &token->card,
             &(struct card_command){
-                .cla = CLA_GM_MAC, .ins = ins, .p2 = p2, .data = data, .data_len = sizeof(data)});
+                .cla = CLA_GM_MAC, .ins = ins, .p1 = p1, .p2 = p2, .data = data, .data_len = lc});
     }
-    OPENSSL_cleanse(data, sizeof(data));
     OPENSSL_cleanse(mac, sizeof(mac));
     return err;
 }
 
-static enum token_error set_pin(struct token *token, uint8_t ins, uint8_t p2,
+/* A || E_key(new PIN, zero-padded) || MAC. */
+static enum token_error send_new_pin(struct token *token, uint8_t ins, uint8_t p1, uint8_t p2,
+                                     const uint8_t key[SM4_BLOCK], const uint8_t *new_pin,
+                                     size_t new_len) {
+    enum { DATA_LEN = GM_ID_SIZE + SM4_BLOCK };
+    uint8_t data[DATA_LEN + GM_MAC_SIZE] = {0};
+    memcpy(data, gm_of(token)->application, GM_ID_SIZE);
+    memcpy(data + GM_ID_SIZE, new_pin, new_len);
+    enum token_error err = gm_sm4_encrypt(token->libctx, key, NULL, data + GM_ID_SIZE, SM4_BLOCK);
+    if (err == TOKEN_OK) {
+        err = gm_send_with_mac(token, ins, p1, p2, key, data, DATA_LEN);
+    }
+    OPENSSL_cleanse(data, sizeof(data));
+    return err;
+}
+
+static enum token_error set_pin(struct token *token, uint8_t ins, uint8_t p1, uint8_t p2,
                                 const uint8_t *known_pin, size_t known_len, const uint8_t *new_pin,
                                 size_t new_len) {
     uint8_t key[SM4_BLOCK];
@@ -157,7 +161,7 @@ static enum token_error set_pin(struct token *token, uint8_t ins, uint8_t p2,
         err = err == TOKEN_PIN_LENGTH ? TOKEN_PIN_WRONG : err;
     }
     if (err == TOKEN_OK) {
-        err = send_new_pin(token, ins, p2, key, new_pin, new_len);
+        err = send_new_pin(token, ins, p1, p2, key, new_pin, new_len);
     }
     OPENSSL_cleanse(key, sizeof(key));
     return err;
@@ -165,12 +169,16 @@ static enum token_error set_pin(struct token *token, uint8_t ins, uint8_t p2,
 
 enum token_error gm_change_pin(struct token *token, enum token_user user, const uint8_t *old_pin,
                                size_t old_len, const uint8_t *new_pin, size_t new_len) {
-    return set_pin(token, INS_CHANGE_PIN, pin_type(user), old_pin, old_len, new_pin, new_len);
+    return set_pin(token, INS_CHANGE_PIN, 0, pin_type(user), old_pin, old_len, new_pin, new_len);
 }
 
 enum token_error gm_reset_user_pin(struct token *token, const uint8_t *so_pin, size_t so_len,
-                                   const uint8_t *new_pin, size_t new_len) {
-    return set_pin(token, INS_UNBLOCK_PIN, 0, so_pin, so_len, new_pin, new_len);
+                                   const uint8_t *new_pin, size_t new_len, bool must_change) {
+    if (must_change && !token->facts.has_vendor_ins) {
+        return TOKEN_UNSUPPORTED;
+    }
+    return set_pin(token, INS_UNBLOCK_PIN, must_change ? 1 : 0, 0, so_pin, so_len, new_pin,
+                   new_len);
 }
 
 enum token_error gm_logout(struct token *token) {
@@ -194,7 +202,9 @@ static enum token_error read_pin(struct token *token, enum token_user user, stru
     struct wire_reader r = gm_response(token);
     pin->max = wire_u8(&r);
     pin->left = wire_u8(&r);
-    pin->is_default = wire_u8(&r) != 0;
+    const uint8_t marks = wire_u8(&r);
+    pin->is_default = (marks & 1) != 0;
+    pin->must_change = (marks & 2) != 0;
     return wire_ended(&r) ? TOKEN_OK : TOKEN_DEVICE;
 }
 
@@ -222,9 +232,9 @@ static enum token_error random_pin(OSSL_LIB_CTX *libctx, uint8_t pin[GM_PIN_MAX]
     return TOKEN_OK;
 }
 
-static enum token_error authenticate_device(struct token *token) {
+enum token_error gm_authenticate_device(struct token *token) {
     uint8_t block[SM4_BLOCK];
-    enum token_error err = answer_challenge(token, factory_device_key, block);
+    enum token_error err = answer_challenge(token, gm_factory_device_key, block);
     if (err == TOKEN_OK) {
         struct gm_data data;
         gm_data_start(&data, token);
@@ -274,7 +284,7 @@ enum token_error gm_initialize(struct token *token, const uint8_t *so_pin, size_
         err = gm_verify_pin(token, SECURITY_OFFICER, so_pin, so_len);
     }
     if (err == TOKEN_OK) {
-        err = authenticate_device(token);
+        err = gm_authenticate_device(token);
     }
     if (err == TOKEN_OK && token->facts.initialized) {
         gm_data_start(&data, token);

@@ -68,7 +68,7 @@ enum token_error piv_verify_pin(struct token *token, enum token_user user, const
 enum token_error piv_change_pin(struct token *token, enum token_user user, const uint8_t *old_pin,
                                 size_t old_len, const uint8_t *new_pin, size_t new_len);
 enum token_error piv_reset_user_pin(struct token *token, const uint8_t *so_pin, size_t so_len,
-                                    const uint8_t *new_pin, size_t new_len);
+                                    const uint8_t *new_pin, size_t new_len, bool must_change);
 enum token_error piv_logout(struct token *token);
 
 /* piv_keys.c */

@@ -169,7 +169,7 @@ enum token_error piv_parse_metadata(const uint8_t *data, size_t len, struct piv_
 enum token_error piv_parse_tries(const uint8_t *data, size_t len, struct token_pin *out) {
     const struct wire_reader r = tlv_reader(data, len);
     uint8_t is_default;
-    *out = (struct token_pin){TOKEN_TRIES_UNKNOWN, TOKEN_TRIES_UNKNOWN, false};
+    *out = (struct token_pin){.max = TOKEN_TRIES_UNKNOWN, .left = TOKEN_TRIES_UNKNOWN};
     struct token_pin found = *out;
     if (!find_byte(&r, METADATA_TRIES, 0, 2, &found.max) ||
         !find_byte(&r, METADATA_TRIES, 1, 2, &found.left)) {

@@ -260,7 +260,10 @@ enum token_error piv_change_pin(struct token *token, enum token_user user, const
 }
 
 enum token_error piv_reset_user_pin(struct token *token, const uint8_t *so_pin, size_t so_len,
-                                    const uint8_t *new_pin, size_t new_len) {
+                                    const uint8_t *new_pin, size_t new_len, bool must_change) {
+    if (must_change) {
+        return TOKEN_UNSUPPORTED;
+    }
     if (so_len > PIV_PIN_SIZE) {
         return TOKEN_FORBIDDEN; /* the management key has no say in PINs */
     }
@@ -271,7 +274,7 @@ enum token_error piv_reset_user_pin(struct token *token, const uint8_t *so_pin, 
 static enum token_error ask_tries(struct token *token, struct token_pin *pin) {
     enum token_error err = piv_send(token, PIV_VERIFY, 0, PIV_PIN, NULL, 0, false);
     uint16_t sw = token->card.sw;
-    *pin = (struct token_pin){TOKEN_TRIES_UNKNOWN, TOKEN_TRIES_UNKNOWN, false};
+    *pin = (struct token_pin){.max = TOKEN_TRIES_UNKNOWN, .left = TOKEN_TRIES_UNKNOWN};
     if ((sw & 0xFFF0) == SW_PIN_WRONG || sw == SW_PIN_BLOCKED) {
         pin->left = sw == SW_PIN_BLOCKED ? 0 : sw & 0x0F;
         pin->max = pin->left > TRIES_OF_MOST_CARDS ? pin->left : TRIES_OF_MOST_CARDS;
@@ -281,7 +284,7 @@ static enum token_error ask_tries(struct token *token, struct token_pin *pin) {
 }
 
 static enum token_error read_tries(struct token *token, uint8_t reference, struct token_pin *pin) {
-    *pin = (struct token_pin){TOKEN_TRIES_UNKNOWN, TOKEN_TRIES_UNKNOWN, false};
+    *pin = (struct token_pin){.max = TOKEN_TRIES_UNKNOWN, .left = TOKEN_TRIES_UNKNOWN};
     enum token_error err = piv_get_metadata(token, reference);
     if (err == TOKEN_OK) {
         return piv_parse_tries(token->card.response, token->card.response_len, pin);

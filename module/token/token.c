@@ -300,15 +300,43 @@ enum token_error token_change_pin(struct token *token, enum token_user user, con
     return err;
 }
 
-enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pin, size_t new_len) {
+enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pin, size_t new_len,
+                                      bool must_change) {
     if (token->login != SECURITY_OFFICER) {
         return TOKEN_NOT_LOGGED_IN;
     }
     enum token_error err = TOKEN_OK;
-    RUN_UNLOGGED(
-        token, err,
-        token->driver->reset_user_pin(token, token->pin, token->pin_len, new_pin, new_len));
+    RUN_UNLOGGED(token, err,
+                 token->driver->reset_user_pin(token, token->pin, token->pin_len, new_pin, new_len,
+                                               must_change));
     token->pins_known = false;
+    return err;
+}
+
+enum token_error token_unlock_begin(struct token *token, struct token_unlock *unlock) {
+    enum token_error err = TOKEN_OK;
+    RUN_UNLOGGED(token, err, OPTIONAL(unlock_begin, (token, unlock)));
+    return err;
+}
+
+/* Not healed: a challenge that is gone is not made good by asking again. */
+enum token_error token_unlock_finish(struct token *token, const struct token_unlock *unlock,
+                                     const uint8_t response[UNLOCK_RESPONSE_SIZE],
+                                     const uint8_t *new_pin, size_t new_len, bool must_change) {
+    enum token_error err = token_enter(token);
+    if (err == TOKEN_OK) {
+        err = OPTIONAL(unlock_finish, (token, unlock, response, new_pin, new_len, must_change));
+    }
+    token->pins_known = false;
+    if (err == TOKEN_OK && token->login == NORMAL_USER) {
+        forget_pin(token);
+    }
+    return finish(token, err);
+}
+
+enum token_error token_set_unlock_key(struct token *token, const uint8_t key[UNLOCK_KEY_SIZE]) {
+    enum token_error err = TOKEN_OK;
+    RUN_UNLOGGED(token, err, OPTIONAL(set_unlock_key, (token, key)));
     return err;
 }
 

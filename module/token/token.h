@@ -74,7 +74,14 @@ enum token_error token_change_pin(struct token *token, enum token_user user, con
 /* Needs the security officer's login. */
 /* The user's PIN for one use of a key that wants it each time; the user is logged in. */
 enum token_error token_authorize_use(struct token *token, const uint8_t *pin, size_t len);
-enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pin, size_t new_len);
+enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pin, size_t new_len,
+                                      bool must_change);
+/* The driver's functions of these names. A successful unlock logs the user out. */
+enum token_error token_unlock_begin(struct token *token, struct token_unlock *unlock);
+enum token_error token_unlock_finish(struct token *token, const struct token_unlock *unlock,
+                                     const uint8_t response[UNLOCK_RESPONSE_SIZE],
+                                     const uint8_t *new_pin, size_t new_len, bool must_change);
+enum token_error token_set_unlock_key(struct token *token, const uint8_t key[UNLOCK_KEY_SIZE]);
 enum token_error token_initialize(struct token *token, const uint8_t *so_pin, size_t so_len,
                                   const char *label);
 

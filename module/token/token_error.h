@@ -17,6 +17,7 @@ enum token_error {
     TOKEN_PIN_WRONG,
     TOKEN_PIN_LOCKED,
     TOKEN_PIN_LENGTH,
+    TOKEN_PIN_MUST_CHANGE, /* good for nothing but being changed */
     TOKEN_NO_SPACE,
     TOKEN_WRITE_FAILED,
     TOKEN_NOT_FOUND, /* no such key, certificate, file */

@@ -66,6 +66,19 @@ void token_objects_free(struct token_object_list *objects) {
     free(objects);
 }
 
+void token_objects_renumber_private(struct token_object_list *objects) {
+    for (size_t i = 0; i < objects->key_count; i++) {
+        if (objects->keys[i]->private_handle != 0) {
+            objects->keys[i]->private_handle = objects->next_handle++;
+        }
+    }
+    for (size_t i = 0; i < objects->file_count; i++) {
+        if (objects->files[i]->file.is_private) {
+            objects->files[i]->handle = objects->next_handle++;
+        }
+    }
+}
+
 void token_objects_outdate(struct token_object_list *objects) {
     for (size_t i = 0; i < objects->key_count; i++) {
         drop_key_values(objects->keys[i]);

@@ -51,6 +51,10 @@ struct token_object {
 struct token_object_list *token_objects_new(void);
 void token_objects_free(struct token_object_list *objects);
 
+/* The user logged out: private objects get other handles, as those that programs hold are good for nothing any more, also
+ * after the next login (PKCS#11 3.2, 5.6.9). */
+void token_objects_renumber_private(struct token_object_list *objects);
+
 /* The card changed behind our back: look again before the next use. */
 void token_objects_outdate(struct token_object_list *objects);
 

@@ -6,6 +6,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -109,6 +110,99 @@ static uint16_t new_pin(const uint8_t *command, const uint8_t *data, size_t len,
     memset(target, 0, 17);
     memcpy(target, pin, sizeof(pin));
     *target_left = 10;
+    return SW_OK;
+}
+
+/* ---- remote unlock, from apdu.h alone ---- */
+
+static void hmac_sm3(const uint8_t *key, size_t key_len, const void *a, size_t a_len, const void *b,
+                     size_t b_len, const void *c, size_t c_len, uint8_t out[32]) {
+    uint8_t bytes[512];
+    memcpy(bytes, a, a_len);
+    memcpy(bytes + a_len, b, b_len);
+    if (c_len > 0) {
+        memcpy(bytes + a_len + b_len, c, c_len);
+    }
+    HMAC(EVP_sm3(), key, (int)key_len, bytes, a_len + b_len + c_len, out, NULL);
+}
+
+void fake_card_unlock_response(const uint8_t *unlock_key, uint8_t response[32]) {
+    static const char label[] = "OpenUKey unlock"; /* with its NUL */
+    hmac_sm3(unlock_key, 16, label, sizeof(label), fake_card.unlock_case, fake_card.unlock_case_len,
+             NULL, 0, response);
+}
+
+static uint16_t unlock_challenge(const uint8_t *data, size_t len, struct response *r) {
+    struct fake_card *card = &fake_card;
+    if (!card->has_unlock_key) {
+        return SW_NO_KEY;
+    }
+    if (card->unlock_left == 0) {
+        return SW_PIN_BLOCKED;
+    }
+    if (len < 4 || data[2] != len - 3) {
+        return SW_WRONG_DATA;
+    }
+    memcpy(card->unlock_case, "00112233445566778899AABBCCDDEEFF", 32);
+    RAND_bytes(card->unlock_case + 32, 16);
+    memcpy(card->unlock_case + 48, data + 2, len - 2);
+    card->unlock_case_len = 48 + len - 2;
+    card->has_unlock_challenge = true;
+    put(r, card->unlock_case, 48);
+    put(r, &card->unlock_left, 1);
+    return SW_OK;
+}
+
+static uint16_t unlock(const uint8_t *command, const uint8_t *data, size_t len) {
+    struct fake_card *card = &fake_card;
+    uint8_t k[32], mac[32], head[4 + sizeof(card->unlock_case)], pin[16];
+    if (!card->has_unlock_challenge) {
+        return SW_REFERENCED_DATA;
+    }
+    card->has_unlock_challenge = false;
+    if (card->unlock_left == 0) {
+        return SW_PIN_BLOCKED;
+    }
+    card->unlock_left--;
+    fake_card_unlock_response(card->unlock_key, k);
+    memcpy(head, command, 4);
+    memcpy(head + 4, card->unlock_case, card->unlock_case_len);
+    hmac_sm3(k + 16, 16, head, 4 + card->unlock_case_len, data, len - 16, NULL, 0, mac);
+    if (len != 2 + 1 + 16 + 16 || memcmp(mac, data + len - 16, 16) != 0) {
+        return (uint16_t)(SW_PIN_WRONG | card->unlock_left);
+    }
+    memcpy(pin, data + 3, sizeof(pin));
+    sm4(k, NULL, pin, sizeof(pin), false);
+    memset(card->user_pin, 0, sizeof(card->user_pin));
+    memcpy(card->user_pin, pin, sizeof(pin));
+    card->must_change = (data[2] & 1) != 0;
+    card->user_left = card->unlock_left = 10;
+    card->user_verified = false;
+    return SW_OK;
+}
+
+/* DevAuth, and the unlock key that comes under the device key. */
+static uint16_t device_command(const uint8_t *command, const uint8_t *data) {
+    static const uint8_t device_key[17] = "1234567812345678";
+    struct fake_card *card = &fake_card;
+    uint8_t block[16] = {0};
+    if (!card->has_challenge) {
+        return SW_REFERENCED_DATA;
+    }
+    card->has_challenge = false;
+    if (command[1] == INS_DEV_AUTH) {
+        memcpy(block, card->challenge, 8);
+        sm4(device_key, NULL, block, sizeof(block), true);
+        card->device_verified = memcmp(block, data, sizeof(block)) == 0;
+        return card->device_verified ? SW_OK : SW_PIN_WRONG | 9;
+    }
+    if (!card->device_verified) {
+        return SW_SECURITY_STATUS;
+    }
+    memcpy(card->unlock_key, data, sizeof(card->unlock_key));
+    sm4(device_key, NULL, card->unlock_key, sizeof(card->unlock_key), false);
+    card->has_unlock_key = true;
+    card->unlock_left = 10;
     return SW_OK;
 }
 
@@ -292,6 +386,9 @@ static uint16_t key_command(const uint8_t *command, const uint8_t *data, size_t 
     if (is_private && !fake_card.user_verified) {
         return SW_SECURITY_STATUS;
     }
+    if (is_private && fake_card.must_change) {
+        return SW_PIN_MUST_CHANGE;
+    }
     switch (command[1]) {
     case INS_EXPORT_PUBLIC_KEY:
         return public_key(container, command[2] == GM_KEY_SIGN, r);
@@ -321,6 +418,7 @@ static uint16_t key_command(const uint8_t *command, const uint8_t *data, size_t 
 static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, size_t le,
                        struct response *r) {
     struct fake_card *card = &fake_card;
+    uint16_t sw;
     switch (command[1]) {
     case INS_GET_DEV_INFO:
         dev_info(r);
@@ -334,6 +432,9 @@ static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, 
         put_le(r, 0x00101010, 4);
         put_le(r, APP_ID, 2);
         return SW_OK;
+    case INS_DEV_AUTH:
+    case INS_VENDOR_SET_UNLOCK_KEY:
+        return device_command(command, data);
     case INS_GEN_RANDOM:
         RAND_bytes(r->data, (int)le);
         r->len = le;
@@ -350,16 +451,28 @@ static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, 
     case INS_GET_PIN_INFO:
         put_le(r, 10, 1);
         put_le(r, command[3] == GM_PIN_ADMIN ? card->so_left : card->user_left, 1);
-        put_le(r, 0, 1);
+        put_le(r, command[3] == GM_PIN_USER && card->must_change ? 2 : 0, 1);
         return SW_OK;
     case INS_VERIFY_PIN:
         return verify(command[3], data);
     case INS_CHANGE_PIN:
-        return new_pin(command, data, len, card->user_pin, card->user_pin, &card->user_left,
-                       &card->user_left);
+        if (command[3] == GM_PIN_ADMIN) {
+            return new_pin(command, data, len, card->so_pin, card->so_pin, &card->so_left,
+                           &card->so_left);
+        }
+        sw = new_pin(command, data, len, card->user_pin, card->user_pin, &card->user_left,
+                     &card->user_left);
+        card->must_change = card->must_change && sw != SW_OK;
+        return sw;
     case INS_UNBLOCK_PIN:
-        return new_pin(command, data, len, card->so_pin, card->user_pin, &card->so_left,
-                       &card->user_left);
+        sw = new_pin(command, data, len, card->so_pin, card->user_pin, &card->so_left,
+                     &card->user_left);
+        card->must_change = sw == SW_OK ? command[2] == 1 : card->must_change;
+        return sw;
+    case INS_VENDOR_UNLOCK_CHALLENGE:
+        return unlock_challenge(data, len, r);
+    case INS_VENDOR_UNLOCK:
+        return unlock(command, data, len);
     case INS_CLEAR_SECURE_STATE:
         card->user_verified = card->so_verified = false;
         return SW_OK;

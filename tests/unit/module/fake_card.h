@@ -32,6 +32,11 @@ struct fake_card {
     bool user_verified, so_verified, application_open;
     uint8_t challenge[8];
     bool has_challenge;
+    bool must_change; /* the user's PIN */
+    uint8_t unlock_key[16], unlock_left;
+    bool has_unlock_key, has_unlock_challenge, device_verified;
+    uint8_t unlock_case[32 + 16 + 1 + 32]; /* serial, challenge, order length, order */
+    size_t unlock_case_len;
     EVP_PKEY *rsa, *sm2_sign, *sm2_enc; /* containers "rsa", "sm2" */
     uint8_t certificate[2000];          /* of sm2_sign; none if certificate_len is 0 */
     size_t certificate_len;
@@ -63,6 +68,9 @@ void fake_card_free(void);
 void fake_card_remove(void);
 void fake_card_insert(void);
 void fake_card_foreign_reset(void);
+
+/* What the service that keeps this unlock key (16 bytes) answers to the card's last challenge. */
+void fake_card_unlock_response(const uint8_t *unlock_key, uint8_t response[32]);
 
 /* How often an instruction was sent since fake_card_reset(). */
 unsigned fake_card_count(uint8_t ins);
