@@ -18,7 +18,8 @@ openukey-pkcs11_SRCS := module/cryptoki/entry.c
 openukey-pkcs11_DEPS := p11core
 openukey-pkcs11_SCRIPT := module/cryptoki/exports.map
 # our own C_* for our function lists, whatever other module the host has loaded before
-openukey-pkcs11_LDLIBS := -Wl,-Bsymbolic
+# a program that unloads us may have a thread inside: the code stays
+openukey-pkcs11_LDLIBS := -Wl,-Bsymbolic -Wl,-z,nodelete
 
 # what fault tests ask whether a key still works
 PROGRAMS += keycheck
@@ -26,6 +27,12 @@ keycheck_SRCS := tests/support/keycheck.c
 keycheck_DEPS := formats
 keycheck_PKGS := libcrypto jansson
 keycheck_LDLIBS := -ldl -lpthread
+
+# programs that break modules
+PROGRAMS += strange-host
+strange-host_SRCS := tests/support/strange_host.c
+strange-host_PKGS := libcrypto
+strange-host_LDLIBS := -ldl -lpthread
 
 # unit tests: the whole module over a fake card, which takes the place of the simulator transport at link time
 module_fake_card := $(addprefix tests/unit/module/,fake_card.c session_fixture.c) module/cryptoki/entry.c
@@ -44,3 +51,4 @@ $(eval $(call module_test,pins,$(module_fake_card)))
 $(eval $(call module_test,broken_card,$(module_fake_card)))
 $(eval $(call module_test,doubt,$(module_fake_card)))
 $(eval $(call module_test,parts,))
+$(eval $(call module_test,usb_reader,tests/unit/module/fake_usb.c))

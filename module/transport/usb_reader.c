@@ -503,6 +503,9 @@ enum transport_error usb_reader_transmit(struct usb_reader *reader, const uint8_
         }
     }
     explicit_bzero(reader->in, reader->in_size);
+    if (err != TRANSPORT_OK) {
+        *response_len = 0;
+    }
     if (err == TRANSPORT_TIMEOUT || err == TRANSPORT_IO) {
         power_off(reader, deadline_after(CONTROL_MS)); /* its state is unknown now */
     }

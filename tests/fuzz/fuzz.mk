@@ -12,7 +12,12 @@ $(FUZZ)/obj/%.o: %.c
 $(FUZZ)/fuzz_apdu: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_apdu_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=mbedtls_rsa_gen_key -o $@ $^ -lmbedcrypto
 
+fuzz_usb_SRCS := tests/fuzz/fuzz_usb.c tests/unit/module/fake_usb.c module/log.c \
+    $(addprefix module/transport/,transport.c ccid.c t1.c short_apdu.c usb_reader.c)
+$(FUZZ)/fuzz_usb: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_usb_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^
+
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb ## build the fuzzers (clang); tests/fuzz/ says how they run
