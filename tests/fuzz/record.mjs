@@ -1,8 +1,9 @@
-// Records what real programs and a list of plain commands say to simulated keys, and makes the fuzzer's seeds of it:
-// tests/fuzz/corpus/apdu/*. usage: BUILD=build/gcc node tests/fuzz/record.mjs
+// Makes the fuzzer's seeds, tests/fuzz/corpus/apdu/*: every command of both applications in use (seeds_gm.mjs, seeds_piv.mjs; each
+// must succeed), what a real program says to a simulated key, and every instruction with next to no data.
+// usage: make fuzz && BUILD=build/gcc node tests/fuzz/record.mjs
 //
-// No data of commands that say something about a PIN or a key gets into a seed (INS 10 12 16 18 1A 20 A2 D6 D8, and PIV's
-// VERIFY, CHANGE, RESET and GENERAL AUTHENTICATE with the management key): frames of fuzz_apdu.c stand for them.
+// Of a recording, no data of commands that say something about a PIN or a key gets into a seed (INS 10 12 16 18 1A 20 A2 D6 D8 DA):
+// frames of fuzz_apdu.c stand for them.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -10,12 +11,16 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KIND, Seed, talk } from './seed.mjs';
+import { gmSeeds } from './seeds_gm.mjs';
+import { pivSeeds } from './seeds_piv.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const build = resolve(root, process.env.BUILD ?? 'build/gcc');
 const corpus = join(root, 'tests/fuzz/corpus/apdu');
 const dir = mkdtempSync(join(tmpdir(), 'openukey-record-'));
 const sim = join(build, 'bin/ukey-sim');
+const fuzzer = join(root, 'build/fuzz/fuzz_apdu');
 
 /* ---- a key, its control socket and its wire ---- */
 
@@ -28,49 +33,19 @@ async function line(stream) {
     throw new Error('it ended early');
 }
 
-async function withKey(application, use) {
-    const image = join(dir, `${application}.img`);
-    const [socket, control, trace] = ['sock', 'control', 'trace'].map((end) => join(dir, `${application}.${end}`));
-    execFileSync(sim, ['format', '--application', application, image]);
+async function recorded(use) {
+    const [image, socket, control, trace] = ['img', 'sock', 'control', 'trace'].map((end) => join(dir, `key.${end}`));
+    execFileSync(sim, ['format', image]);
     const key = spawn(sim, ['run', '--socket', socket, '--control', control, image], { stdio: ['ignore', 'pipe', 'inherit'] });
     await line(key.stdout);
     const say = connect(control);
     say.write(`trace ${trace}\n`);
     if (!(await line(say)).startsWith('ok')) throw new Error('no trace');
-    await use(socket);
+    use();
     const ended = new Promise((done) => key.on('exit', done));
     key.kill('SIGTERM');
     await ended;
     return readFileSync(trace, 'utf8').trim().split('\n').map((text) => JSON.parse(text));
-}
-
-async function transmitAll(socket, commands) {
-    const wire = connect(socket);
-    const frame = (type, payload) => {
-        const head = Buffer.alloc(5);
-        head.writeUInt32BE(payload.length + 1);
-        head[4] = type;
-        wire.write(Buffer.concat([head, payload]));
-    };
-    const answers = (async function* () {
-        let bytes = Buffer.alloc(0);
-        for await (const data of wire) {
-            bytes = Buffer.concat([bytes, data]);
-            while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE()) {
-                const end = 4 + bytes.readUInt32BE();
-                yield bytes.subarray(5, end);
-                bytes = bytes.subarray(end);
-            }
-        }
-    })();
-    const ask = async (type, payload) => {
-        frame(type, payload);
-        return (await answers.next()).value;
-    };
-    await ask(1, Buffer.from([1]));
-    await ask(2, Buffer.from([0xff, 0xff, 0xff, 0xff]));
-    for (const hex of commands) await ask(4, Buffer.from(hex.replaceAll(' ', ''), 'hex'));
-    wire.destroy();
 }
 
 /* ---- what is said ---- */
@@ -103,73 +78,58 @@ function useWithPkcs11Tool() {
     tool('--login', '--pin', '123456', '--change-pin', '--new-pin', '654321');
 }
 
-const word = (n) => Buffer.from([n & 255, n >> 8]).toString('hex');
-const gmCommands = [
-    '8004000000', '8050000008', '80260000 03 415050', '80140001 02 0100', '80340100 00', '80460000 02 0100',
-    '80420000 03 0100 43', '80360100 01 66', '803000002c', '80380000 07 0100 0000 0100 66 00',
-    '803a0000 0b 0100 0000 0100 66 0200 aabb', '804a0000 03 0100 43', '80880100 04 0100 1000', '804e0100 04 0100 1000',
-    `80740200 24 0100 1000 ${'5a'.repeat(32)}`, '80740100 0d 0100 1000 01000000 41 6d7367 00', '80b40000 00', '80b6 0100 00 0003 616263',
-    '80b80000 03 616263', '80ba0000 00', '80a00000 08 0100 1000 01040000', '80a40000 0a 0100 1000 0000 01040000',
-    `80a60000 16 0100 0000 0000 ${'11'.repeat(16)}`, '80c40000 06 0100 0000 0000', '80d40000 04 0100 1000', '00c0000000', '90040000 01 00',
-    ...Array.from({ length: 128 }, (_, i) => `80${(2 * i).toString(16).padStart(2, '0')}0000 04 ${word(1)} ${word(0x10)}`),
-];
-const pivCommands = [
-    '00a40400 05 a000000308', '00a40400 0b a00000030800001000010000', '00fd0000 00', '00f80000 00', '00cb3fff 05 5c035fc102 00',
-    '00cb3fff 05 5c035fc107 00', '00cb3fff 03 5c017e 00', '00cb3fff 000005 5c035fc105 0000', '00200080', '00f7009a 00', '00f70080 00',
-    `00db3fff 2c 5c035fc105 53 24 70 1e ${'30'.repeat(30)} 710100 fe00`, `10db3fff 10 5c035fc10a5320${'aa'.repeat(8)}`, `00db3fff 18 ${'bb'.repeat(24)}`,
-    '00c0000000', '0047009a 05 ac03800111 00', '0047009d 05 ac03800114 00', `0087119a 26 7c24 8200 8120 ${'5a'.repeat(32)} 00`,
-    `0087119d 47 7c45 8200 8541 04 ${'01'.repeat(64)} 00`, '00870c9b 04 7c028000 00', '0087039b 04 7c028100 00', '00fa0503', '00fb0000',
-    `00fe119c 22 0620 ${'07'.repeat(32)}`, '00fe079d 04 01020304',
-    ...[0x20, 0x24, 0x2c, 0x47, 0x87, 0xa4, 0xcb, 0xdb, 0xf7, 0xf8, 0xfa, 0xfb, 0xfd, 0xfe, 0xff].map((ins) => `00${ins.toString(16).padStart(2, '0')}0000 01 00`),
-];
-
 /* ---- seeds ---- */
 
 const LOGIN = Buffer.from([3]);
 const ADMINISTRATION = Buffer.from([4]);
-const secret = {
-    gm: new Set([0x10, 0x12, 0x16, 0x18, 0x1a, 0x20, 0xa2, 0xd6, 0xd8]),
-    piv: new Set([0x20, 0x24, 0x2c, 0xfe, 0xff]),
-};
+const SECRET = new Set([0x10, 0x12, 0x16, 0x18, 0x1a, 0x20, 0xa2, 0xd6, 0xd8, 0xda]);
+const frame = (bytes) => Buffer.concat([Buffer.from([0, bytes.length & 255, bytes.length >> 8]), bytes]);
 
-function frames(application, { command, commandRedacted }) {
-    let bytes = Buffer.from(command, 'hex');
+function recordedFrame({ command, commandRedacted }) {
+    const bytes = Buffer.from(command, 'hex');
     const ins = bytes[1];
-    const hide = commandRedacted || secret[application].has(ins) || (application === 'piv' && ins === 0x87 && bytes[3] === 0x9b);
-    if (hide && application === 'gm' && ins === 0x10) return ADMINISTRATION;
-    if (hide && application === 'gm' && ins === 0x18) return bytes[3] === 1 ? LOGIN : ADMINISTRATION;
-    if (hide && application === 'piv' && ins === 0x20) return LOGIN;
-    if (hide && application === 'piv' && ins === 0x87) return ADMINISTRATION;
-    if (hide) bytes = bytes.subarray(0, 4);
-    return Buffer.concat([Buffer.from([0, bytes.length & 255, bytes.length >> 8]), bytes]);
+    if (!commandRedacted && !SECRET.has(ins)) return frame(bytes);
+    if (ins === 0x10) return ADMINISTRATION;
+    if (ins === 0x18) return bytes[3] === 1 ? LOGIN : ADMINISTRATION;
+    return frame(bytes.subarray(0, 4));
 }
 
-function seeds(application, trace) {
-    const made = new Map();
-    const parts = trace.map((entry) => frames(application, entry));
-    for (let at = 0; at < parts.length; at += 16) {
-        for (const front of [[], [LOGIN, ADMINISTRATION]]) {
-            const seed = Buffer.concat([Buffer.from([application === 'piv' ? 1 : 0]), ...front, ...parts.slice(at, at + 24)]);
-            made.set(createHash('sha1').update(seed).digest('hex').slice(0, 16), seed);
+/* Pieces of a recording, each with the user logged in. */
+function* recordedSeeds(trace) {
+    const parts = trace.map(recordedFrame);
+    for (let at = 0; at < parts.length; at += 16) yield Buffer.concat([Buffer.from([KIND.init]), LOGIN, ADMINISTRATION, ...parts.slice(at, at + 24)]);
+}
+
+/* Every instruction with the ids of the first application and container and nothing else, whole and as a chain. */
+function* emptySeeds() {
+    const short = (cla, ins, data) => frame(Buffer.from([cla, ins, 0, 0, data.length, ...data]));
+    for (const [kind, cla, data] of [[KIND.gm, 0x80, [1, 0, 0x10, 0]], [KIND.gm, 0x84, [1, 0, 1, 2, 3, 4]], [KIND.piv, 0x00, [0x7c, 0]]]) {
+        for (let first = 0; first < 256; first += 64) {
+            const all = Array.from({ length: 64 }, (_, i) => [short(cla, first + i, data), short(cla | 0x10, first + i, data), short(cla, first + i, data)]).flat();
+            yield Buffer.concat([Buffer.from([kind]), LOGIN, ADMINISTRATION, ...all]);
         }
     }
-    return made;
+}
+
+function* madeSeeds() {
+    for (const [kind, makers] of [['gm', gmSeeds], ['piv', pivSeeds]]) {
+        for (const make of makers) {
+            const seed = new Seed(kind, fuzzer, join(dir, 'seed'));
+            make(seed);
+            yield seed.bytes;
+        }
+    }
 }
 
 try {
+    const trace = await recorded(useWithPkcs11Tool);
+    const all = [...madeSeeds(), ...recordedSeeds(trace), ...emptySeeds()];
     mkdirSync(corpus, { recursive: true });
     for (const name of readdirSync(corpus)) unlinkSync(join(corpus, name));
-    const gm = await withKey('gm', async (socket) => {
-        useWithPkcs11Tool();
-        await transmitAll(socket, gmCommands);
-    });
-    const piv = await withKey('piv', (socket) => transmitAll(socket, pivCommands));
-    let count = 0;
-    for (const [name, seed] of [...seeds('gm', gm), ...seeds('piv', piv)]) {
-        writeFileSync(join(corpus, name), seed);
-        count += 1;
-    }
-    console.log(`${count} seeds from ${gm.length} commands to the GM and ${piv.length} to the PIV application`);
+    for (const seed of all) writeFileSync(join(corpus, createHash('sha1').update(seed).digest('hex').slice(0, 16)), seed);
+    const said = talk(fuzzer, ...readdirSync(corpus).map((name) => join(corpus, name)));
+    const good = said.filter(({ sw }) => sw === '9000' || sw.startsWith('61')).length;
+    console.log(`${all.length} seeds; ${trace.length} commands recorded; ${good} of ${said.length} commands succeed`);
 } finally {
     rmSync(dir, { recursive: true, force: true });
 }
