@@ -3,7 +3,7 @@ ARCHIVES += p11core
 p11core_SRCS := module/log.c \
     $(addprefix module/transport/,transport.c sim_link.c sim_transport.c sim_watch.c pcsc_library.c pcsc_transport.c pcsc_watch.c \
       ccid.c t1.c short_apdu.c usb_library.c usb_find.c usb_reader.c usb_transport.c) \
-    $(addprefix module/token/,wire.c tlv.c card.c driver.c token.c token_objects.c key_use.c attribute_records.c gm_driver.c gm_pin.c gm_unlock.c gm_keys.c \
+    $(addprefix module/token/,wire.c tlv.c card.c driver.c token.c token_objects.c object_memory.c key_use.c attribute_records.c gm_driver.c gm_pin.c gm_unlock.c gm_keys.c \
       gm_private.c gm_files.c piv_driver.c piv_parse.c piv_pin.c piv_keys.c piv_files.c) \
     $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c mechanisms.c host.c \
       rsa_padding.c operation_rules.c digest.c sign.c verify.c crypt.c attributes.c objects.c object_search.c object_copy.c attribute_rules.c \

@@ -315,6 +315,11 @@ enum store_error store_delete(struct store *s, uint32_t first, uint32_t last) {
     return append(s, &record, NULL);
 }
 
+void store_digest(const struct store *s, uint8_t digest[SM3_SIZE]) {
+    struct hmac_sm3 so_far = s->txn_mac;
+    hmac_sm3_final(&so_far, digest);
+}
+
 enum store_error store_commit(struct store *s, enum store_commit kind) {
     if (!s->open)
         return s->txn_error;

@@ -89,6 +89,9 @@ enum store_error store_read(const struct store *s, uint32_t id, uint32_t offset,
 /* The first live object with first <= id <= last; false if there is none. */
 bool store_next(const struct store *s, uint32_t first, uint32_t last, uint32_t *id);
 
+/* What the open transaction has put and deleted so far, as a digest that depends on this card's key too. */
+void store_digest(const struct store *s, uint8_t digest[SM3_SIZE]);
+
 /* A transaction: begin, any puts and deletes (an id at most once), then commit or abort. An error of a put or delete
  * ends the transaction; until the next begin, further puts, deletes and the commit return that error again. */
 enum store_error store_begin(struct store *s);

@@ -186,7 +186,9 @@ enum gm_devinfo {
     DEVINFO_MAX_FILES = 232,      /* 2 */
     DEVINFO_RESERVED = 234,       /* 54; ours: */
     DEVINFO_CHANGE_COUNTER = 234, /* 4; grows with every committed change of public objects; 0 on a card without one */
-    DEVINFO_VENDOR_MAGIC = 238    /* 4; "OUK1": the vendor instructions above are understood */
+    DEVINFO_VENDOR_MAGIC = 238,   /* 4; "OUK1": the vendor instructions above are understood */
+    DEVINFO_CHANGE_TAG = 242      /* 8; made of all committed changes so far: of two keys, or of two lives of one key after it was
+                                     restored from a copy, with one counter but other objects, it is another; zeros: none yet */
 };
 
 /* PIN cryptography.

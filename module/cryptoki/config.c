@@ -37,6 +37,21 @@ static bool set_pattern(char pattern[TRANSPORT_READER_NAME], const char *value) 
     return true;
 }
 
+/* $XDG_CACHE_HOME/openukey, else ~/.cache/openukey; a program with raised privileges remembers nothing. */
+static void set_default_cache(struct config *config) {
+    const char *cache = secure_getenv("XDG_CACHE_HOME");
+    const char *home = secure_getenv("HOME");
+    int n = -1;
+    if (cache != NULL && cache[0] == '/') {
+        n = snprintf(config->cache_dir, sizeof(config->cache_dir), "%s/openukey", cache);
+    } else if (home != NULL && home[0] == '/') {
+        n = snprintf(config->cache_dir, sizeof(config->cache_dir), "%s/.cache/openukey", home);
+    }
+    if (n < 0 || (size_t)n >= sizeof(config->cache_dir)) {
+        config->cache_dir[0] = '\0';
+    }
+}
+
 static bool set_pcsc_readers(struct config *config, const char *value) {
     return set_pattern(config->pcsc_readers, value);
 }
@@ -68,6 +83,22 @@ static bool set_sm2_objects(struct config *config, const char *value) {
     return false;
 }
 
+static bool set_cache(struct config *config, const char *value) {
+    if (strcmp(value, "on") == 0) {
+        set_default_cache(config);
+        return true;
+    }
+    if (strcmp(value, "off") == 0) {
+        config->cache_dir[0] = '\0';
+        return true;
+    }
+    if (value[0] != '/' || strlen(value) >= sizeof(config->cache_dir)) {
+        return false;
+    }
+    memcpy(config->cache_dir, value, strlen(value) + 1);
+    return true;
+}
+
 static bool set_apdu_length(struct config *config, const char *value) {
     config->short_apdus = strcmp(value, "short") == 0;
     return config->short_apdus || strcmp(value, "auto") == 0;
@@ -81,10 +112,15 @@ static const struct {
     const char *name;
     bool (*set)(struct config *config, const char *value);
 } keys[] = {
-    {"socket-dir", set_socket_dir},     {"pcsc", set_pcsc},
-    {"pcsc-readers", set_pcsc_readers}, {"usb", set_usb},
-    {"usb-readers", set_usb_readers},   {"sm2-objects", set_sm2_objects},
-    {"apdu-length", set_apdu_length},   {"log", set_log},
+    {"socket-dir", set_socket_dir},
+    {"pcsc", set_pcsc},
+    {"pcsc-readers", set_pcsc_readers},
+    {"usb", set_usb},
+    {"usb-readers", set_usb_readers},
+    {"sm2-objects", set_sm2_objects},
+    {"apdu-length", set_apdu_length},
+    {"cache", set_cache},
+    {"log", set_log},
 };
 
 bool config_set(struct config *config, const char *name, const char *value) {
@@ -100,6 +136,7 @@ void config_defaults(struct config *config) {
     *config = (struct config){
         .has_sockets = true, .has_pcsc = true, .sm2_objects = SM2_AUTO, .log = LOG_LEVEL_WARN};
     strcpy(config->pcsc_readers, "*");
+    set_default_cache(config);
     strcpy(config->usb_readers, "*");
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
     int n = -1;

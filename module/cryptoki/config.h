@@ -25,7 +25,8 @@ struct config {
     enum usb_use usb;
     char usb_readers[TRANSPORT_READER_NAME];
     enum sm2_presentation sm2_objects;
-    bool short_apdus; /* apdu-length = short */
+    char cache_dir[CONFIG_PATH_MAX]; /* "": nothing is remembered on disk */
+    bool short_apdus;                /* apdu-length = short */
     enum log_level log;
 };
 

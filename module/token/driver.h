@@ -64,6 +64,8 @@ struct token_facts {
     uint8_t hardware[2], firmware[2]; /* major, minor */
     uint32_t total_space, free_space;
     uint32_t change_counter; /* 0: the card has none */
+    uint8_t change_tag
+        [8]; /* of all changes so far; zeros: the card has none, and nothing is kept on disk */
     /* a name or number by which the driver calls a thing on the card is given to no other thing before a reset */
     bool has_lasting_names;
     size_t pin_min, pin_max; /* of the user's PIN */

@@ -77,6 +77,10 @@ enum token_error gm_find_application(struct token *token) {
     if (gm->application_known) {
         return TOKEN_OK;
     }
+    if (token->is_remembered && token->facts.application[0] != '\0') {
+        gm->application_known = true; /* as it was when the card last counted a change */
+        return TOKEN_OK;
+    }
     enum token_error err = gm_send(token, INS_ENUM_APPLICATION, 0, 0, NULL, APDU_MAX_DATA);
     if (err != TOKEN_OK) {
         return err;
@@ -233,6 +237,9 @@ static enum token_error gm_device_info(struct token *token) {
     facts->free_space = read_number(r, DEVINFO_FREE_SPACE, 4);
     facts->has_vendor_ins = memcmp(r.data + DEVINFO_VENDOR_MAGIC, "OUK1", 4) == 0;
     facts->change_counter = facts->has_vendor_ins ? read_number(r, DEVINFO_CHANGE_COUNTER, 4) : 0;
+    if (facts->has_vendor_ins) {
+        memcpy(facts->change_tag, r.data + DEVINFO_CHANGE_TAG, sizeof(facts->change_tag));
+    }
     facts->has_lasting_names = facts->has_vendor_ins; /* docs/card-commands.md: container ids */
     facts->pin_min = GM_PIN_MIN;
     facts->pin_max = GM_PIN_MAX;
@@ -252,6 +259,8 @@ static enum token_error gm_look_again(struct token *token, bool *objects_changed
     char serial[sizeof(token->facts.serial)];
     memcpy(serial, token->facts.serial, sizeof(serial));
     uint32_t counter = token->facts.change_counter;
+    uint8_t tag[sizeof(token->facts.change_tag)];
+    memcpy(tag, token->facts.change_tag, sizeof(tag));
     enum token_error err = gm_device_info(token);
     if (err == TOKEN_OK && strcmp(serial, token->facts.serial) != 0) {
         err = TOKEN_REMOVED;
@@ -259,7 +268,8 @@ static enum token_error gm_look_again(struct token *token, bool *objects_changed
     if (err == TOKEN_OK) {
         err = gm_find_application(token);
     }
-    *objects_changed = counter == 0 || counter != token->facts.change_counter;
+    *objects_changed = counter == 0 || counter != token->facts.change_counter ||
+                       memcmp(tag, token->facts.change_tag, sizeof(tag)) != 0;
     return err;
 }
 
@@ -276,9 +286,7 @@ static enum token_error gm_open(struct token *token) {
     gm->layout = &gm_layouts[0];
     token->driver_state = gm;
     enum token_error err = gm_device_info(token);
-    if (err == TOKEN_OK) {
-        err = gm_find_application(token);
-    } else if (err != TOKEN_REMOVED && err != TOKEN_TIMEOUT && token->card.sw != 0) {
+    if (err != TOKEN_OK && err != TOKEN_REMOVED && err != TOKEN_TIMEOUT && token->card.sw != 0) {
         err = TOKEN_NOT_RECOGNIZED; /* it answered, but not as such a card does */
     }
     if (err != TOKEN_OK) {

@@ -170,12 +170,14 @@ enum token_error token_use_key(struct token *token, struct key_entry *entry,
         err = token_private_operation(token, &entry->key, operation, in, in_len, out, out_size,
                                       out_len);
         bool is_in_doubt =
-            is_provable && entry->public_key_seen && (token->unsure || !entry->public_key_known);
+            is_provable && entry->public_key_seen &&
+            (token->unsure || !entry->public_key_known || entry->public_key_remembered);
         if (err != TOKEN_OK || !is_in_doubt) {
             break;
         }
         if (key_proof(token->libctx, &entry->public_key, operation, in, in_len, out, *out_len)) {
             entry->public_key_known = true;
+            entry->public_key_remembered = false;
             break;
         }
         OPENSSL_cleanse(out, *out_len);

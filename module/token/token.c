@@ -2,6 +2,7 @@
 #include "module/token/token.h"
 
 #include "module/log.h"
+#include "module/token/object_memory.h"
 #include "module/token/token_objects.h"
 
 #include <openssl/crypto.h>
@@ -71,6 +72,7 @@ enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
         return err;
     }
     log_info("token %s: %s driver", token->facts.serial, token->driver->name);
+    object_memory_recall(token);
     *out = token;
     return TOKEN_OK;
 }
@@ -78,6 +80,10 @@ enum token_error token_open(struct connection *connection, OSSL_LIB_CTX *libctx,
 void token_free(struct token *token) {
     if (token == NULL) {
         return;
+    }
+    if (token->unsure && token->objects->news && !token->removed && !token->has_written) {
+        token_look(token); /* what is remembered must be of a state that the card had */
+        object_memory_keep(token);
     }
     if (token->login != NOBODY) {
         token_logout(token);
@@ -103,6 +109,8 @@ static enum token_error look_again(struct token *token, bool was_reset) {
     token->unsure = false;
     if (err == TOKEN_OK && changed) {
         log_debug("objects may have changed");
+        token->is_remembered = false;
+        token->has_written = false;
         token->driver->forget(token);
         token_objects_outdate(token->objects);
     }
@@ -145,6 +153,7 @@ enum token_error token_look(struct token *token) {
 }
 
 void token_leave(struct token *token) {
+    object_memory_keep(token);
     if (token->in_transaction) {
         token->in_transaction = false;
         token->card.connection->ops->end(token->card.connection);
@@ -342,6 +351,8 @@ enum token_error token_set_unlock_key(struct token *token, const uint8_t key[UNL
 
 enum token_error token_initialize(struct token *token, const uint8_t *so_pin, size_t so_len,
                                   const char *label) {
+    token->has_written = true;
+    token->is_remembered = false;
     enum token_error err = TOKEN_OK;
     if (token->driver->initialize == NULL) {
         return TOKEN_UNSUPPORTED;
@@ -372,10 +383,12 @@ enum token_error token_read_certificate(struct token *token, const struct token_
 
 enum token_error token_write_certificate(struct token *token, const struct token_key *key,
                                          const uint8_t *der, size_t len) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(write_certificate, (token, key, der, len)));
 }
 
 enum token_error token_delete_certificate(struct token *token, const struct token_key *key) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(delete_certificate, (token, key)));
 }
 
@@ -386,19 +399,23 @@ enum token_error token_choose_place(struct token *token, const struct token_key_
 
 enum token_error token_generate_key(struct token *token, const char *container,
                                     enum token_algorithm algorithm, uint32_t bits) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(generate_key, (token, container, algorithm, bits)));
 }
 
 enum token_error token_import_envelope(struct token *token, const char *container,
                                        const struct sm2_envelope *envelope) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(import_envelope, (token, container, envelope)));
 }
 
 enum token_error token_delete_container(struct token *token, const char *container) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(delete_container, (token, container)));
 }
 
 enum token_error token_retire_signing_key(struct token *token, const char *container) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(retire_signing_key, (token, container)));
 }
 
@@ -518,6 +535,7 @@ static enum token_error create_and_write(struct token *token, const struct token
 
 enum token_error token_create_file(struct token *token, const struct token_file *file,
                                    const uint8_t *data, size_t len) {
+    token->has_written = true;
     if (token->driver->create_file == NULL) {
         return TOKEN_UNSUPPORTED;
     }
@@ -526,10 +544,12 @@ enum token_error token_create_file(struct token *token, const struct token_file 
 
 enum token_error token_write_file(struct token *token, const char *name, const uint8_t *data,
                                   size_t len) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(write_file, (token, name, data, len)));
 }
 
 enum token_error token_delete_file(struct token *token, const char *name) {
+    token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(delete_file, (token, name)));
 }
 

@@ -17,6 +17,8 @@ struct token_object_list;
 /* What a person may set (docs/module.md). */
 struct token_settings {
     bool short_apdus; /* even if the card takes extended ones */
+    const char
+        *cache_dir; /* where public objects are remembered, "" : nowhere; outlives the token */
 };
 
 struct token {
@@ -40,6 +42,9 @@ struct token {
     bool must_relogin;      /* the card forgot our login */
     bool use_is_authorized; /* the PIN was given for one use of a key that wants it each time */
     bool removed;
+    bool
+        is_remembered; /* objects and facts.application are those of the file, read for this state of the card */
+    bool has_written; /* what we know is newer than facts.change_counter */
 
     struct token_object_list *objects;
 };

@@ -1,5 +1,5 @@
 /* The objects on a token: listing, handles, values read once, the attribute file. */
-#include "module/token/token_objects.h"
+#include "module/token/object_memory.h"
 
 #include "module/log.h"
 
@@ -7,16 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct token_object_list {
-    struct key_entry **keys;
-    size_t key_count;
-    struct file_entry **files;
-    size_t file_count;
-    bool keys_listed, files_listed; /* and still so */
-    bool has_attribute_file;
-    unsigned long next_handle;
-};
 
 struct token_object_list *token_objects_new(void) {
     struct token_object_list *objects = calloc(1, sizeof(*objects));
@@ -28,6 +18,7 @@ struct token_object_list *token_objects_new(void) {
 
 static void drop_key_values(struct key_entry *entry) {
     entry->public_key_known = false;
+    entry->public_key_remembered = false;
     entry->certificate_known = false;
     octets_free(&entry->certificate);
 }
@@ -238,6 +229,7 @@ static enum token_error want_keys(struct token *token) {
         err = load_attributes(token);
     }
     objects->keys_listed = err == TOKEN_OK;
+    objects->news = true;
     return err;
 }
 
@@ -264,6 +256,7 @@ static enum token_error describe(struct token *token, struct key_entry *entry) {
         entry->certificate_handle = 0;
     }
     entry->was_described = !entry->is_absent;
+    objects->news = true;
     if (entry->key.certificate == CERTIFICATE_ABSENT) {
         octets_free(&entry->certificate);
         entry->certificate_known = false;
@@ -588,6 +581,7 @@ enum token_error token_object_public_key(struct token *token, struct key_entry *
         entry->public_key = now;
         entry->public_key_seen = true;
         entry->public_key_known = true;
+        token->objects->news = true;
     }
     *out = &entry->public_key;
     return TOKEN_OK;
@@ -606,6 +600,7 @@ enum token_error token_object_certificate(struct token *token, struct key_entry 
             return err;
         }
         entry->certificate_known = true;
+        token->objects->news = true;
     }
     *out = &entry->certificate;
     return TOKEN_OK;

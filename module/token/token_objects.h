@@ -25,9 +25,10 @@ struct key_entry {
     bool was_described; /* some time before: key.algorithm and key.bits are of then */
     struct attribute_record attributes; /* has_id, has_label: not the default */
     unsigned long private_handle, public_handle,
-        certificate_handle; /* the last 0 as long as no certificate is known */
-    bool public_key_seen;   /* public_key is what programs were told */
-    bool public_key_known;  /* ... and what the card has */
+        certificate_handle;     /* the last 0 as long as no certificate is known */
+    bool public_key_seen;       /* public_key is what programs were told */
+    bool public_key_known;      /* ... and what the card has */
+    bool public_key_remembered; /* from a file, and not proved since (object_memory.h) */
     struct token_public_key public_key;
     bool certificate_known;
     struct octets certificate;

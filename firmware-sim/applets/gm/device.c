@@ -41,16 +41,16 @@ static void put_padded(struct wire_writer *w, const uint8_t *text, size_t len, s
 uint16_t gm_get_dev_info(struct applet *applet, struct call *call) {
     struct gm *gm = gm_of(applet);
     const struct factory *factory = &gm->card->factory;
-    uint8_t label[GM_LABEL_MAX] = {0}, changes[4];
+    uint8_t label[GM_LABEL_MAX] = {0};
     uint32_t label_len;
     struct wire_writer *w = &call->out;
 
     if (store_length(gm_store(gm), OBJECT_LABEL, &label_len) != STORE_OK ||
         label_len > sizeof label ||
-        store_read(gm_store(gm), OBJECT_LABEL, 0, label, label_len) != STORE_OK ||
-        store_read(gm_store(gm), OBJECT_CHANGES, 0, changes, sizeof changes) != STORE_OK)
+        store_read(gm_store(gm), OBJECT_LABEL, 0, label, label_len) != STORE_OK)
         return SW_INTERNAL;
-    struct wire_reader stored = wire_reader(changes, sizeof changes);
+    struct gm_changes changes;
+    gm_changes_read(gm, &changes);
     wire_put_u8(w, 1); /* structure version 1.0 */
     wire_put_u8(w, 0);
     wire_put_u8(w, 1); /* specification version 1.0 */
@@ -75,9 +75,10 @@ uint16_t gm_get_dev_info(struct applet *applet, struct call *call) {
     wire_put_u8(w, GM_CONTAINERS_MAX);
     wire_put_u8(w, 2 * GM_CONTAINERS_MAX);
     wire_put_u16(w, GM_FILES_MAX);
-    wire_put_u32(w, wire_u32(&stored));
+    wire_put_u32(w, changes.count);
     wire_put(w, "OUK1", 4);
-    put_padded(w, label, 0, GM_DEVINFO_SIZE - DEVINFO_VENDOR_MAGIC - 4);
+    wire_put(w, changes.tag, sizeof changes.tag);
+    put_padded(w, label, 0, GM_DEVINFO_SIZE - DEVINFO_CHANGE_TAG - GM_CHANGE_TAG_SIZE);
     return SW_OK;
 }
 

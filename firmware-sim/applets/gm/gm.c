@@ -209,7 +209,7 @@ void gm_init(struct gm *gm, struct card *card) {
 }
 
 bool gm_format(struct store *store, const char *label) {
-    uint8_t zero[4] = {0};
+    uint8_t zero[GM_CHANGES_SIZE] = {0};
     struct pin_record device_key = {.max_tries = GM_DEVICE_TRIES};
     memcpy(device_key.secret, "1234567812345678", PIN_SECRET_MAX);
     size_t len = strlen(label);
@@ -238,13 +238,31 @@ uint16_t gm_store_sw(enum store_error err) {
     }
 }
 
-uint16_t gm_commit(struct gm *gm, enum store_commit kind) {
-    uint8_t raw[4];
-    store_read(gm_store(gm), OBJECT_CHANGES, 0, raw, sizeof raw);
+void gm_changes_read(struct gm *gm, struct gm_changes *changes) {
+    uint8_t raw[GM_CHANGES_SIZE] = {0};
+    uint32_t len = 0;
+    store_length(gm_store(gm), OBJECT_CHANGES,
+                 &len); /* images of earlier versions have the counter alone */
+    store_read(gm_store(gm), OBJECT_CHANGES, 0, raw, len < sizeof raw ? len : sizeof raw);
     struct wire_reader r = wire_reader(raw, sizeof raw);
-    uint32_t changes = wire_u32(&r) + 1;
+    changes->count = wire_u32(&r);
+    memcpy(changes->tag, raw + 4, sizeof changes->tag);
+}
+
+/* The tag is a chain over all changes, so that a counter which has gone another way from a common past is told apart. */
+uint16_t gm_commit(struct gm *gm, enum store_commit kind) {
+    struct gm_changes changes;
+    uint8_t raw[GM_CHANGES_SIZE], digest[SM3_SIZE];
+    struct sm3 chain;
+    gm_changes_read(gm, &changes);
+    store_digest(gm_store(gm), digest);
+    sm3_init(&chain);
+    sm3_update(&chain, changes.tag, sizeof changes.tag);
+    sm3_update(&chain, digest, sizeof digest);
+    sm3_final(&chain, digest);
     struct wire_writer w = wire_writer(raw, sizeof raw);
-    wire_put_u32(&w, changes ? changes : 1); /* 0 says: no counter */
+    wire_put_u32(&w, changes.count + 1 ? changes.count + 1 : 1); /* 0 says: no counter */
+    wire_put(&w, digest, GM_CHANGE_TAG_SIZE);
     store_put(gm_store(gm), OBJECT_CHANGES, raw, sizeof raw);
     return gm_store_sw(store_commit(gm_store(gm), kind));
 }

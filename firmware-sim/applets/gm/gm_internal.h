@@ -48,6 +48,14 @@ static inline const struct gm_layout *gm_layout(const struct gm *gm) {
 
 uint16_t gm_store_sw(enum store_error err);
 
+/* How often public objects have changed, and a tag of all these changes (apdu.h, DEVINFO_CHANGE_TAG). */
+enum { GM_CHANGE_TAG_SIZE = 8, GM_CHANGES_SIZE = 4 + GM_CHANGE_TAG_SIZE };
+struct gm_changes {
+    uint32_t count;
+    uint8_t tag[GM_CHANGE_TAG_SIZE];
+};
+void gm_changes_read(struct gm *gm, struct gm_changes *changes);
+
 /* Ends the open transaction: counts a change of public objects, commits. Returns the status word. */
 uint16_t gm_commit(struct gm *gm, enum store_commit kind);
 

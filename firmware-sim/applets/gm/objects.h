@@ -15,7 +15,7 @@ enum gm_object {
     OBJECT_LABEL = 0x10000001,
     OBJECT_DEVICE_KEY = 0x10000002, /* a pin_record: the device authentication key and its tries */
     OBJECT_DEVICE_TRIES = 0x10000003,
-    OBJECT_CHANGES = 0x10000004,    /* change counter */
+    OBJECT_CHANGES = 0x10000004,    /* change counter, change tag */
     OBJECT_UNLOCK_KEY = 0x10000005, /* a pin_record: the remote unlock's key and its tries */
     OBJECT_UNLOCK_TRIES = 0x10000006,
     OBJECT_APP = 0x20000000
