@@ -40,6 +40,8 @@ typedef CK_ULONG CK_SESSION_VALIDATION_FLAGS_TYPE;
 typedef CK_ULONG CK_RSA_PKCS_MGF_TYPE;
 typedef CK_ULONG CK_RSA_PKCS_OAEP_SOURCE_TYPE;
 typedef CK_ULONG CK_EC_KDF_TYPE;
+typedef CK_ULONG CK_MAC_GENERAL_PARAMS; /* bytes of the MAC */
+typedef CK_ULONG CK_GENERATOR_FUNCTION;
 
 typedef void *CK_VOID_PTR;
 typedef void **CK_VOID_PTR_PTR;
@@ -222,6 +224,27 @@ typedef struct CK_GCM_PARAMS {
     CK_ULONG ulTagBits;
 } CK_GCM_PARAMS;
 
+/* AES-GCM by C_EncryptMessage and C_DecryptMessage: the tag stands by itself. */
+typedef struct CK_GCM_MESSAGE_PARAMS {
+    CK_BYTE_PTR pIv;
+    CK_ULONG ulIvLen;
+    CK_ULONG ulIvFixedBits;
+    CK_GENERATOR_FUNCTION ivGenerator;
+    CK_BYTE_PTR pTag;
+    CK_ULONG ulTagBits;
+} CK_GCM_MESSAGE_PARAMS;
+
+typedef struct CK_AES_CTR_PARAMS {
+    CK_ULONG ulCounterBits;
+    CK_BYTE cb[16];
+} CK_AES_CTR_PARAMS;
+
+#define CKG_NO_GENERATE          0x00000000UL
+#define CKG_GENERATE             0x00000001UL
+#define CKG_GENERATE_COUNTER     0x00000002UL
+#define CKG_GENERATE_RANDOM      0x00000003UL
+#define CKG_GENERATE_COUNTER_XOR 0x00000004UL
+
 #define CKG_MGF1_SHA1      0x00000001UL
 #define CKG_MGF1_SHA256    0x00000002UL
 #define CKG_MGF1_SHA384    0x00000003UL
@@ -234,7 +257,14 @@ typedef struct CK_GCM_PARAMS {
 #define CKZ_DATA_SPECIFIED 0x00000001UL
 #define CKD_NULL           0x00000001UL
 #define CKD_SHA1_KDF       0x00000002UL
+#define CKD_SHA224_KDF     0x00000005UL
 #define CKD_SHA256_KDF     0x00000006UL
+#define CKD_SHA384_KDF     0x00000007UL
+#define CKD_SHA512_KDF     0x00000008UL
+#define CKD_SHA3_224_KDF   0x0000000AUL
+#define CKD_SHA3_256_KDF   0x0000000BUL
+#define CKD_SHA3_384_KDF   0x0000000CUL
+#define CKD_SHA3_512_KDF   0x0000000DUL
 
 /* ---- Flags ---- */
 
@@ -366,7 +396,12 @@ typedef struct CK_GCM_PARAMS {
 #define CKK_SHA256_HMAC    0x0000002BUL
 #define CKK_SHA384_HMAC    0x0000002CUL
 #define CKK_SHA512_HMAC    0x0000002DUL
+#define CKK_SHA224_HMAC    0x0000002EUL
 #define CKK_CHACHA20       0x00000033UL
+#define CKK_SHA3_224_HMAC  0x00000036UL
+#define CKK_SHA3_256_HMAC  0x00000037UL
+#define CKK_SHA3_384_HMAC  0x00000038UL
+#define CKK_SHA3_512_HMAC  0x00000039UL
 #define CKK_EC_EDWARDS     0x00000040UL
 #define CKK_EC_MONTGOMERY  0x00000041UL
 #define CKK_HKDF           0x00000042UL
@@ -499,25 +534,39 @@ typedef struct CK_GCM_PARAMS {
 #define CKM_SHA3_256_RSA_PKCS          0x00000060UL
 #define CKM_SHA3_384_RSA_PKCS          0x00000061UL
 #define CKM_SHA3_512_RSA_PKCS          0x00000062UL
+#define CKM_SHA3_256_RSA_PKCS_PSS      0x00000063UL
+#define CKM_SHA3_384_RSA_PKCS_PSS      0x00000064UL
+#define CKM_SHA3_512_RSA_PKCS_PSS      0x00000065UL
+#define CKM_SHA3_224_RSA_PKCS          0x00000066UL
+#define CKM_SHA3_224_RSA_PKCS_PSS      0x00000067UL
 #define CKM_DES3_CBC                   0x00000133UL
 #define CKM_SHA_1                      0x00000220UL
 #define CKM_SHA_1_HMAC                 0x00000221UL
+#define CKM_SHA_1_HMAC_GENERAL         0x00000222UL
 #define CKM_SHA256                     0x00000250UL
 #define CKM_SHA256_HMAC                0x00000251UL
+#define CKM_SHA256_HMAC_GENERAL        0x00000252UL
 #define CKM_SHA224                     0x00000255UL
 #define CKM_SHA224_HMAC                0x00000256UL
+#define CKM_SHA224_HMAC_GENERAL        0x00000257UL
 #define CKM_SHA384                     0x00000260UL
 #define CKM_SHA384_HMAC                0x00000261UL
+#define CKM_SHA384_HMAC_GENERAL        0x00000262UL
 #define CKM_SHA512                     0x00000270UL
 #define CKM_SHA512_HMAC                0x00000271UL
+#define CKM_SHA512_HMAC_GENERAL        0x00000272UL
 #define CKM_SHA3_256                   0x000002B0UL
 #define CKM_SHA3_256_HMAC              0x000002B1UL
+#define CKM_SHA3_256_HMAC_GENERAL      0x000002B2UL
 #define CKM_SHA3_224                   0x000002B5UL
 #define CKM_SHA3_224_HMAC              0x000002B6UL
+#define CKM_SHA3_224_HMAC_GENERAL      0x000002B7UL
 #define CKM_SHA3_384                   0x000002C0UL
 #define CKM_SHA3_384_HMAC              0x000002C1UL
+#define CKM_SHA3_384_HMAC_GENERAL      0x000002C2UL
 #define CKM_SHA3_512                   0x000002D0UL
 #define CKM_SHA3_512_HMAC              0x000002D1UL
+#define CKM_SHA3_512_HMAC_GENERAL      0x000002D2UL
 #define CKM_GENERIC_SECRET_KEY_GEN     0x00000350UL
 #define CKM_EC_KEY_PAIR_GEN            0x00001040UL
 #define CKM_ECDSA                      0x00001041UL
@@ -544,6 +593,7 @@ typedef struct CK_GCM_PARAMS {
 #define CKM_AES_GCM                    0x00001087UL
 #define CKM_AES_CCM                    0x00001088UL
 #define CKM_AES_CMAC                   0x0000108AUL
+#define CKM_AES_CMAC_GENERAL           0x0000108BUL
 #define CKM_AES_KEY_WRAP               0x00002109UL
 #define CKM_AES_KEY_WRAP_PAD           0x0000210AUL
 #define CKM_AES_KEY_WRAP_KWP           0x0000210BUL
@@ -818,8 +868,13 @@ struct CK_FUNCTION_LIST_3_2 {
 /* C_UnwrapKey with the SM2 signing key of a container over a DER SM2EnvelopedKey (GM/T 0009-2012, 7.4): the encryption
  * pair of the same container is made (or replaced) inside the token. Template: CKA_ID, CKA_LABEL, or nothing. */
 #define CKM_OPENUKEY_SM2_ENVELOPED_KEY 0xCF550001UL
-/* SM2 key agreement (GB/T 32918.3); reserved. */
+/* SM2 key agreement (GB/T 32918.3), C_DeriveKey with CK_OPENUKEY_SM2_AGREEMENT_PARAMS below. */
 #define CKM_OPENUKEY_SM2_AGREEMENT     0xCF550002UL
+/* SM4 and SM3 where the shared numbers end. CBC_PAD: 16-byte IV, PKCS#7 padding. CTR: CK_AES_CTR_PARAMS. HMAC: 32 bytes. */
+#define CKM_OPENUKEY_SM4_CBC_PAD       0xCF550003UL
+#define CKM_OPENUKEY_SM4_CTR           0xCF550004UL
+#define CKM_OPENUKEY_SM3_HMAC          0xCF550005UL
+#define CKM_OPENUKEY_SM3_HMAC_GENERAL  0xCF550006UL
 
 /* CKM_SM2_SM3: the signer's distinguishing identifier that goes into Z. No parameter means "1234567812345678". */
 typedef struct CK_OPENUKEY_SM2_PARAMS {

@@ -5,8 +5,10 @@ p11core_SRCS := module/log.c \
       ccid.c t1.c short_apdu.c usb_library.c usb_find.c usb_reader.c usb_transport.c) \
     $(addprefix module/token/,wire.c tlv.c card.c driver.c token.c token_objects.c object_memory.c key_use.c attribute_records.c gm_driver.c gm_pin.c gm_unlock.c gm_keys.c \
       gm_private.c gm_files.c piv_driver.c piv_parse.c piv_pin.c piv_keys.c piv_files.c) \
-    $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c mechanisms.c host.c \
-      rsa_padding.c operation_rules.c digest.c sign.c verify.c crypt.c attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
+    $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c \
+      mechanisms.c mechanism_parameters.c host.c host_keys.c host_secret.c rsa_padding.c keys.c private_use.c operation_rules.c \
+      digest.c signatures.c encryption.c dual.c messages.c \
+      attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
       session_objects.c session_object_making.c session_object_keys.c object_changes.c key_creation.c \
       templates.c pins.c remote_unlock.c interfaces.c)
 p11core_DEPS := formats
@@ -44,6 +46,7 @@ test_module_$(1)_PKGS := cmocka libcrypto
 test_module_$(1)_LDLIBS := -lpthread
 endef
 $(eval $(call module_test,operations,$(module_fake_card)))
+$(eval $(call module_test,secret_keys,$(module_fake_card)))
 $(eval $(call module_test,life,$(module_fake_card)))
 $(eval $(call module_test,objects,$(module_fake_card)))
 $(eval $(call module_test,session_objects,$(module_fake_card)))

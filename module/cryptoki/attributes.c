@@ -2,7 +2,7 @@
 #include "module/cryptoki/attributes.h"
 
 #include "module/cryptoki/errors.h"
-#include "module/cryptoki/host.h"
+#include "module/cryptoki/host_keys.h"
 #include "module/cryptoki/sessions.h"
 
 #include <openssl/crypto.h>

@@ -1,21 +1,9 @@
-/* Digests, on the host. */
+/* Digests, on the host; random numbers, of the card. */
+#include "module/cryptoki/errors.h"
 #include "module/cryptoki/host.h"
 #include "module/cryptoki/operation_rules.h"
 
 #include <string.h>
-
-CK_RV digest_init(struct session *session, CK_MECHANISM_PTR mechanism) {
-    struct operation *operation;
-    CK_RV rv = operation_begin(session, OPERATION_DIGEST, mechanism, CKF_DIGEST, &operation);
-    if (operation == NULL) {
-        return rv;
-    }
-    rv = operation_start_digest(session, operation, NULL);
-    if (rv != CKR_OK) {
-        operation_end(operation);
-    }
-    return rv;
-}
 
 static CK_RV deliver(struct operation *operation, CK_BYTE_PTR out, CK_ULONG_PTR out_len) {
     uint8_t hash[EVP_MAX_MD_SIZE];
@@ -36,11 +24,11 @@ CK_RV digest_once(struct session *session, CK_BYTE_PTR data, CK_ULONG len, CK_BY
     if (rv != CKR_OK) {
         return rv;
     }
-    if (out_len == NULL || (data == NULL && len > 0)) {
+    if (out_len == NULL || is_missing(data, len)) {
         operation_end(operation);
         return CKR_ARGUMENTS_BAD;
     }
-    if (output_is_settled(out, out_len, host_digest_size(operation->mechanism->digest), &rv)) {
+    if (output_is_settled(out, out_len, operation->output_size, &rv)) {
         return rv;
     }
     rv = host_digest_update(operation->digest, data, len);
@@ -51,15 +39,23 @@ CK_RV digest_once(struct session *session, CK_BYTE_PTR data, CK_ULONG len, CK_BY
     return deliver(operation, out, out_len);
 }
 
-CK_RV digest_update(struct session *session, CK_BYTE_PTR part, CK_ULONG len) {
+CK_RV digest_key(struct session *session, CK_OBJECT_HANDLE handle) {
     struct operation *operation;
+    struct key key;
     CK_RV rv = operation_multi_part(session, OPERATION_DIGEST, &operation);
     if (rv != CKR_OK) {
         return rv;
     }
     operation->is_updated = true;
-    rv = part == NULL && len > 0 ? CKR_ARGUMENTS_BAD
-                                 : host_digest_update(operation->digest, part, len);
+    rv = key_find(session, handle, &key);
+    if (rv == CKR_OK && key.object_class != CKO_SECRET_KEY) {
+        rv = CKR_KEY_INDIGESTIBLE;
+    }
+    if (rv == CKR_OK) {
+        size_t len;
+        const uint8_t *secret = key_secret(&key, &len);
+        rv = host_digest_update(operation->digest, secret, len);
+    }
     if (rv != CKR_OK) {
         operation_end(operation);
     }
@@ -76,8 +72,18 @@ CK_RV digest_final(struct session *session, CK_BYTE_PTR out, CK_ULONG_PTR out_le
         operation_end(operation);
         return CKR_ARGUMENTS_BAD;
     }
-    if (output_is_settled(out, out_len, host_digest_size(operation->mechanism->digest), &rv)) {
+    if (output_is_settled(out, out_len, operation->output_size, &rv)) {
         return rv;
     }
     return deliver(operation, out, out_len);
+}
+
+CK_RV random_generate(struct session *session, CK_BYTE_PTR out, CK_ULONG len) {
+    if (is_missing(out, len)) {
+        return CKR_ARGUMENTS_BAD;
+    }
+    if (len == 0) {
+        return CKR_OK;
+    }
+    return rv_from_token(token_random(session_token(session), out, len));
 }

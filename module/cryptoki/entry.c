@@ -3,6 +3,7 @@
  *   CALL          needs nothing
  *   MODULE_CALL   the module is initialised
  *   SLOT_CALL     ... and the slot exists; it is locked and settled meanwhile
+ *   TOKEN_CALL    ... and there is a token in it
  *   SESSION_CALL  ... and the session is open; its slot is locked and settled meanwhile; and what NEED_* say
  *   ABSENT        not built: CKR_FUNCTION_NOT_SUPPORTED (CKR_CRYPTOKI_NOT_INITIALIZED before C_Initialize)
  *
@@ -35,6 +36,12 @@ static CK_RV call_begin(struct call *call) {
 static CK_RV call_begin_slot(struct call *call, CK_SLOT_ID id) {
     CK_RV rv = call_begin(call);
     return rv == CKR_OK ? slot_lock(call->module, id, &call->slot) : rv;
+}
+
+static CK_RV call_begin_token(struct call *call, CK_SLOT_ID id) {
+    struct token *token;
+    CK_RV rv = call_begin_slot(call, id);
+    return rv == CKR_OK ? slot_token(call->module, call->slot, &token) : rv;
 }
 
 static CK_RV call_begin_session(struct call *call, CK_SESSION_HANDLE handle, enum need needs) {
@@ -84,6 +91,8 @@ static CK_RV call_end(const struct call *call, const char *name, CK_RV rv) {
     }
 #define MODULE_CALL(name, params, action) AROUND(name, params, call_begin(&call), action)
 #define SLOT_CALL(name, params, action)   AROUND(name, params, call_begin_slot(&call, slotID), action)
+#define TOKEN_CALL(name, params, action)                                                           \
+    AROUND(name, params, call_begin_token(&call, slotID), action)
 #define SESSION_CALL(name, needs, params, action)                                                  \
     AROUND(name, params, call_begin_session(&call, hSession, needs), action)
 #define ABSENT(name, params) AROUND(name, params, call_begin(&call), CKR_FUNCTION_NOT_SUPPORTED)
@@ -106,8 +115,8 @@ MODULE_CALL(C_GetSlotList, (CK_BBOOL tokenPresent, CK_SLOT_ID_PTR pSlotList, CK_
 MODULE_CALL(C_GetSlotInfo, (CK_SLOT_ID slotID, CK_SLOT_INFO_PTR pInfo), slot_get_info(call.module, slotID, pInfo))
 MODULE_CALL(C_WaitForSlotEvent, (CK_FLAGS flags, CK_SLOT_ID_PTR pSlot, CK_VOID_PTR pReserved), slot_wait_for_event(call.module, flags, pSlot, pReserved))
 SLOT_CALL(C_GetTokenInfo, (CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo), slot_get_token_info(call.module, call.slot, pInfo))
-SLOT_CALL(C_GetMechanismList, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount), mechanism_list(pMechanismList, pulCount))
-SLOT_CALL(C_GetMechanismInfo, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR pInfo), mechanism_info(type, pInfo))
+TOKEN_CALL(C_GetMechanismList, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE_PTR pMechanismList, CK_ULONG_PTR pulCount), mechanism_list(call.slot->token, pMechanismList, pulCount))
+TOKEN_CALL(C_GetMechanismInfo, (CK_SLOT_ID slotID, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR pInfo), mechanism_info(call.slot->token, type, pInfo))
 SLOT_CALL(C_InitToken, (CK_SLOT_ID slotID, CK_UTF8CHAR_PTR pPin, CK_ULONG ulPinLen, CK_UTF8CHAR_PTR pLabel), token_init(call.module, call.slot, pPin, ulPinLen, pLabel))
 SLOT_CALL(C_OpenSession, (CK_SLOT_ID slotID, CK_FLAGS flags, CK_VOID_PTR pApplication, CK_NOTIFY Notify, CK_SESSION_HANDLE_PTR phSession), session_open(call.module, call.slot, flags, pApplication, Notify, phSession))
 SLOT_CALL(C_CloseAllSessions, (CK_SLOT_ID slotID), sessions_close_all(call.module, call.slot))
@@ -138,24 +147,64 @@ SESSION_CALL(C_GenerateKeyPair, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANI
 SESSION_CALL(C_UnwrapKey, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey, CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey), key_unwrap(call.session, pMechanism, hUnwrappingKey, pWrappedKey, ulWrappedKeyLen, pTemplate, ulAttributeCount, phKey))
 
 /* ---- cryptography ---- */
-SESSION_CALL(C_DigestInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism), digest_init(call.session, pMechanism))
+SESSION_CALL(C_DigestInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism), operation_init(call.session, OPERATION_DIGEST, pMechanism, CK_INVALID_HANDLE))
 SESSION_CALL(C_Digest, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen), digest_once(call.session, pData, ulDataLen, pDigest, pulDigestLen))
-SESSION_CALL(C_DigestUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), digest_update(call.session, pPart, ulPartLen))
+SESSION_CALL(C_DigestUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), operation_update(call.session, OPERATION_DIGEST, pPart, ulPartLen))
+SESSION_CALL(C_DigestKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey), digest_key(call.session, hKey))
 SESSION_CALL(C_DigestFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pDigest, CK_ULONG_PTR pulDigestLen), digest_final(call.session, pDigest, pulDigestLen))
-SESSION_CALL(C_SignInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), sign_init(call.session, pMechanism, hKey))
+SESSION_CALL(C_SignInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_SIGN, pMechanism, hKey))
 SESSION_CALL(C_Sign, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), sign_once(call.session, pData, ulDataLen, pSignature, pulSignatureLen))
-SESSION_CALL(C_SignUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), sign_update(call.session, pPart, ulPartLen))
+SESSION_CALL(C_SignUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), operation_update(call.session, OPERATION_SIGN, pPart, ulPartLen))
 SESSION_CALL(C_SignFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), sign_final(call.session, pSignature, pulSignatureLen))
-SESSION_CALL(C_VerifyInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), verify_init(call.session, pMechanism, hKey))
+SESSION_CALL(C_SignRecoverInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_SIGN_RECOVER, pMechanism, hKey))
+SESSION_CALL(C_SignRecover, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), sign_recover(call.session, pData, ulDataLen, pSignature, pulSignatureLen))
+SESSION_CALL(C_VerifyInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_VERIFY, pMechanism, hKey))
 SESSION_CALL(C_Verify, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), verify_once(call.session, pData, ulDataLen, pSignature, ulSignatureLen))
-SESSION_CALL(C_VerifyUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), verify_update(call.session, pPart, ulPartLen))
+SESSION_CALL(C_VerifyUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), operation_update(call.session, OPERATION_VERIFY, pPart, ulPartLen))
 SESSION_CALL(C_VerifyFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), verify_final(call.session, pSignature, ulSignatureLen))
-SESSION_CALL(C_EncryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), encrypt_init(call.session, pMechanism, hKey))
-SESSION_CALL(C_Encrypt, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pEncryptedData, CK_ULONG_PTR pulEncryptedDataLen), encrypt_once(call.session, pData, ulDataLen, pEncryptedData, pulEncryptedDataLen))
-SESSION_CALL(C_DecryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), decrypt_init(call.session, pMechanism, hKey))
-SESSION_CALL(C_Decrypt, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedData, CK_ULONG ulEncryptedDataLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen), decrypt_once(call.session, pEncryptedData, ulEncryptedDataLen, pData, pulDataLen))
+SESSION_CALL(C_VerifyRecoverInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_VERIFY_RECOVER, pMechanism, hKey))
+SESSION_CALL(C_VerifyRecover, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen), verify_recover(call.session, pSignature, ulSignatureLen, pData, pulDataLen))
+SESSION_CALL(C_VerifySignatureInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), verify_signature_init(call.session, pMechanism, hKey, pSignature, ulSignatureLen))
+SESSION_CALL(C_VerifySignature, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen), verify_signature_once(call.session, pData, ulDataLen))
+SESSION_CALL(C_VerifySignatureUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen), operation_update(call.session, OPERATION_VERIFY_SIGNATURE, pPart, ulPartLen))
+SESSION_CALL(C_VerifySignatureFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), verify_signature_final(call.session))
+SESSION_CALL(C_EncryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_ENCRYPT, pMechanism, hKey))
+SESSION_CALL(C_Encrypt, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pEncryptedData, CK_ULONG_PTR pulEncryptedDataLen), crypt_once(call.session, OPERATION_ENCRYPT, pData, ulDataLen, pEncryptedData, pulEncryptedDataLen))
+SESSION_CALL(C_EncryptUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen), crypt_update(call.session, OPERATION_ENCRYPT, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen))
+SESSION_CALL(C_EncryptFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastEncryptedPart, CK_ULONG_PTR pulLastEncryptedPartLen), crypt_final(call.session, OPERATION_ENCRYPT, pLastEncryptedPart, pulLastEncryptedPartLen))
+SESSION_CALL(C_DecryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_DECRYPT, pMechanism, hKey))
+SESSION_CALL(C_Decrypt, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedData, CK_ULONG ulEncryptedDataLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen), crypt_once(call.session, OPERATION_DECRYPT, pEncryptedData, ulEncryptedDataLen, pData, pulDataLen))
+SESSION_CALL(C_DecryptUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen), crypt_update(call.session, OPERATION_DECRYPT, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen))
+SESSION_CALL(C_DecryptFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastPart, CK_ULONG_PTR pulLastPartLen), crypt_final(call.session, OPERATION_DECRYPT, pLastPart, pulLastPartLen))
+SESSION_CALL(C_DigestEncryptUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen), dual_encrypt_update(call.session, OPERATION_DIGEST, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen))
+SESSION_CALL(C_DecryptDigestUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen), dual_decrypt_update(call.session, OPERATION_DIGEST, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen))
+SESSION_CALL(C_SignEncryptUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen), dual_encrypt_update(call.session, OPERATION_SIGN, pPart, ulPartLen, pEncryptedPart, pulEncryptedPartLen))
+SESSION_CALL(C_DecryptVerifyUpdate, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen), dual_decrypt_update(call.session, OPERATION_VERIFY, pEncryptedPart, ulEncryptedPartLen, pPart, pulPartLen))
+SESSION_CALL(C_SessionCancel, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_FLAGS flags), operations_cancel(call.session, flags))
 SESSION_CALL(C_GenerateRandom, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_ULONG ulRandomLen), random_generate(call.session, pRandomData, ulRandomLen))
 SESSION_CALL(C_SeedRandom, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed, CK_ULONG ulSeedLen), CKR_RANDOM_SEED_NOT_SUPPORTED)
+
+/* ---- messages ---- */
+SESSION_CALL(C_MessageEncryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_MESSAGE_ENCRYPT, pMechanism, hKey))
+SESSION_CALL(C_EncryptMessage, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pPlaintext, CK_ULONG ulPlaintextLen, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen), message_crypt(call.session, OPERATION_MESSAGE_ENCRYPT, pParameter, ulParameterLen, pAssociatedData, ulAssociatedDataLen, pPlaintext, ulPlaintextLen, pCiphertext, pulCiphertextLen))
+SESSION_CALL(C_EncryptMessageBegin, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen), message_crypt_begin(call.session, OPERATION_MESSAGE_ENCRYPT, pParameter, ulParameterLen, pAssociatedData, ulAssociatedDataLen))
+SESSION_CALL(C_EncryptMessageNext, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pPlaintextPart, CK_ULONG ulPlaintextPartLen, CK_BYTE_PTR pCiphertextPart, CK_ULONG_PTR pulCiphertextPartLen, CK_FLAGS flags), message_crypt_next(call.session, OPERATION_MESSAGE_ENCRYPT, pParameter, ulParameterLen, pPlaintextPart, ulPlaintextPartLen, pCiphertextPart, pulCiphertextPartLen, flags))
+SESSION_CALL(C_MessageEncryptFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), message_final(call.session, OPERATION_MESSAGE_ENCRYPT))
+SESSION_CALL(C_MessageDecryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_MESSAGE_DECRYPT, pMechanism, hKey))
+SESSION_CALL(C_DecryptMessage, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_BYTE_PTR pPlaintext, CK_ULONG_PTR pulPlaintextLen), message_crypt(call.session, OPERATION_MESSAGE_DECRYPT, pParameter, ulParameterLen, pAssociatedData, ulAssociatedDataLen, pCiphertext, ulCiphertextLen, pPlaintext, pulPlaintextLen))
+SESSION_CALL(C_DecryptMessageBegin, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen), message_crypt_begin(call.session, OPERATION_MESSAGE_DECRYPT, pParameter, ulParameterLen, pAssociatedData, ulAssociatedDataLen))
+SESSION_CALL(C_DecryptMessageNext, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pCiphertextPart, CK_ULONG ulCiphertextPartLen, CK_BYTE_PTR pPlaintextPart, CK_ULONG_PTR pulPlaintextPartLen, CK_FLAGS flags), message_crypt_next(call.session, OPERATION_MESSAGE_DECRYPT, pParameter, ulParameterLen, pCiphertextPart, ulCiphertextPartLen, pPlaintextPart, pulPlaintextPartLen, flags))
+SESSION_CALL(C_MessageDecryptFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), message_final(call.session, OPERATION_MESSAGE_DECRYPT))
+SESSION_CALL(C_MessageSignInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_MESSAGE_SIGN, pMechanism, hKey))
+SESSION_CALL(C_SignMessage, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), message_sign(call.session, pParameter, ulParameterLen, pData, ulDataLen, pSignature, pulSignatureLen))
+SESSION_CALL(C_SignMessageBegin, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen), message_begin(call.session, OPERATION_MESSAGE_SIGN, pParameter, ulParameterLen))
+SESSION_CALL(C_SignMessageNext, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen), message_sign_next(call.session, pParameter, ulParameterLen, pData, ulDataLen, pSignature, pulSignatureLen))
+SESSION_CALL(C_MessageSignFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), message_final(call.session, OPERATION_MESSAGE_SIGN))
+SESSION_CALL(C_MessageVerifyInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_MESSAGE_VERIFY, pMechanism, hKey))
+SESSION_CALL(C_VerifyMessage, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), message_verify(call.session, pParameter, ulParameterLen, pData, ulDataLen, pSignature, ulSignatureLen))
+SESSION_CALL(C_VerifyMessageBegin, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen), message_begin(call.session, OPERATION_MESSAGE_VERIFY, pParameter, ulParameterLen))
+SESSION_CALL(C_VerifyMessageNext, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen), message_verify_next(call.session, pParameter, ulParameterLen, pData, ulDataLen, pSignature, ulSignatureLen))
+SESSION_CALL(C_MessageVerifyFinal, NEED_NOTHING, (CK_SESSION_HANDLE hSession), message_final(call.session, OPERATION_MESSAGE_VERIFY))
 
 /* ---- relics: the standard says what they return ---- */
 SESSION_CALL(C_GetFunctionStatus, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CKR_FUNCTION_NOT_PARALLEL)
@@ -164,49 +213,11 @@ SESSION_CALL(C_CancelFunction, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CKR_F
 /* ---- not built ---- */
 ABSENT(C_GetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG_PTR pulOperationStateLen))
 ABSENT(C_SetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG ulOperationStateLen, CK_OBJECT_HANDLE hEncryptionKey, CK_OBJECT_HANDLE hAuthenticationKey))
-ABSENT(C_EncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
-ABSENT(C_EncryptFinal, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastEncryptedPart, CK_ULONG_PTR pulLastEncryptedPartLen))
-ABSENT(C_DecryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))
-ABSENT(C_DecryptFinal, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pLastPart, CK_ULONG_PTR pulLastPartLen))
-ABSENT(C_DigestKey, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hKey))
-ABSENT(C_SignRecoverInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
-ABSENT(C_SignRecover, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen))
-ABSENT(C_VerifyRecoverInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
-ABSENT(C_VerifyRecover, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen, CK_BYTE_PTR pData, CK_ULONG_PTR pulDataLen))
-ABSENT(C_DigestEncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
-ABSENT(C_DecryptDigestUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))
-ABSENT(C_SignEncryptUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen, CK_BYTE_PTR pEncryptedPart, CK_ULONG_PTR pulEncryptedPartLen))
-ABSENT(C_DecryptVerifyUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pEncryptedPart, CK_ULONG ulEncryptedPartLen, CK_BYTE_PTR pPart, CK_ULONG_PTR pulPartLen))
 ABSENT(C_GenerateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phKey))
 ABSENT(C_WrapKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen))
 ABSENT(C_DeriveKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey))
-ABSENT(C_SessionCancel, (CK_SESSION_HANDLE hSession, CK_FLAGS flags))
-ABSENT(C_MessageEncryptInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
-ABSENT(C_EncryptMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pPlaintext, CK_ULONG ulPlaintextLen, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen))
-ABSENT(C_EncryptMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen))
-ABSENT(C_EncryptMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pPlaintextPart, CK_ULONG ulPlaintextPartLen, CK_BYTE_PTR pCiphertextPart, CK_ULONG_PTR pulCiphertextPartLen, CK_FLAGS flags))
-ABSENT(C_MessageEncryptFinal, (CK_SESSION_HANDLE hSession))
-ABSENT(C_MessageDecryptInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
-ABSENT(C_DecryptMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_BYTE_PTR pPlaintext, CK_ULONG_PTR pulPlaintextLen))
-ABSENT(C_DecryptMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen))
-ABSENT(C_DecryptMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pCiphertextPart, CK_ULONG ulCiphertextPartLen, CK_BYTE_PTR pPlaintextPart, CK_ULONG_PTR pulPlaintextPartLen, CK_FLAGS flags))
-ABSENT(C_MessageDecryptFinal, (CK_SESSION_HANDLE hSession))
-ABSENT(C_MessageSignInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
-ABSENT(C_SignMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen))
-ABSENT(C_SignMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen))
-ABSENT(C_SignMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG_PTR pulSignatureLen))
-ABSENT(C_MessageSignFinal, (CK_SESSION_HANDLE hSession))
-ABSENT(C_MessageVerifyInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey))
-ABSENT(C_VerifyMessage, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen))
-ABSENT(C_VerifyMessageBegin, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen))
-ABSENT(C_VerifyMessageNext, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pData, CK_ULONG ulDataLen, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen))
-ABSENT(C_MessageVerifyFinal, (CK_SESSION_HANDLE hSession))
 ABSENT(C_EncapsulateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPublicKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey))
 ABSENT(C_DecapsulateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPrivateKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey))
-ABSENT(C_VerifySignatureInit, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen))
-ABSENT(C_VerifySignature, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen))
-ABSENT(C_VerifySignatureUpdate, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen))
-ABSENT(C_VerifySignatureFinal, (CK_SESSION_HANDLE hSession))
 ABSENT(C_AsyncComplete, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ASYNC_DATA_PTR pResult))
 ABSENT(C_AsyncGetID, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG_PTR pulID))
 ABSENT(C_AsyncJoin, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG ulID, CK_BYTE_PTR pData, CK_ULONG ulData))

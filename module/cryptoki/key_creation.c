@@ -153,7 +153,7 @@ CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR given,
     }
     *public_key = CK_INVALID_HANDLE;
     *private_key = CK_INVALID_HANDLE;
-    CK_RV rv = mechanism_for(given, CKF_GENERATE_KEY_PAIR, &mechanism, &parameters);
+    CK_RV rv = mechanism_for(token, given, CKF_GENERATE_KEY_PAIR, &mechanism, &parameters);
     if (rv != CKR_OK) {
         return rv;
     }
@@ -216,7 +216,7 @@ CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HAND
         return CKR_ARGUMENTS_BAD;
     }
     *out = CK_INVALID_HANDLE;
-    CK_RV rv = mechanism_for(given, CKF_UNWRAP, &mechanism, &parameters);
+    CK_RV rv = mechanism_for(token, given, CKF_UNWRAP, &mechanism, &parameters);
     if (rv == CKR_OK) {
         rv = check_key_template(t, CKO_PRIVATE_KEY, FAMILY_SM2);
     }
@@ -224,8 +224,9 @@ CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HAND
         rv = rv_from_token(token_look(token));
     }
     if (rv == CKR_OK) {
-        rv = operation_key(session, mechanism, unwrapping_key, OBJECT_PRIVATE_KEY, CKA_UNWRAP,
-                           &entry);
+        struct key key;
+        rv = key_find_for(session, mechanism, unwrapping_key, CKA_UNWRAP, &key);
+        entry = key.entry;
         rv = rv == CKR_KEY_HANDLE_INVALID      ? CKR_UNWRAPPING_KEY_HANDLE_INVALID
              : rv == CKR_KEY_TYPE_INCONSISTENT ? CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT
                                                : rv;

@@ -1,7 +1,7 @@
 /* Creating and destroying token objects. */
 #include "module/cryptoki/attributes.h"
 #include "module/cryptoki/errors.h"
-#include "module/cryptoki/host.h"
+#include "module/cryptoki/host_keys.h"
 #include "module/cryptoki/sessions.h"
 #include "module/cryptoki/templates.h"
 

@@ -2,26 +2,10 @@
 #include "module/cryptoki/pins.h"
 
 #include "module/cryptoki/errors.h"
-#include "module/cryptoki/objects.h"
 
 #include <string.h>
 
 enum { LABEL_SIZE = 32 };
-
-/* True if an operation of the session waits for the PIN of a key that wants it each time. */
-static bool awaits_key_pin(struct session *session) {
-    for (size_t i = 0; i < OPERATION_KINDS; i++) {
-        const struct operation *operation = &session->operations[i];
-        struct token_object object;
-        if (operation->mechanism != NULL && operation->key != CK_INVALID_HANDLE &&
-            !is_session_object(operation->key) &&
-            object_find(session, operation->key, &object) == CKR_OK &&
-            object.kind == OBJECT_PRIVATE_KEY && object.key->key.pin == KEY_PIN_ALWAYS) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Too short or too long a PIN is a wrong one that costs no try. */
 static CK_RV rv_of_tried_pin(enum token_error err) {
@@ -30,7 +14,8 @@ static CK_RV rv_of_tried_pin(enum token_error err) {
 
 /* The PIN for the key of the operation that was begun (PKCS#11 3.2, 5.6.8). */
 static CK_RV login_for_key(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
-    if (!awaits_key_pin(session)) {
+    struct operation *operation = operation_awaiting_login(session);
+    if (operation == NULL) {
         return CKR_OPERATION_NOT_INITIALIZED;
     }
     if (session_token(session)->login != NORMAL_USER) {
@@ -39,7 +24,9 @@ static CK_RV login_for_key(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULON
     if (pin == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
-    return rv_of_tried_pin(token_authorize_use(session_token(session), pin, len));
+    enum token_error err = token_authorize_use(session_token(session), pin, len);
+    operation->is_logged_in = err == TOKEN_OK;
+    return rv_of_tried_pin(err);
 }
 
 static CK_RV may_login(struct session *session, enum token_user wanted) {

@@ -7,7 +7,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-enum { BLOCK_MAX = RSA2048_SIZE, PKCS1_MIN_PADDING = 8 };
+enum { BLOCK_MAX = RSA_BLOCK_MAX, PKCS1_MIN_PADDING = 8 };
 
 /* MGF1 (B.2.1), xored onto data. */
 static CK_RV mgf1_xor(OSSL_LIB_CTX *libctx, const char *digest, const uint8_t *seed,
@@ -51,13 +51,14 @@ static CK_RV hash_parts(OSSL_LIB_CTX *libctx, const char *digest, const uint8_t 
 }
 
 CK_RV rsa_pss_encode(OSSL_LIB_CTX *libctx, const char *digest, const char *mgf_digest,
-                     size_t salt_len, const uint8_t *hash, size_t hash_len, uint8_t *block,
-                     size_t k) {
+                     size_t salt_len, const uint8_t *hash, size_t hash_len, size_t modulus_bits,
+                     uint8_t *block) {
     size_t h_len = host_digest_size(digest);
+    size_t k = (modulus_bits + 7) / 8, em_bits = modulus_bits - 1, em_len = (em_bits + 7) / 8;
     if (hash_len != h_len || h_len == 0) {
         return CKR_DATA_LEN_RANGE;
     }
-    if (k > BLOCK_MAX || h_len + 2 > k || salt_len > k - h_len - 2) {
+    if (k > BLOCK_MAX || h_len + 2 > em_len || salt_len > em_len - h_len - 2) {
         return CKR_KEY_SIZE_RANGE;
     }
     uint8_t salt[BLOCK_MAX];
@@ -72,15 +73,31 @@ CK_RV rsa_pss_encode(OSSL_LIB_CTX *libctx, const char *digest, const char *mgf_d
     if (rv != CKR_OK) {
         return rv;
     }
-    size_t db_len = k - h_len - 1;
-    memset(block, 0, db_len);
-    block[db_len - salt_len - 1] = 0x01;
-    memcpy(block + db_len - salt_len, salt, salt_len);
-    rv = mgf1_xor(libctx, mgf_digest, h, h_len, block, db_len);
-    block[0] &= 0x7F; /* the encoded message has 8k - 1 bits */
-    memcpy(block + db_len, h, h_len);
-    block[k - 1] = 0xBC;
+    block[0] = 0; /* stays so when the encoded message is a byte shorter than the modulus */
+    uint8_t *em = block + k - em_len;
+    size_t db_len = em_len - h_len - 1;
+    memset(em, 0, db_len);
+    em[db_len - salt_len - 1] = 0x01;
+    memcpy(em + db_len - salt_len, salt, salt_len);
+    rv = mgf1_xor(libctx, mgf_digest, h, h_len, em, db_len);
+    em[0] &= (uint8_t)(0xFF >> (8 * em_len - em_bits));
+    memcpy(em + db_len, h, h_len);
+    em[em_len - 1] = 0xBC;
     return rv;
+}
+
+CK_RV rsa_pkcs1_encode(const uint8_t *data, size_t len, uint8_t *block, size_t k) {
+    if (len + PKCS1_MIN_PADDING + 3 > k || k > BLOCK_MAX) {
+        return CKR_DATA_LEN_RANGE;
+    }
+    if (len > 0) {
+        memmove(block + k - len, data, len);
+    }
+    memset(block, 0xFF, k - len);
+    block[0] = 0x00;
+    block[1] = 0x01;
+    block[k - len - 1] = 0x00;
+    return CKR_OK;
 }
 
 /* All ones if equal, else zero. */

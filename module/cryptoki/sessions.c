@@ -165,29 +165,11 @@ CK_RV sessions_close_all(struct module *module, struct slot *slot) {
     return CKR_OK;
 }
 
-static bool uses_private_object(struct session *session, const struct operation *operation) {
-    const struct session_object *own;
-    struct token_object object;
-    if (operation->mechanism == NULL || operation->key == CK_INVALID_HANDLE) {
-        return false;
-    }
-    if (is_session_object(operation->key)) {
-        own = session_object_find(session, operation->key);
-        return own == NULL || session_object_is(own, CKA_PRIVATE);
-    }
-    /* an object that cannot be found now is taken for a private one */
-    return token_object_find(session_token(session), operation->key, &object) != TOKEN_OK ||
-           object.kind == OBJECT_PRIVATE_KEY;
-}
-
 void sessions_forget_private(struct slot *slot, struct module *module) {
     pthread_mutex_lock(&module->registry);
     for (size_t i = 0; i < module->session_count; i++) {
-        struct session *session = module->sessions[i];
-        for (size_t k = 0; session->slot == slot && k < OPERATION_KINDS; k++) {
-            if (uses_private_object(session, &session->operations[k])) {
-                operation_end(&session->operations[k]);
-            }
+        if (module->sessions[i]->slot == slot) {
+            operations_end_private(module->sessions[i]);
         }
     }
     pthread_mutex_unlock(&module->registry);

@@ -71,3 +71,36 @@ CK_ULONG fixture_count(CK_OBJECT_CLASS class) {
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}};
     return find(template, 1, out, 32);
 }
+
+CK_OBJECT_HANDLE fixture_secret_key(CK_KEY_TYPE type, const void *value, CK_ULONG len) {
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_OBJECT_HANDLE out = CK_INVALID_HANDLE;
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS, &class, sizeof(class)},
+        {CKA_KEY_TYPE, &type, sizeof(type)},
+        {CKA_VALUE, (void *)(uintptr_t)value, len},
+        {CKA_TOKEN, &no, sizeof(no)},
+        {CKA_PRIVATE, &no, sizeof(no)},
+        {CKA_EXTRACTABLE, &yes, sizeof(yes)},
+        {CKA_SENSITIVE, &no, sizeof(no)},
+        {CKA_ENCRYPT, &yes, sizeof(yes)},
+        {CKA_DECRYPT, &yes, sizeof(yes)},
+        {CKA_SIGN, &yes, sizeof(yes)},
+        {CKA_VERIFY, &yes, sizeof(yes)},
+        {CKA_WRAP, &yes, sizeof(yes)},
+        {CKA_UNWRAP, &yes, sizeof(yes)},
+    };
+    assert_rv(C_CreateObject(session, template, sizeof(template) / sizeof(template[0]), &out),
+              CKR_OK);
+    return out;
+}
+
+size_t fixture_hex(const char *text, uint8_t *out) {
+    size_t len = 0;
+    for (; text[0] != '\0' && text[1] != '\0'; text += 2) {
+        char byte[3] = {text[0], text[1], '\0'};
+        out[len++] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+    return len;
+}

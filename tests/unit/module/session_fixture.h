@@ -30,4 +30,10 @@ CK_OBJECT_HANDLE fixture_find_usage(CK_OBJECT_CLASS class, const char *label,
                                     CK_ATTRIBUTE_TYPE usage);
 CK_ULONG fixture_count(CK_OBJECT_CLASS class);
 
+/* A secret key of the session that is good for everything. */
+CK_OBJECT_HANDLE fixture_secret_key(CK_KEY_TYPE type, const void *value, CK_ULONG len);
+
+/* Bytes from hex text; returns how many. */
+size_t fixture_hex(const char *text, uint8_t *out);
+
 #endif

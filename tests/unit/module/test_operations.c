@@ -292,10 +292,10 @@ static void sm3_digest_is_the_standards(void **state) {
 static void every_mechanism_listed_has_its_info(void **state) {
     (void)state;
     CK_ULONG count = 0;
-    CK_MECHANISM_TYPE list[64];
+    CK_MECHANISM_TYPE list[256];
     CK_MECHANISM_INFO info;
     assert_rv(C_GetMechanismList(0, NULL, &count), CKR_OK);
-    assert_in_range(count, 1, 64);
+    assert_in_range(count, 1, 256);
     count--;
     assert_rv(C_GetMechanismList(0, list, &count), CKR_BUFFER_TOO_SMALL);
     assert_rv(C_GetMechanismList(0, list, &count), CKR_OK);

@@ -210,7 +210,7 @@ static void pss_encoding_is_accepted_by_openssl(void **state) {
         uint8_t hash[64] = {7}, block[256], signature[256];
         size_t hash_len = host_digest_size(cases[i].digest), len = sizeof(signature);
         assert_int_equal(rsa_pss_encode(NULL, cases[i].digest, cases[i].mgf, cases[i].salt_len,
-                                        hash, hash_len, block, 256),
+                                        hash, hash_len, 2048, block),
                          CKR_OK);
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
         EVP_PKEY_decrypt_init(ctx); /* the raw private operation */
@@ -227,9 +227,9 @@ static void pss_encoding_is_accepted_by_openssl(void **state) {
         EVP_PKEY_CTX_free(ctx);
     }
     uint8_t hash[64] = {0}, block[256];
-    assert_int_equal(rsa_pss_encode(NULL, "SHA512", "SHA512", 191, hash, 64, block, 256),
+    assert_int_equal(rsa_pss_encode(NULL, "SHA512", "SHA512", 191, hash, 64, 2048, block),
                      CKR_KEY_SIZE_RANGE);
-    assert_int_equal(rsa_pss_encode(NULL, "SHA256", "SHA256", 32, hash, 20, block, 256),
+    assert_int_equal(rsa_pss_encode(NULL, "SHA256", "SHA256", 32, hash, 20, 2048, block),
                      CKR_DATA_LEN_RANGE);
     EVP_PKEY_free(key);
 }
