@@ -1,11 +1,13 @@
 // Keys as `ukey provision` makes them: openssl and pkcs11-tool say whether they are what the profile asked for.
 import assert from 'node:assert/strict';
+import { createCipheriv, createHmac } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { profiles } from '../../tools/demo/house.mjs';
 import { run } from '../../tools/demo/program.mjs';
 import { sealParts, parse } from '../support/der.mjs';
+import { SimDesk } from '../support/sim.mjs';
 import { World, flip, fromPem, missing } from '../support/world.mjs';
 
 const DAY = 86400_000;
@@ -144,6 +146,47 @@ describe('a provisioned key', () => {
         assert.match(await flags('org-pin-one-left'), /final user PIN try/);
         assert.match(await flags('org-pin-locked'), /user PIN locked/);
     });
+
+    test('has a PIN that opens nothing until it is changed, if the profile says so', { skip: missing('pkcs11-tool') }, async (t) => {
+        const world = await makeWorkshop(t);
+        const key = await world.provision('key', 'org-pin-must-change');
+        await key.plug();
+        const tool = (...args) => pkcs11Tool(world, ...args);
+        const generate = (pin) => tool('--login', '--pin', pin, '--keypairgen', '--key-type', 'rsa:2048', '--label', 'more');
+        assert.match((await tool('--list-token-slots')).stdout, /user PIN to be changed/);
+        await assert.rejects(generate('123456'), /CKR_PIN_EXPIRED/);
+        await tool('--login', '--pin', '123456', '--change-pin', '--new-pin', '654321');
+        assert.doesNotMatch((await tool('--list-token-slots')).stdout, /to be changed/);
+        assert.match((await generate('654321')).stdout, /Private Key Object/);
+    });
+
+    test('is unlocked from afar with the unlock key of its profile', { skip: missing('pkcs11-tool') }, async (t) => {
+        const world = await makeWorkshop(t);
+        const key = await world.provision('key', 'org-pin-locked');
+        await key.plug();
+        const [socket] = readdirSync(world.sockets).filter((name) => name.endsWith('.sock'));
+        const host = await new SimDesk(t).hostAt(join(world.sockets, socket));
+        const { pin } = JSON.parse(readFileSync(join(profiles, 'org-pin-locked.json'), 'utf8'));
+        // include/openukey/apdu.h, "Remote unlock", as the service and the holder's host do it
+        const [application] = Buffer.from((await host.apdu('80220000000000')).data, 'hex').toString().split('\0');
+        const hex = (...parts) => Buffer.concat(parts).toString('hex');
+        const byte = (n) => Buffer.from([n]);
+        const opened = await host.apdu(hex(Buffer.from([0x80, 0x26, 0, 0, application.length]), Buffer.from(application)));
+        const id = Buffer.from(opened.data, 'hex').subarray(8, 10);
+        const order = Buffer.from('CASE-1');
+        const begun = await host.apdu(hex(Buffer.from([0x80, 0xd6, 0, 0, 3 + order.length]), id, byte(order.length), order));
+        assert.equal(begun.sw, '9000');
+        const challenge = Buffer.from(begun.data, 'hex').subarray(0, 48); // serial, challenge
+        const about = Buffer.concat([challenge, byte(order.length), order]);
+        const once = createHmac('sm3', Buffer.from(pin.unlockKey, 'hex')).update(Buffer.concat([Buffer.from('OpenUKey unlock\0'), about])).digest();
+        const cipher = createCipheriv('sm4-ecb', once.subarray(0, 16), null).setAutoPadding(false);
+        const body = Buffer.concat([id, byte(0), cipher.update(Buffer.concat([Buffer.from('998877'), Buffer.alloc(10)]))]);
+        const mac = createHmac('sm3', once.subarray(16)).update(Buffer.concat([Buffer.from('80d80000', 'hex'), about, body])).digest().subarray(0, 16);
+        assert.equal((await host.apdu(hex(Buffer.from([0x80, 0xd8, 0, 0, 35]), body, mac))).sw, '9000');
+        host.close();
+        await pkcs11Tool(world, '--login', '--pin', '998877', '--list-objects', '--type', 'privkey');
+        assert.doesNotMatch((await pkcs11Tool(world, '--list-token-slots')).stdout, /user PIN locked/);
+    });
 });
 
 describe('a provisioning that fails', () => {
@@ -170,6 +213,9 @@ describe('a provisioning that fails', () => {
         await refused(t, (profile) => JSON.stringify({ ...profile, subject: { C: 'CHN' } }), /"subject"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, containers: [] }), /"containers"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, pin: { user: '12345' } }), /"user"/);
+        await refused(t, (profile) => JSON.stringify({ ...profile, pin: { unlockKey: '00112233445566778899aabbccddee' } }), /"unlockKey"/);
+        await refused(t, (profile) => JSON.stringify({ ...profile, pin: { unlockKey: 'not hexadecimal, but 32 letters!' } }), /"unlockKey"/);
+        await refused(t, (profile) => JSON.stringify({ ...profile, pin: { mustChange: 1 } }), /"mustChange"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, validity: { notBefore: { days: 2 }, notAfter: { days: 1 } } }), /"validity"/);
         await refused(t, (profile) => JSON.stringify(profile).replace('{', '{"pin":{},'), /JSON/);
     });

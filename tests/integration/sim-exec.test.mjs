@@ -35,6 +35,7 @@ const profiles = {
     'org-expired-10-days': /token label\s+: UKey expired 10/,
     'org-pin-one-left': /final user PIN try/,
     'org-pin-locked': /user PIN locked/,
+    'org-pin-must-change': /user PIN to be changed/,
     person: /token label\s+: Person UKey/,
     'four-containers': /token label\s+: Four containers/,
     full: /token label\s+: Full UKey/,

@@ -106,12 +106,39 @@ bool key_initialize(struct key *key, const char *label, const char *admin_pin,
            key_call(login(key, CKU_USER, user_pin), "C_Login");
 }
 
+bool key_set_unlock_key(struct key *key, const unsigned char *unlock_key, size_t len) {
+    static const CK_BYTE order[] = {'t', 'r', 'i', 'e', 'd'};
+    CK_OPENUKEY_UNLOCK_CHALLENGE challenge;
+    return key_call(key->vendor->SetUnlockKey(key->slot, unlock_key, len), "SetUnlockKey") &&
+           key_call(key->vendor->UnlockBegin(key->slot, order, sizeof order, &challenge),
+                    "UnlockBegin");
+}
+
+/* Ends whoever's login, if there is one. */
+static bool logout(struct key *key) {
+    CK_RV rv = key->functions->C_Logout(key->session);
+    return rv == CKR_USER_NOT_LOGGED_IN || key_call(rv, "C_Logout");
+}
+
+bool key_demand_change(struct key *key, const char *admin_pin, const char *user_pin) {
+    CK_OPENUKEY_DEVICE_INFO device;
+    CK_UTF8CHAR user[32];
+    size_t len = strnlen(user_pin, sizeof user);
+    memcpy(user, user_pin, len);
+    return logout(key) && key_call(login(key, CKU_SO, admin_pin), "C_Login") &&
+           key_call(key->vendor->InitPIN(key->session, user, len, CK_TRUE), "InitPIN") &&
+           logout(key) &&
+           key_call(key->vendor->GetDeviceInfo(key->slot, &device), "GetDeviceInfo") &&
+           key_call(device.flags & CKF_OPENUKEY_USER_PIN_MUST_CHANGE ? CKR_OK : CKR_GENERAL_ERROR,
+                    "mustChange");
+}
+
 bool key_use_up_tries(struct key *key, const char *user_pin, int tries_left) {
     char wrong[17];
     CK_OPENUKEY_DEVICE_INFO device;
     snprintf(wrong, sizeof wrong, "%s", user_pin);
     wrong[0] = wrong[0] == '0' ? '1' : '0';
-    if (!key_call(key->functions->C_Logout(key->session), "C_Logout"))
+    if (!logout(key))
         return false;
     for (;;) {
         if (!key_call(key->vendor->GetDeviceInfo(key->slot, &device), "GetDeviceInfo"))

@@ -29,6 +29,12 @@ void key_close(struct key *key);
 bool key_initialize(struct key *key, const char *label, const char *admin_pin,
                     const char *user_pin);
 
+/* Gives the key the 16 bytes that remote unlocks are made with, and sees that one can begin. */
+bool key_set_unlock_key(struct key *key, const unsigned char *unlock_key, size_t len);
+
+/* Logs out; from now on the user's PIN must be changed before it opens anything. */
+bool key_demand_change(struct key *key, const char *admin_pin, const char *user_pin);
+
 /* Logs out and uses up wrong PINs until the user has `tries_left`. */
 bool key_use_up_tries(struct key *key, const char *user_pin, int tries_left);
 

@@ -7,6 +7,7 @@
 #include "tools/ukey/text.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,8 +258,26 @@ static bool read_token(const struct reader *reader, struct profile *profile) {
            bad(reader, "serial");
 }
 
+/* The key of remote unlocks: exactly 32 hexadecimal digits. */
+static bool read_unlock_key(const struct reader *reader, const json_t *pin,
+                            struct profile *profile) {
+    const char *hex = NULL;
+    size_t len = 0;
+    if (!read_text(reader, pin, "unlockKey", (size_t)2 * PROFILE_UNLOCK_KEY, &hex))
+        return false;
+    if (hex == NULL)
+        return true;
+    if (strlen(hex) != (size_t)2 * PROFILE_UNLOCK_KEY ||
+        OPENSSL_hexstr2buf_ex(profile->unlock_key, sizeof profile->unlock_key, &len, hex, '\0') !=
+            1)
+        return bad(reader, "unlockKey");
+    profile->has_unlock_key = true;
+    return true;
+}
+
 static bool read_pin(const struct reader *reader, struct profile *profile) {
-    static const char *const names[] = {"user", "admin", "triesLeft", NULL};
+    static const char *const names[] = {"user",       "admin",     "triesLeft",
+                                        "mustChange", "unlockKey", NULL};
     const json_t *pin = json_object_get(profile->json, "pin");
     profile->user_pin = "123456";
     profile->admin_pin = "12345678";
@@ -269,6 +288,8 @@ static bool read_pin(const struct reader *reader, struct profile *profile) {
            read_text(reader, pin, "user", 16, &profile->user_pin) &&
            read_text(reader, pin, "admin", 16, &profile->admin_pin) &&
            read_number(reader, pin, "triesLeft", 0, 15, &profile->tries_left) &&
+           read_flag(reader, pin, "mustChange", &profile->must_change) &&
+           read_unlock_key(reader, pin, profile) &&
            (strlen(profile->user_pin) >= 6 || bad(reader, "user")) &&
            (strlen(profile->admin_pin) >= 6 || bad(reader, "admin"));
 }

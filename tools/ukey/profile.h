@@ -10,7 +10,8 @@
 enum profile_size {
     PROFILE_MAX = 65536, /* bytes of JSON */
     PROFILE_SUBJECT_MAX = 12,
-    PROFILE_CONTAINERS_MAX = 16
+    PROFILE_CONTAINERS_MAX = 16,
+    PROFILE_UNLOCK_KEY = 16 /* bytes */
 };
 
 enum profile_algorithm { PROFILE_SM2, PROFILE_RSA };
@@ -43,7 +44,10 @@ struct profile {
     const char *manufacturer;
     const char *user_pin;
     const char *admin_pin;
-    int tries_left; /* of the user PIN at the end; -1: all */
+    int tries_left;   /* of the user PIN at the end; -1: all */
+    bool must_change; /* the user PIN opens nothing before it is changed */
+    bool has_unlock_key;
+    unsigned char unlock_key[PROFILE_UNLOCK_KEY];
     size_t container_count;
     struct profile_container containers[PROFILE_CONTAINERS_MAX];
     bool has_seal;

@@ -119,6 +119,12 @@ static bool key_fill(struct work *work) {
             return false;
     if (!seal_install(work))
         return false;
+    if (profile->has_unlock_key &&
+        !key_set_unlock_key(&work->key, profile->unlock_key, sizeof profile->unlock_key))
+        return false;
+    if (profile->must_change &&
+        !key_demand_change(&work->key, profile->admin_pin, profile->user_pin))
+        return false;
     return profile->tries_left < 0 ||
            key_use_up_tries(&work->key, profile->user_pin, profile->tries_left);
 }

@@ -167,11 +167,10 @@ static void set_key_variables(const struct run *run, unsigned i) {
     const struct sim_facts *facts = &run->facts[i];
     const struct {
         const char *name, *value;
-    } variables[] = {{"OPENUKEY_PIN", facts->user_pin},
-                     {"OPENUKEY_SO_PIN", facts->admin_pin},
-                     {"OPENUKEY_LABEL", facts->label},
-                     {"OPENUKEY_SERIAL", facts->serial},
-                     {"OPENUKEY_CONTROL", run->control[i]}};
+    } variables[] = {
+        {"OPENUKEY_PIN", facts->user_pin},          {"OPENUKEY_SO_PIN", facts->admin_pin},
+        {"OPENUKEY_UNLOCK_KEY", facts->unlock_key}, {"OPENUKEY_LABEL", facts->label},
+        {"OPENUKEY_SERIAL", facts->serial},         {"OPENUKEY_CONTROL", run->control[i]}};
     for (size_t k = 0; k < sizeof variables / sizeof *variables; k++) {
         char name[64];
         snprintf(name, sizeof name, i == 0 ? "%s" : "%s_%u", variables[k].name, i + 1);

@@ -258,6 +258,7 @@ static void tell(const struct work *work, struct sim_facts *facts) {
     put(facts->label, sizeof facts->label, token, "label", "OpenUKey");
     put(facts->user_pin, sizeof facts->user_pin, pin, "user", blank ? "" : "123456");
     put(facts->admin_pin, sizeof facts->admin_pin, pin, "admin", blank ? "" : "12345678");
+    put(facts->unlock_key, sizeof facts->unlock_key, pin, "unlockKey", "");
 }
 
 /* The image in the cache, made if it is not there. Two of us make no image twice. */

@@ -17,7 +17,7 @@ struct sim_maker {
 
 /* What a program needs to know of a key. user_pin and admin_pin are empty for a blank one. */
 struct sim_facts {
-    char serial[33], label[33], user_pin[17], admin_pin[17];
+    char serial[33], label[33], user_pin[17], admin_pin[17], unlock_key[33];
 };
 
 /* Puts a copy of the image of key number `index` (from 0: serial numbers of their own) at path. ca is set to the directory
