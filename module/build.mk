@@ -1,5 +1,8 @@
 # The PKCS#11 module: archive p11core (all rooms) and openukey-pkcs11.so, which exports C_* only.
-ARCHIVES += p11core
+ARCHIVES += pinentry p11core
+pinentry_SRCS := $(addprefix module/pinentry/,assuan.c child.c pinentry.c secret.c visible.c)
+pinentry_PKGS := libcrypto
+
 p11core_SRCS := module/log.c \
     $(addprefix module/transport/,transport.c sim_link.c sim_transport.c sim_watch.c pcsc_library.c pcsc_transport.c pcsc_watch.c \
       ccid.c t1.c short_apdu.c usb_library.c usb_find.c usb_reader.c usb_transport.c) \
@@ -10,8 +13,8 @@ p11core_SRCS := module/log.c \
       digest.c signatures.c encryption.c dual.c messages.c \
       attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
       session_objects.c session_object_making.c session_object_keys.c object_changes.c key_creation.c \
-      templates.c pins.c remote_unlock.c interfaces.c)
-p11core_DEPS := formats
+      templates.c pins.c pin_dialog.c remote_unlock.c interfaces.c)
+p11core_DEPS := formats pinentry
 p11core_PKGS := libcrypto libpcsclite zlib
 p11core_LDLIBS := -ldl
 
@@ -51,6 +54,7 @@ $(eval $(call module_test,life,$(module_fake_card)))
 $(eval $(call module_test,objects,$(module_fake_card)))
 $(eval $(call module_test,session_objects,$(module_fake_card)))
 $(eval $(call module_test,pins,$(module_fake_card)))
+$(eval $(call module_test,pin_dialog,$(module_fake_card)))
 $(eval $(call module_test,broken_card,$(module_fake_card)))
 $(eval $(call module_test,doubt,$(module_fake_card)))
 $(eval $(call module_test,parts,))

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "agent/api/anchors.h"
-#include "agent/consent/visible.h"
 #include "agent/jobs/jobs.h"
+#include "module/pinentry/visible.h"
 
 const struct http_route *const key_routes[] = {
     token_routes, certificate_routes, seal_routes, pin_routes,

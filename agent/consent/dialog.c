@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/consent/child.h"
 #include "agent/consent/consent.h"
 #include "agent/http/json.h"
+#include "module/pinentry/child.h"
 
 enum { DIALOG_GRACE_MS = 1000 };
 

@@ -1,8 +1,8 @@
 # sources of the agent's key rooms: agent/consent, agent/token, agent/jobs and their files of agent/api; see the Makefile
 
 ARCHIVES += agent_consent
-agent_consent_SRCS := $(addprefix agent/consent/,assuan.c child.c dialog.c pinentry.c secret.c visible.c)
-agent_consent_DEPS := http
+agent_consent_SRCS := agent/consent/dialog.c
+agent_consent_DEPS := http pinentry
 agent_consent_PKGS := jansson libcrypto
 
 ARCHIVES += agent_token
@@ -20,7 +20,7 @@ agent_key_PKGS := jansson libcrypto
 agent_key_LDLIBS := -lpthread
 
 PROGRAMS += ukey-consent
-ukey-consent_SRCS := $(addprefix agent/consent/dialog/,main.c request.c texts.c window.c) agent/consent/visible.c agent/http/json.c
+ukey-consent_SRCS := $(addprefix agent/consent/dialog/,main.c request.c texts.c window.c) module/pinentry/visible.c agent/http/json.c
 ukey-consent_PKGS := gtk+-3.0 jansson
 
 TESTS += test_consent

@@ -108,6 +108,24 @@ static bool set_log(struct config *config, const char *value) {
     return log_level_parse(value, &config->log);
 }
 
+static bool set_pin_entry(struct config *config, const char *value) {
+    const bool dialog = strcmp(value, "dialog") == 0;
+    if (!dialog && strcmp(value, "application") != 0) {
+        return false;
+    }
+    config->pin_dialog = dialog;
+    return true;
+}
+
+/* Not looked up in PATH: it is shown PINs. */
+static bool set_pinentry(struct config *config, const char *value) {
+    if (value[0] != '/' || strlen(value) >= sizeof(config->pinentry)) {
+        return false;
+    }
+    memcpy(config->pinentry, value, strlen(value) + 1);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*set)(struct config *config, const char *value);
@@ -120,6 +138,8 @@ static const struct {
     {"sm2-objects", set_sm2_objects},
     {"apdu-length", set_apdu_length},
     {"cache", set_cache},
+    {"pin-entry", set_pin_entry},
+    {"pinentry", set_pinentry},
     {"log", set_log},
 };
 
@@ -137,6 +157,7 @@ void config_defaults(struct config *config) {
         .has_sockets = true, .has_pcsc = true, .sm2_objects = SM2_AUTO, .log = LOG_LEVEL_WARN};
     strcpy(config->pcsc_readers, "*");
     set_default_cache(config);
+    strcpy(config->pinentry, "/usr/bin/pinentry");
     strcpy(config->usb_readers, "*");
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
     int n = -1;

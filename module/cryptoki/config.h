@@ -28,6 +28,8 @@ struct config {
     char cache_dir[CONFIG_PATH_MAX]; /* "": nothing is remembered on disk */
     bool short_apdus;                /* apdu-length = short */
     enum log_level log;
+    bool pin_dialog; /* C_Login without PIN asks the person */
+    char pinentry[CONFIG_PATH_MAX];
 };
 
 /* The built-in settings. */

@@ -2,6 +2,7 @@
 #include "module/cryptoki/pins.h"
 
 #include "module/cryptoki/errors.h"
+#include "module/cryptoki/pin_dialog.h"
 
 #include <string.h>
 
@@ -21,12 +22,14 @@ static CK_RV login_for_key(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULON
     if (session_token(session)->login != NORMAL_USER) {
         return CKR_USER_NOT_LOGGED_IN;
     }
-    if (pin == NULL) {
-        return CKR_ARGUMENTS_BAD;
+    struct pin_input input;
+    CK_RV rv = pin_input_get(session->module, session->slot, ASK_KEY_PIN, pin, len, &input);
+    if (rv == CKR_OK) {
+        rv = rv_of_tried_pin(token_authorize_use(session_token(session), input.text, input.len));
+        operation->is_logged_in = rv == CKR_OK;
     }
-    enum token_error err = token_authorize_use(session_token(session), pin, len);
-    operation->is_logged_in = err == TOKEN_OK;
-    return rv_of_tried_pin(err);
+    pin_input_free(&input);
+    return rv;
 }
 
 static CK_RV may_login(struct session *session, enum token_user wanted) {
@@ -48,11 +51,17 @@ CK_RV pin_login(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
     }
     const enum token_user wanted = user == CKU_SO ? SECURITY_OFFICER : NORMAL_USER;
     CK_RV rv = may_login(session, wanted);
-    if (rv == CKR_OK && pin == NULL) {
-        rv = CKR_ARGUMENTS_BAD;
+    struct pin_input input = {.text = NULL};
+    if (rv == CKR_OK) {
+        rv =
+            pin_input_get(session->module, session->slot,
+                          wanted == SECURITY_OFFICER ? ASK_SO_PIN : ASK_USER_PIN, pin, len, &input);
     }
-    return rv != CKR_OK ? rv
-                        : rv_of_tried_pin(token_login(session_token(session), wanted, pin, len));
+    if (rv == CKR_OK) {
+        rv = rv_of_tried_pin(token_login(session_token(session), wanted, input.text, input.len));
+    }
+    pin_input_free(&input);
+    return rv;
 }
 
 CK_RV pin_login_user(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len,
@@ -70,19 +79,35 @@ CK_RV pin_logout(struct session *session) {
 }
 
 CK_RV pin_init(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULONG len, bool must_change) {
-    return pin == NULL
-               ? CKR_ARGUMENTS_BAD
-               : rv_from_token(token_reset_user_pin(session_token(session), pin, len, must_change));
+    struct pin_input input;
+    CK_RV rv = pin_input_get(session->module, session->slot, ASK_NEW_USER_PIN, pin, len, &input);
+    if (rv == CKR_OK) {
+        rv = rv_from_token(
+            token_reset_user_pin(session_token(session), input.text, input.len, must_change));
+    }
+    pin_input_free(&input);
+    return rv;
 }
 
 CK_RV pin_set(struct session *session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
               CK_UTF8CHAR_PTR new_pin, CK_ULONG new_len) {
     struct token *token = session_token(session);
-    if (old_pin == NULL || new_pin == NULL) {
-        return CKR_ARGUMENTS_BAD;
+    struct pin_input old_input, new_input = {.text = NULL};
+    const bool is_so = token->login == SECURITY_OFFICER;
+    CK_RV rv = pin_input_get(session->module, session->slot, is_so ? ASK_SO_PIN : ASK_USER_PIN,
+                             old_pin, old_len, &old_input);
+    if (rv == CKR_OK) {
+        rv = pin_input_get(session->module, session->slot,
+                           is_so ? ASK_NEW_SO_PIN : ASK_NEW_USER_PIN, new_pin, new_len, &new_input);
     }
-    enum token_user user = token->login == SECURITY_OFFICER ? SECURITY_OFFICER : NORMAL_USER;
-    return rv_from_token(token_change_pin(token, user, old_pin, old_len, new_pin, new_len));
+    if (rv == CKR_OK) {
+        rv = rv_from_token(token_change_pin(token, is_so ? SECURITY_OFFICER : NORMAL_USER,
+                                            old_input.text, old_input.len, new_input.text,
+                                            new_input.len));
+    }
+    pin_input_free(&old_input);
+    pin_input_free(&new_input);
+    return rv;
 }
 
 CK_RV token_init(struct module *module, struct slot *slot, CK_UTF8CHAR_PTR pin, CK_ULONG len,
@@ -90,7 +115,7 @@ CK_RV token_init(struct module *module, struct slot *slot, CK_UTF8CHAR_PTR pin, 
     struct token *token;
     CK_ULONG all, read_write;
     char text[LABEL_SIZE + 1] = {0};
-    if (pin == NULL || label == NULL) {
+    if (label == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
     CK_RV rv = slot_token(module, slot, &token);
@@ -101,11 +126,21 @@ CK_RV token_init(struct module *module, struct slot *slot, CK_UTF8CHAR_PTR pin, 
     if (all > 0) {
         return CKR_SESSION_EXISTS;
     }
+    rv = rv_from_token(token_read_facts(token));
+    if (rv != CKR_OK) {
+        return rv;
+    }
     memcpy(text, label, LABEL_SIZE);
     for (size_t i = LABEL_SIZE; i > 0 && text[i - 1] == ' '; i--) {
         text[i - 1] = '\0';
     }
     const bool has_so_pin = token->facts.initialized;
-    enum token_error err = token_initialize(token, pin, len, text);
-    return has_so_pin ? rv_of_tried_pin(err) : rv_from_token(err);
+    struct pin_input input;
+    rv = pin_input_get(module, slot, has_so_pin ? ASK_SO_PIN : ASK_NEW_SO_PIN, pin, len, &input);
+    if (rv == CKR_OK) {
+        enum token_error err = token_initialize(token, input.text, input.len, text);
+        rv = has_so_pin ? rv_of_tried_pin(err) : rv_from_token(err);
+    }
+    pin_input_free(&input);
+    return rv;
 }

@@ -1,5 +1,6 @@
 /* Remote unlock: a service that keeps the key's unlock key lets its holder set a new PIN (include/pkcs11.h). */
 #include "module/cryptoki/errors.h"
+#include "module/cryptoki/pin_dialog.h"
 #include "module/cryptoki/pins.h"
 
 #include <string.h>
@@ -55,8 +56,7 @@ CK_RV unlock_finish(struct module *module, struct slot *slot,
     struct token *token;
     struct token_unlock unlock = {.tries_left = 0};
     if (challenge == NULL || response == NULL || response_len != UNLOCK_RESPONSE_SIZE ||
-        new_pin == NULL || challenge->ulOrderLen == 0 ||
-        challenge->ulOrderLen > sizeof(unlock.order)) {
+        challenge->ulOrderLen == 0 || challenge->ulOrderLen > sizeof(unlock.order)) {
         return CKR_ARGUMENTS_BAD;
     }
     memcpy(unlock.serial, challenge->serial, sizeof(unlock.serial));

@@ -30,7 +30,7 @@ nowhere() {
 rule include 'openukey/|pkcs11\.h'
 rule firmware-sim 'firmware-sim/|openukey/'
 rule module 'module/|openukey/|pkcs11\.h'
-rule agent 'agent/|module/formats/|openukey/formats\.h|pkcs11\.h'
+rule agent 'agent/|module/formats/|module/pinentry/|openukey/formats\.h|pkcs11\.h'
 rule tools 'tools/|agent/|module/formats/|firmware-sim/|openukey/|pkcs11\.h'
 nowhere 'openukey/(apdu|simlink)\.h' agent
 nowhere '(openssl/|pkcs11\.h)' firmware-sim

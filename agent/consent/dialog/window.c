@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "agent/consent/dialog/texts.h"
-#include "agent/consent/visible.h"
+#include "module/pinentry/visible.h"
 
 enum {
     WINDOW_WIDTH = 620,

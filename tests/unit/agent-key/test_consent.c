@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/consent/assuan.h"
-#include "agent/consent/child.h"
 #include "agent/consent/consent.h"
-#include "agent/consent/visible.h"
+#include "module/pinentry/assuan.h"
+#include "module/pinentry/child.h"
+#include "module/pinentry/visible.h"
 
 /* ---- a folder for scripts ---- */
 

@@ -1,5 +1,5 @@
 /* Running a dialog program: posix_spawn, deadlines on every read and write, process group ended for sure. */
-#include "agent/consent/child.h"
+#include "module/pinentry/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/consent/assuan.h"
-#include "agent/consent/child.h"
-#include "agent/consent/consent.h"
-#include "agent/consent/secret.h"
-#include "agent/consent/visible.h"
+#include "module/pinentry/assuan.h"
+#include "module/pinentry/child.h"
+#include "module/pinentry/pinentry.h"
+#include "module/pinentry/secret.h"
+#include "module/pinentry/visible.h"
 
 enum { PINENTRY_GRACE_MS = 500, PINENTRY_DEFAULT_TIMEOUT_S = 120 };
 

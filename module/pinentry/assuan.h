@@ -1,7 +1,7 @@
 /* The Assuan line protocol, client side, as far as pinentry needs it: making command lines, understanding answer lines.
  * Nothing here does input or output. */
-#ifndef AGENT_CONSENT_ASSUAN_H
-#define AGENT_CONSENT_ASSUAN_H
+#ifndef OPENUKEY_PINENTRY_ASSUAN_H
+#define OPENUKEY_PINENTRY_ASSUAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

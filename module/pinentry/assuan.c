@@ -1,5 +1,5 @@
 /* Assuan lines, after the libassuan manual's "Client requests" and "Server responses". */
-#include "agent/consent/assuan.h"
+#include "module/pinentry/assuan.h"
 
 #include <stdio.h>
 #include <string.h>

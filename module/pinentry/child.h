@@ -1,13 +1,13 @@
 /* A dialog program run as a child: pipes to it, a filtered environment, and a sure end. */
-#ifndef AGENT_CONSENT_CHILD_H
-#define AGENT_CONSENT_CHILD_H
+#ifndef OPENUKEY_PINENTRY_CHILD_H
+#define OPENUKEY_PINENTRY_CHILD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/consent/consent.h"
+#include "module/pinentry/pinentry.h"
 
 struct child {
     pid_t pid;

@@ -1,5 +1,5 @@
 /* Spelling out what a reader could not see. */
-#include "agent/consent/visible.h"
+#include "module/pinentry/visible.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Text from outside made safe to look at: what cannot be seen, or changes how other text is seen, is spelled out. */
-#ifndef AGENT_CONSENT_VISIBLE_H
-#define AGENT_CONSENT_VISIBLE_H
+#ifndef OPENUKEY_PINENTRY_VISIBLE_H
+#define OPENUKEY_PINENTRY_VISIBLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

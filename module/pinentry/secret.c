@@ -1,5 +1,5 @@
 /* Pages for secrets. A refused mlock() (RLIMIT_MEMLOCK) is no reason not to serve the person. */
-#include "agent/consent/secret.h"
+#include "module/pinentry/secret.h"
 
 #include <openssl/crypto.h>
 #include <sys/mman.h>

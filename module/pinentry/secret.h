@@ -1,6 +1,6 @@
 /* Memory for secrets: pages of their own, locked and kept out of core dumps and children where the system allows it. */
-#ifndef AGENT_CONSENT_SECRET_H
-#define AGENT_CONSENT_SECRET_H
+#ifndef OPENUKEY_PINENTRY_SECRET_H
+#define OPENUKEY_PINENTRY_SECRET_H
 
 #include <stddef.h>
 
