@@ -6,3 +6,10 @@ p11-conformance_SRCS := $(addprefix tests/conformance/suite/,main.c rule_run.c w
     templates.c attributes.c objects.c cases.c operations.c crypto.c judge.c messages.c keys.c removal.c token.c)
 p11-conformance_PKGS := libcrypto
 p11-conformance_LDLIBS := -ldl -lpthread
+
+# threads that share tokens which come and go (tests/faults/sharing.test.mjs)
+PROGRAMS += p11-stress
+p11-stress_SRCS := $(addprefix tests/faults/sharing/,main.c tasks.c) tests/conformance/suite/judge.c
+p11-stress_DEPS := formats
+p11-stress_PKGS := libcrypto
+p11-stress_LDLIBS := -ldl -lpthread

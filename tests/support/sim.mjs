@@ -15,12 +15,13 @@ const HELLO = 1;
 const BEGIN = 2;
 const END = 3;
 const APDU = 4;
+const RESET = 5;
 const EVENT = 0x84;
 const RESPONSE = 0x83;
 const ERROR = 0x8f;
 
 /* A host program: one transaction a command. */
-class Host {
+export class Host {
     constructor(path) {
         this.socket = createConnection(path);
         this.bytes = Buffer.alloc(0);
@@ -57,6 +58,20 @@ class Host {
         await this.ask(END);
         if (type !== RESPONSE) return { error: ERRORS[payload[0]] };
         return { raw, data: raw.slice(0, -4), sw: raw.slice(-4) };
+    }
+
+    static async open(path) {
+        const host = new Host(path);
+        await host.ask(HELLO, Buffer.from([1]));
+        return host;
+    }
+
+    /* A warm reset, as another program may do it. */
+    async reset() {
+        const begun = await this.ask(BEGIN, Buffer.from('00002710', 'hex'));
+        if (begun.type === ERROR) return;
+        await this.ask(RESET);
+        await this.ask(END);
     }
 
     close() {
@@ -177,9 +192,8 @@ export class SimDesk {
     }
 
     async hostAt(path) {
-        const host = new Host(path);
+        const host = await Host.open(path);
         this.ends.push(() => host.close());
-        await host.ask(HELLO, Buffer.from([1]));
         return host;
     }
 }
