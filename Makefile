@@ -102,7 +102,7 @@ include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk tools/bench/bench.
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: help all demo check check-fast check-long conformance-report lint format clean setup-build setup-demo setup-check
+.PHONY: help all demo check check-fast check-threads check-long conformance-report lint format clean setup-build setup-demo setup-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(filter Makefile %/firmware.mk %/fuzz.mk %/bench.mk,$(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -124,6 +124,13 @@ check: setup-check ## all tests: unit, integration, browser, conformance, faults
 check-fast: ## the unit tests alone, no installation
 	+@$(MAKE) --no-print-directory all $(TEST_FILES)
 	@BUILD=$(B) SAN=$(SAN) node tests/run.mjs --only 'tests/unit'
+
+# the programs around it are the plain ones: ThreadSanitizer watches the module and the threads that use it
+check-threads: setup-check ## threads and programs that share keys, under ThreadSanitizer
+	+@$(MAKE) --no-print-directory all
+	+@$(MAKE) --no-print-directory SAN=thread build/$(notdir $(CC))-thread/bin/p11-stress build/$(notdir $(CC))-thread/lib/openukey-pkcs11.so
+	@BUILD=$(B) STRESS_BUILD=build/$(notdir $(CC))-thread TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1" \
+	  node tests/run.mjs --only tests/faults/sharing
 
 check-long: export LONG := 1
 check-long: check ## check, and the campaigns that take longer (tests see LONG=1)

@@ -105,7 +105,10 @@ static void *work(void *argument) {
     struct worker *worker = argument;
     while (atomic_fetch_add(&begun, 1) < operations) {
         enum task task = next_task(worker);
-        CK_RV rv = do_task(worker, task);
+        CK_RV rv;
+        while ((rv = do_task(worker, task)) == CKR_TOKEN_NOT_PRESENT) {
+            worker_forgives(worker, rv); /* waiting for the token is no operation */
+        }
         if (rv == CKR_OK) {
             atomic_fetch_add(&succeeded[task], 1);
         } else if (worker_forgives(worker, rv)) {
@@ -173,9 +176,14 @@ void token_learn(struct stress_token *token) {
     must(p11->C_FindObjectsFinal(session), "C_FindObjectsFinal");
     for (CK_ULONG i = 0; i < count; i++) {
         struct known_key *key = &token->keys[token->key_count];
+        char label[64] = "";
         CK_ATTRIBUTE read[] = {{CKA_KEY_TYPE, &key->type, sizeof(key->type)},
-                               {CKA_ID, key->id, sizeof(key->id)}};
-        must(p11->C_GetAttributeValue(session, found[i], read, 2), "C_GetAttributeValue");
+                               {CKA_ID, key->id, sizeof(key->id)},
+                               {CKA_LABEL, label, sizeof(label) - 1}};
+        if (p11->C_GetAttributeValue(session, found[i], read, 3) != CKR_OK ||
+            strncmp(label, "stress-", 7) == 0) {
+            continue; /* another program's, which comes and goes */
+        }
         key->id_len = read[1].ulValueLen;
         key->signs = has(session, found[i], CKA_SIGN);
         key->decrypts = has(session, found[i], CKA_DECRYPT) && key->type != CKK_EC;
