@@ -32,6 +32,12 @@ static CK_RV login_for_key(struct session *session, CK_UTF8CHAR_PTR pin, CK_ULON
     return rv;
 }
 
+/* The token was initialised, and the security officer has not given the user a PIN yet. */
+static bool user_has_no_pin(struct session *session) {
+    struct token_pins pins;
+    return token_read_pins(session_token(session), &pins) == TOKEN_OK && pins.user.is_unset;
+}
+
 static CK_RV may_login(struct session *session, enum token_user wanted) {
     const enum token_user now = session_token(session)->login;
     if (now != NOBODY) {
@@ -61,7 +67,9 @@ CK_RV pin_login(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
         rv = rv_of_tried_pin(token_login(session_token(session), wanted, input.text, input.len));
     }
     pin_input_free(&input);
-    return rv;
+    return rv == CKR_PIN_INCORRECT && wanted == NORMAL_USER && user_has_no_pin(session)
+               ? CKR_USER_PIN_NOT_INITIALIZED
+               : rv;
 }
 
 CK_RV pin_login_user(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len,

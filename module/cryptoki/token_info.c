@@ -57,7 +57,7 @@ CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INF
     }
     const struct token_facts *facts = &token->facts;
     *info = (CK_TOKEN_INFO){
-        .flags = CKF_RNG | CKF_LOGIN_REQUIRED |
+        .flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS |
                  (module->config.pin_dialog ? CKF_PROTECTED_AUTHENTICATION_PATH : 0),
         .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
         .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,
@@ -71,7 +71,8 @@ CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INF
         .firmwareVersion = {facts->firmware[0], facts->firmware[1]},
     };
     if (facts->initialized) {
-        info->flags |= CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+        info->flags |= CKF_TOKEN_INITIALIZED;
+        info->flags |= pins.user.is_unset ? 0 : CKF_USER_PIN_INITIALIZED;
         info->flags |= pin_flags(&pins.user, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
                                  CKF_USER_PIN_LOCKED, CKF_USER_PIN_TO_BE_CHANGED);
         pins.so.is_default = false; /* its owner's choice, made with C_InitToken */

@@ -77,6 +77,7 @@ struct token_pin {
     uint8_t max, left; /* or TOKEN_TRIES_UNKNOWN */
     bool is_default;   /* never changed since it was given */
     bool must_change;  /* good for nothing else until it is changed */
+    bool is_unset;     /* a value that nobody knows, until the security officer gives one */
 };
 struct token_pins {
     struct token_pin user, so;

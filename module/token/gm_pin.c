@@ -217,6 +217,9 @@ enum token_error gm_read_pins(struct token *token, struct token_pins *pins) {
     if (err == TOKEN_OK) {
         err = read_pin(token, SECURITY_OFFICER, &pins->so);
     }
+    /* as create_application() makes it, and nothing since: a PIN given by the security officer counts as changed */
+    pins->user.is_unset = pins->user.must_change && pins->user.is_default &&
+                          strcmp(token->facts.application, application_name) == 0;
     return err;
 }
 
@@ -261,7 +264,8 @@ static enum token_error create_application(struct token *token, const uint8_t *s
         wire_put_padded(&data.w, so_pin, so_len, GM_PIN_MAX);
         wire_put_u32(&data.w, ADMIN_RETRY);
         wire_put_bytes(&data.w, user_pin, sizeof(user_pin));
-        wire_put_u32(&data.w, USER_RETRY);
+        wire_put_u32(&data.w,
+                     token->facts.has_vendor_ins ? USER_RETRY | GM_RETRY_MUST_CHANGE : USER_RETRY);
         wire_put_u32(&data.w, GM_USER);
         wire_put_u8(&data.w, gm->max_containers != 0 ? gm->max_containers : DEFAULT_CONTAINERS);
         wire_put_u8(&data.w, gm->max_containers != 0 ? gm->max_containers : DEFAULT_CONTAINERS);
