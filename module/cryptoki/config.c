@@ -99,6 +99,15 @@ static bool set_cache(struct config *config, const char *value) {
     return true;
 }
 
+/* A name that no layout has is as "auto": the driver knows the names. */
+static bool set_gm_layout(struct config *config, const char *value) {
+    if (value[0] == '\0' || strlen(value) >= sizeof(config->gm_layout)) {
+        return false;
+    }
+    memcpy(config->gm_layout, value, strlen(value) + 1);
+    return true;
+}
+
 static bool set_apdu_length(struct config *config, const char *value) {
     config->short_apdus = strcmp(value, "short") == 0;
     return config->short_apdus || strcmp(value, "auto") == 0;
@@ -137,6 +146,7 @@ static const struct {
     {"usb-readers", set_usb_readers},
     {"sm2-objects", set_sm2_objects},
     {"apdu-length", set_apdu_length},
+    {"gm-layout", set_gm_layout},
     {"cache", set_cache},
     {"pin-entry", set_pin_entry},
     {"pinentry", set_pinentry},
@@ -156,6 +166,7 @@ void config_defaults(struct config *config) {
     *config = (struct config){
         .has_sockets = true, .has_pcsc = true, .sm2_objects = SM2_AUTO, .log = LOG_LEVEL_WARN};
     strcpy(config->pcsc_readers, "*");
+    strcpy(config->gm_layout, "auto");
     set_default_cache(config);
     strcpy(config->pinentry, "/usr/bin/pinentry");
     strcpy(config->usb_readers, "*");

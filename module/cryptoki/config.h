@@ -26,6 +26,7 @@ struct config {
     char usb_readers[TRANSPORT_READER_NAME];
     enum sm2_presentation sm2_objects;
     char cache_dir[CONFIG_PATH_MAX]; /* "": nothing is remembered on disk */
+    char gm_layout[8];               /* "auto", or a layout's name */
     bool short_apdus;                /* apdu-length = short */
     enum log_level log;
     bool pin_dialog; /* C_Login without PIN asks the person */

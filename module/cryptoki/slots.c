@@ -166,7 +166,8 @@ CK_RV slot_token(struct module *module, struct slot *slot, struct token **out) {
         rv = rv_from_token(card_from_transport(err));
         return rv == CKR_DEVICE_REMOVED ? CKR_TOKEN_NOT_PRESENT : rv;
     }
-    const struct token_settings settings = {.short_apdus = module->config.short_apdus,
+    const struct token_settings settings = {.gm_layout = module->config.gm_layout,
+                                            .short_apdus = module->config.short_apdus,
                                             .cache_dir = module->config.cache_dir};
     rv = rv_from_token(token_open(connection, module->libctx, &settings, &slot->token));
     *out = slot->token;

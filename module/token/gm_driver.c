@@ -9,9 +9,56 @@
 const struct gm_layout gm_layouts[] = {
     {.name = "A",
      .order = LITTLE_ENDIAN_FIELDS,
-     .application_name = GM_APP_NAME_MAX,
-     .file_name = GM_FILE_NAME_MAX},
+     .application_name = 32,
+     .file_name = 32,
+     .pin_is_padded = true,
+     .mac_counts_itself = true,
+     .dev_auth_sm4 = 2},
+    {.name = "B",
+     .order = BIG_ENDIAN_FIELDS,
+     .application_name = 48,
+     .file_name = 40,
+     .challenge_is_framed = true,
+     .has_raw_rsa = true,
+     .dev_auth_sm4 = 0,
+     .envelope_ends_with_cipher = true},
 };
+enum { GM_LAYOUTS = sizeof(gm_layouts) / sizeof(gm_layouts[0]) };
+
+const struct gm_layout *gm_layout_find(const char *name) {
+    for (size_t i = 0; i < GM_LAYOUTS; i++) {
+        if (strcmp(gm_layouts[i].name, name) == 0) {
+            return &gm_layouts[i];
+        }
+    }
+    return NULL;
+}
+
+/* Algorithm ids have two bytes of four; a card takes between 256 bytes and 32 KiB of data. */
+const struct gm_layout *gm_layout_of(const uint8_t devinfo[GM_DEVINFO_SIZE]) {
+    enum { ALGORITHM_ID_MAX = 0xFFFF, LEAST_DATA = 256, MOST_DATA = 32768 };
+    static const size_t algorithms[] = {DEVINFO_ALG_SYM, DEVINFO_ALG_ASYM, DEVINFO_ALG_HASH,
+                                        DEVINFO_DEV_AUTH_ALG};
+    size_t best = 0;
+    int best_score = -1;
+    for (size_t i = 0; i < GM_LAYOUTS; i++) {
+        struct wire_reader r = {
+            .data = devinfo, .len = GM_DEVINFO_SIZE, .order = gm_layouts[i].order};
+        int score = 0;
+        for (size_t k = 0; k < sizeof(algorithms) / sizeof(algorithms[0]); k++) {
+            r.at = algorithms[k];
+            score += wire_u32(&r) <= ALGORITHM_ID_MAX;
+        }
+        r.at = DEVINFO_MAX_APDU_DATA;
+        uint16_t data = wire_u16(&r);
+        score += data >= LEAST_DATA && data <= MOST_DATA ? 2 : 0;
+        if (score > best_score) {
+            best = i;
+            best_score = score;
+        }
+    }
+    return &gm_layouts[best];
+}
 
 void gm_data_start(struct gm_data *data, struct token *token) {
     data->w = (struct wire_writer){
@@ -204,11 +251,13 @@ static uint32_t read_number(struct wire_reader r, size_t offset, unsigned width)
 }
 
 /* SKF's two kinds of keys; what needs a vendor instruction is there if the card has it. */
-static void set_kinds(struct token_facts *facts) {
+static void set_kinds(struct token_facts *facts, const struct gm_layout *layout) {
     unsigned rsa = 1U << PRIVATE_RSA_PKCS1_SIGN, sm2 = 1U << PRIVATE_SM2_SIGN;
     if (facts->has_vendor_ins) {
-        rsa |= 1U << PRIVATE_RSA_RAW;
         sm2 |= 1U << PRIVATE_SM2_DECRYPT;
+    }
+    if (facts->has_vendor_ins || layout->has_raw_rsa) {
+        rsa |= 1U << PRIVATE_RSA_RAW;
     }
     facts->kinds[0] = (struct token_key_kind){ALGORITHM_RSA, 8 * RSA2048_SIZE, true, rsa};
     facts->kinds[1] = (struct token_key_kind){ALGORITHM_SM2, 8 * SM2_COORD_SIZE, true, sm2};
@@ -221,10 +270,17 @@ static enum token_error gm_device_info(struct token *token) {
     if (err != TOKEN_OK) {
         return err;
     }
-    struct wire_reader r = gm_response(token);
-    if (r.len != GM_DEVINFO_SIZE) {
+    if (token->card.response_len != GM_DEVINFO_SIZE) {
         return TOKEN_DEVICE;
     }
+    if (!gm->layout_known) {
+        const char *named = token->settings.gm_layout;
+        gm->layout = named != NULL ? gm_layout_find(named) : NULL;
+        gm->layout = gm->layout != NULL ? gm->layout : gm_layout_of(token->card.response);
+        gm->layout_known = true;
+        log_debug("layout %s", gm->layout->name);
+    }
+    struct wire_reader r = gm_response(token);
     struct token_facts *facts = &token->facts;
     read_text(r, DEVINFO_MANUFACTURER, facts->manufacturer, 64);
     read_text(r, DEVINFO_ISSUER, facts->issuer, 64);
@@ -244,7 +300,7 @@ static enum token_error gm_device_info(struct token *token) {
     facts->pin_min = GM_PIN_MIN;
     facts->pin_max = GM_PIN_MAX;
     facts->writer = NORMAL_USER;
-    set_kinds(facts);
+    set_kinds(facts, gm->layout);
     gm->max_containers = (uint8_t)read_number(r, DEVINFO_MAX_CONTAINERS, 1);
     gm->max_files = (uint16_t)read_number(r, DEVINFO_MAX_FILES, 2);
     return TOKEN_OK;

@@ -10,8 +10,22 @@ struct gm_layout {
     enum byte_order order;   /* of integers inside data fields */
     size_t application_name; /* width of the name in CreateApplication */
     size_t file_name;        /* width of the name in CreateFile */
+    bool
+        pin_is_padded; /* the PIN key is the hash of the PIN with zeros up to 16 bytes, not of the bare PIN */
+    bool challenge_is_framed; /* 80 00 challenge 00 80 0*4, not challenge 0*8 */
+    bool mac_counts_itself;   /* the Lc inside a MAC counts the MAC */
+    bool has_raw_rsa;         /* INS 5C is the raw private operation */
+    uint8_t dev_auth_sm4;     /* P2 of DevAuth */
+    bool
+        envelope_ends_with_cipher; /* ImportECCKeyPair: private key, public key, SM4 key's ciphertext */
 };
 extern const struct gm_layout gm_layouts[];
+
+/* The row of this name; NULL: there is none. */
+const struct gm_layout *gm_layout_find(const char *name);
+
+/* The row that makes sense of a DevInfo: the numbers in it are small in one byte order only. */
+const struct gm_layout *gm_layout_of(const uint8_t devinfo[GM_DEVINFO_SIZE]);
 
 enum { GM_ID_SIZE = 2, GM_OPEN_CONTAINERS = 16, GM_SM4_BLOCK = 16 };
 
@@ -28,6 +42,7 @@ struct gm_open_container {
 
 struct gm_state {
     const struct gm_layout *layout;
+    bool layout_known;
     bool application_known; /* token->facts.initialized and .application are so */
     bool application_open;
     uint8_t application[GM_ID_SIZE];
@@ -46,7 +61,7 @@ static inline struct gm_state *gm_of(struct token *token) {
 /* A data field under construction, in the layout's byte order. */
 struct gm_data {
     struct wire_writer w;
-    uint8_t bytes[APDU_MAX_DATA];
+    uint8_t bytes[APDU_MAX_BODY]; /* a certificate may be longer than other data */
 };
 void gm_data_start(struct gm_data *data, struct token *token);
 

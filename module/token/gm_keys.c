@@ -110,7 +110,9 @@ enum token_error gm_list_keys(struct token *token, struct token_key_list *list) 
 static unsigned uses_of(const struct token *token, const struct token_key *key) {
     bool is_rsa = key->algorithm == ALGORITHM_RSA;
     unsigned uses = key->usage == USAGE_SIGN ? KEY_SIGNS : 0;
-    if ((key->usage == USAGE_ENC || is_rsa) && token->facts.has_vendor_ins) {
+    const struct token_key_kind *kind = token_kind_find(&token->facts, key->algorithm, key->bits);
+    unsigned opens = 1U << PRIVATE_RSA_RAW | 1U << PRIVATE_SM2_DECRYPT;
+    if ((key->usage == USAGE_ENC || is_rsa) && kind != NULL && (kind->operations & opens) != 0) {
         uses |= KEY_DECRYPTS;
     }
     if (key->usage == USAGE_SIGN && !is_rsa) {
@@ -189,7 +191,7 @@ enum token_error gm_read_certificate(struct token *token, const struct token_key
     enum token_error err = gm_container(token, key->container, &data);
     if (err == TOKEN_OK) {
         err = gm_send(token, INS_EXPORT_CERTIFICATE, key->usage == USAGE_SIGN, 0, &data,
-                      APDU_MAX_DATA);
+                      APDU_MAX_BODY);
     }
     if (err != TOKEN_OK) {
         return err;
@@ -210,6 +212,9 @@ enum token_error gm_write_certificate(struct token *token, const struct token_ke
     enum token_error err = gm_container(token, key->container, &data);
     if (err != TOKEN_OK) {
         return err;
+    }
+    if (len > GM_CERT_MAX) {
+        return TOKEN_ARGUMENT;
     }
     wire_put_u8(&data.w, key->usage == USAGE_SIGN ? GM_KEY_SIGN : GM_KEY_ENC);
     wire_put_u32(&data.w, (uint32_t)len);
@@ -289,6 +294,26 @@ enum token_error gm_generate_key(struct token *token, const char *container,
     return err;
 }
 
+/* The three parts of an envelope; layouts have them in different order. */
+static void put_cipher(struct wire_writer *w, const struct sm2_envelope *envelope) {
+    wire_put_u32(w, SM2_BITS);
+    wire_put_bytes(w, envelope->c1.x, SM2_COORD_SIZE);
+    wire_put_bytes(w, envelope->c1.y, SM2_COORD_SIZE);
+    wire_put_bytes(w, envelope->c3, sizeof(envelope->c3));
+    wire_put_u32(w, sizeof(envelope->cipher));
+    wire_put_bytes(w, envelope->cipher, sizeof(envelope->cipher));
+}
+
+static void put_public(struct wire_writer *w, const struct sm2_envelope *envelope) {
+    wire_put_bytes(w, envelope->public_key.x, SM2_COORD_SIZE);
+    wire_put_bytes(w, envelope->public_key.y, SM2_COORD_SIZE);
+}
+
+static void put_encrypted_private(struct wire_writer *w, const struct sm2_envelope *envelope) {
+    wire_put_u32(w, sizeof(envelope->encrypted_private));
+    wire_put_bytes(w, envelope->encrypted_private, sizeof(envelope->encrypted_private));
+}
+
 enum token_error gm_import_envelope(struct token *token, const char *container,
                                     const struct sm2_envelope *envelope) {
     gm_of(token)->described[0] = '\0';
@@ -299,17 +324,17 @@ enum token_error gm_import_envelope(struct token *token, const char *container,
     }
     wire_put_u32(&data.w, ENVELOPE_VERSION);
     wire_put_u32(&data.w, envelope->sym_alg);
-    wire_put_u32(&data.w, SM2_BITS);
-    wire_put_bytes(&data.w, envelope->c1.x, SM2_COORD_SIZE);
-    wire_put_bytes(&data.w, envelope->c1.y, SM2_COORD_SIZE);
-    wire_put_bytes(&data.w, envelope->c3, sizeof(envelope->c3));
-    wire_put_u32(&data.w, sizeof(envelope->cipher));
-    wire_put_bytes(&data.w, envelope->cipher, sizeof(envelope->cipher));
-    wire_put_u32(&data.w, SM2_BITS);
-    wire_put_bytes(&data.w, envelope->public_key.x, SM2_COORD_SIZE);
-    wire_put_bytes(&data.w, envelope->public_key.y, SM2_COORD_SIZE);
-    wire_put_u32(&data.w, sizeof(envelope->encrypted_private));
-    wire_put_bytes(&data.w, envelope->encrypted_private, sizeof(envelope->encrypted_private));
+    if (gm_of(token)->layout->envelope_ends_with_cipher) {
+        wire_put_u32(&data.w, SM2_BITS);
+        put_encrypted_private(&data.w, envelope);
+        put_public(&data.w, envelope);
+        put_cipher(&data.w, envelope);
+    } else {
+        put_cipher(&data.w, envelope);
+        wire_put_u32(&data.w, SM2_BITS);
+        put_public(&data.w, envelope);
+        put_encrypted_private(&data.w, envelope);
+    }
     return gm_send(token, INS_IMPORT_ECC_KEY_PAIR, 0, 0, &data, 0);
 }
 

@@ -13,15 +13,14 @@ enum {
     USER_RETRY = 10,
     ADMIN_RETRY = 10,
     DEFAULT_CONTAINERS = 16,
-    DEFAULT_FILES = 32,
-    DEV_AUTH_SM4 = 2
+    DEFAULT_FILES = 32
 };
 
 const uint8_t gm_factory_device_key[SM4_BLOCK + 1] = "1234567812345678";
 static const char application_name[] = "OPENUKEY";
 
-/* PIN key: SHA-1 of the PIN, zero-padded to 16 bytes, first 16 bytes. */
-static enum token_error pin_key(OSSL_LIB_CTX *libctx, const uint8_t *pin, size_t len,
+/* PIN key: SHA-1 of the PIN, zero-padded to 16 bytes or not, first 16 bytes. */
+static enum token_error pin_key(struct token *token, const uint8_t *pin, size_t len,
                                 uint8_t key[SM4_BLOCK]) {
     uint8_t padded[GM_PIN_MAX] = {0};
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -29,8 +28,9 @@ static enum token_error pin_key(OSSL_LIB_CTX *libctx, const uint8_t *pin, size_t
         return TOKEN_PIN_LENGTH;
     }
     memcpy(padded, pin, len);
-    EVP_MD *sha1 = EVP_MD_fetch(libctx, "SHA1", NULL);
-    int ok = sha1 != NULL && EVP_Digest(padded, sizeof(padded), digest, NULL, sha1, NULL);
+    size_t hashed = gm_of(token)->layout->pin_is_padded ? sizeof(padded) : len;
+    EVP_MD *sha1 = EVP_MD_fetch(token->libctx, "SHA1", NULL);
+    int ok = sha1 != NULL && EVP_Digest(padded, hashed, digest, NULL, sha1, NULL);
     EVP_MD_free(sha1);
     if (ok) {
         memcpy(key, digest, SM4_BLOCK);
@@ -71,11 +71,17 @@ enum token_error gm_random(struct token *token, uint8_t *out, size_t len) {
     return TOKEN_OK;
 }
 
-/* challenge8 || 0*8, encrypted: what VerifyPIN and DevAuth compare. */
+/* challenge8 || 0*8, or with a frame around it, encrypted: what VerifyPIN and DevAuth compare. */
 static enum token_error answer_challenge(struct token *token, const uint8_t key[SM4_BLOCK],
                                          uint8_t block[SM4_BLOCK]) {
     memset(block, 0, SM4_BLOCK);
-    enum token_error err = gm_random(token, block, GM_CHALLENGE_SIZE);
+    bool is_framed = gm_of(token)->layout->challenge_is_framed;
+    uint8_t *challenge = block + (is_framed ? 2 : 0);
+    enum token_error err = gm_random(token, challenge, GM_CHALLENGE_SIZE);
+    if (is_framed) {
+        block[0] = 0x80;
+        challenge[GM_CHALLENGE_SIZE + 1] = 0x80;
+    }
     return err != TOKEN_OK ? err : gm_sm4_encrypt(token->libctx, key, NULL, block, SM4_BLOCK);
 }
 
@@ -88,7 +94,7 @@ enum token_error gm_verify_pin(struct token *token, enum token_user user, const 
     uint8_t key[SM4_BLOCK], block[SM4_BLOCK];
     enum token_error err = gm_application(token);
     if (err == TOKEN_OK) {
-        err = pin_key(token->libctx, pin, len, key);
+        err = pin_key(token, pin, len, key);
     }
     if (err == TOKEN_OK) {
         err = answer_challenge(token, key, block);
@@ -115,7 +121,8 @@ enum token_error gm_send_with_mac(struct token *token, uint8_t ins, uint8_t p1, 
     }
     enum token_error err = gm_random(token, iv, GM_CHALLENGE_SIZE);
     if (err == TOKEN_OK) {
-        const uint8_t header[HEADER] = {CLA_GM_MAC, ins, p1, p2, 0, 0, (uint8_t)lc};
+        size_t counted = gm_of(token)->layout->mac_counts_itself ? lc : data_len;
+        const uint8_t header[HEADER] = {CLA_GM_MAC, ins, p1, p2, 0, 0, (uint8_t)counted};
         memcpy(mac, header, HEADER);
         memcpy(mac + HEADER, data, data_len);
         mac[HEADER + data_len] = 0x80;
@@ -157,7 +164,7 @@ static enum token_error set_pin(struct token *token, uint8_t ins, uint8_t p1, ui
     }
     enum token_error err = gm_application(token);
     if (err == TOKEN_OK) {
-        err = pin_key(token->libctx, known_pin, known_len, key);
+        err = pin_key(token, known_pin, known_len, key);
         err = err == TOKEN_PIN_LENGTH ? TOKEN_PIN_WRONG : err;
     }
     if (err == TOKEN_OK) {
@@ -242,7 +249,7 @@ enum token_error gm_authenticate_device(struct token *token) {
         struct gm_data data;
         gm_data_start(&data, token);
         wire_put_bytes(&data.w, block, sizeof(block));
-        err = gm_send(token, INS_DEV_AUTH, 0, DEV_AUTH_SM4, &data, 0);
+        err = gm_send(token, INS_DEV_AUTH, 0, gm_of(token)->layout->dev_auth_sm4, &data, 0);
     }
     if (err == TOKEN_PIN_WRONG || err == TOKEN_PIN_LOCKED) {
         log_warn("the device key is not the factory's: this key cannot be initialised here");

@@ -49,8 +49,9 @@ enum token_error gm_private_operation(struct token *token, const struct token_ke
     if (is_sm2 != (key->algorithm == ALGORITHM_SM2)) {
         return TOKEN_ARGUMENT;
     }
-    if (!token->facts.has_vendor_ins &&
-        (operation == PRIVATE_RSA_RAW || operation == PRIVATE_SM2_DECRYPT)) {
+    bool has_vendor_ins = token->facts.has_vendor_ins;
+    if (!has_vendor_ins && (operation == PRIVATE_SM2_DECRYPT ||
+                            (operation == PRIVATE_RSA_RAW && !gm_of(token)->layout->has_raw_rsa))) {
         return TOKEN_UNSUPPORTED;
     }
     struct gm_data data;
@@ -68,8 +69,8 @@ enum token_error gm_private_operation(struct token *token, const struct token_ke
         break;
     case PRIVATE_RSA_RAW:
         wire_put_bytes(&data.w, in, in_len);
-        err = gm_send(token, INS_VENDOR_RSA_PRIVATE, key->usage == USAGE_SIGN, 0, &data,
-                      RSA2048_SIZE);
+        err = gm_send(token, has_vendor_ins ? INS_VENDOR_RSA_PRIVATE : INS_RSA_OPERATION,
+                      key->usage == USAGE_SIGN, 0, &data, RSA2048_SIZE);
         r = gm_response(token);
         err = err != TOKEN_OK ? err : take(&r, RSA2048_SIZE, out, out_size, out_len);
         break;

@@ -16,7 +16,8 @@ struct token_object_list;
 
 /* What a person may set (docs/module.md). */
 struct token_settings {
-    bool short_apdus; /* even if the card takes extended ones */
+    const char *gm_layout; /* name of the GM layout; NULL: as the card looks */
+    bool short_apdus;      /* even if the card takes extended ones */
     const char
         *cache_dir; /* where public objects are remembered, "" : nowhere; outlives the token */
 };
