@@ -26,13 +26,3 @@ const struct token_driver *token_driver_by_atr(const uint8_t *atr, size_t len) {
     }
     return NULL;
 }
-
-const struct token_key_kind *token_kind_find(const struct token_facts *facts,
-                                             enum token_algorithm algorithm, uint32_t bits) {
-    for (size_t i = 0; i < facts->kind_count; i++) {
-        if (facts->kinds[i].algorithm == algorithm && facts->kinds[i].bits == bits) {
-            return &facts->kinds[i];
-        }
-    }
-    return NULL;
-}

@@ -195,13 +195,15 @@ struct token_driver {
 
     enum token_error (*verify_pin)(struct token *token, enum token_user user, const uint8_t *pin,
                                    size_t len);
+    /* Optional. */
     enum token_error (*change_pin)(struct token *token, enum token_user user,
                                    const uint8_t *old_pin, size_t old_len, const uint8_t *new_pin,
                                    size_t new_len);
-    /* The security officer gives the user a PIN; clears a lock. A PIN that must be changed (TOKEN_UNSUPPORTED: the card
+    /* Optional. The security officer gives the user a PIN; clears a lock. A PIN that must be changed (TOKEN_UNSUPPORTED: the card
      * cannot mark it) opens nothing until the user has set another. */
     enum token_error (*reset_user_pin)(struct token *token, const uint8_t *so_pin, size_t so_len,
                                        const uint8_t *new_pin, size_t new_len, bool must_change);
+    /* Optional: the card is reset. */
     enum token_error (*logout)(struct token *token);
 
     /* Optional, all three. Remote unlock: unlock_begin fills what the order does not say; TOKEN_NOT_FOUND: the key has no

@@ -30,6 +30,16 @@ static enum token_error finish(struct token *token, enum token_error err) {
     return err;
 }
 
+const struct token_key_kind *token_kind_find(const struct token_facts *facts,
+                                             enum token_algorithm algorithm, uint32_t bits) {
+    for (size_t i = 0; i < facts->kind_count; i++) {
+        if (facts->kinds[i].algorithm == algorithm && facts->kinds[i].bits == bits) {
+            return &facts->kinds[i];
+        }
+    }
+    return NULL;
+}
+
 static enum token_error try_driver(struct token *token, const struct token_driver *driver) {
     enum token_error err = driver->open(token);
     token->driver = err == TOKEN_OK ? driver : NULL;
@@ -290,10 +300,19 @@ enum token_error token_authorize_use(struct token *token, const uint8_t *pin, si
     return err;
 }
 
+static enum token_error log_out(struct token *token) {
+    if (token->driver->logout != NULL) {
+        return token->driver->logout(token);
+    }
+    struct connection *connection = token->card.connection;
+    token->driver->forget(token);
+    return card_from_transport(connection->ops->reset(connection, CARD_TIMEOUT_MS));
+}
+
 enum token_error token_logout(struct token *token) {
     forget_pin(token);
     enum token_error err = TOKEN_OK;
-    RUN_UNLOGGED(token, err, token->driver->logout(token));
+    RUN_UNLOGGED(token, err, log_out(token));
     return err;
 }
 
@@ -301,7 +320,7 @@ enum token_error token_change_pin(struct token *token, enum token_user user, con
                                   size_t old_len, const uint8_t *new_pin, size_t new_len) {
     enum token_error err = TOKEN_OK;
     RUN_UNLOGGED(token, err,
-                 token->driver->change_pin(token, user, old_pin, old_len, new_pin, new_len));
+                 OPTIONAL(change_pin, (token, user, old_pin, old_len, new_pin, new_len)));
     token->pins_known = false;
     if (err == TOKEN_OK && token->login == user) {
         remember_pin(token, user, new_pin, new_len);
@@ -316,8 +335,8 @@ enum token_error token_reset_user_pin(struct token *token, const uint8_t *new_pi
     }
     enum token_error err = TOKEN_OK;
     RUN_UNLOGGED(token, err,
-                 token->driver->reset_user_pin(token, token->pin, token->pin_len, new_pin, new_len,
-                                               must_change));
+                 OPTIONAL(reset_user_pin,
+                          (token, token->pin, token->pin_len, new_pin, new_len, must_change)));
     token->pins_known = false;
     return err;
 }
