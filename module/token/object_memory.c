@@ -188,6 +188,15 @@ static bool take_key(struct token *token, struct wire_reader *r, struct key_entr
     return !r->failed;
 }
 
+static void put_hash(const struct token *token, struct wire_writer *w) {
+    uint8_t hash[HASH_SIZE];
+    if (w->failed || !sha256(token->libctx, w->data, w->len, hash)) {
+        w->failed = true;
+        return;
+    }
+    wire_put_bytes(w, hash, sizeof(hash));
+}
+
 void object_memory_write(const struct token *token, struct wire_writer *w) {
     const struct token_object_list *objects = token->objects;
     put_head(token, w);
@@ -197,12 +206,14 @@ void object_memory_write(const struct token *token, struct wire_writer *w) {
     for (size_t i = 0; i < objects->key_count; i++) {
         put_key(w, objects->keys[i]);
     }
-    uint8_t hash[HASH_SIZE];
-    if (w->failed || !sha256(token->libctx, w->data, w->len, hash)) {
-        w->failed = true;
-        return;
-    }
-    wire_put_bytes(w, hash, sizeof(hash));
+    put_hash(token, w);
+}
+
+void object_memory_seal(const struct token *token, struct wire_writer *w, const uint8_t *content,
+                        size_t len) {
+    put_head(token, w);
+    wire_put_bytes(w, content, len);
+    put_hash(token, w);
 }
 
 /* The head is that of this card in this state, and the end is the hash of all before. */

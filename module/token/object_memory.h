@@ -35,6 +35,9 @@ void object_memory_keep(struct token *token);
 /* The content of a file, taken apart and put together; for the functions above and for fuzzers. False: it makes no sense, or is
  * of another card or state; the list is empty then. */
 bool object_memory_parse(struct token *token, const uint8_t *bytes, size_t len);
+/* What stands around a file's content: head before it, hash behind it. Into w; w->failed when it does not fit. */
+void object_memory_seal(const struct token *token, struct wire_writer *w, const uint8_t *content,
+                        size_t len);
 /* Into w; w->failed when it does not fit. */
 void object_memory_write(const struct token *token, struct wire_writer *w);
 
