@@ -33,6 +33,8 @@ static GQueue urbs = G_QUEUE_INIT, reaps = G_QUEUE_INIT; /* of struct urb, struc
 static GMainLoop *loop;
 static uint64_t last_id;
 static UMockdevIoctlClient *claimer; /* who has the one interface */
+static const UMockdevIoctlClient
+    *given; /* who got the last finished request, until it asks for more */
 static UMockdevTestbed *testbed;
 static GPid child;
 static int child_status;
@@ -59,6 +61,7 @@ static bool reap_one(UMockdevIoctlClient *client, UMockdevIoctlData *data) {
             continue;
         umockdev_ioctl_data_set_ptr(data, 0, urb->urb);
         umockdev_ioctl_client_complete(client, 0, 0);
+        given = client;
         g_queue_delete_link(&urbs, at);
         urb_free(urb);
         return true;
@@ -94,10 +97,23 @@ static gboolean reap_late(gpointer ctx) {
     return G_SOURCE_REMOVE;
 }
 
-/* libusb asks again and again; it is let wait a little, so that it does not spin. */
+static bool has_requests(UMockdevIoctlClient *client) {
+    for (GList *at = urbs.head; at; at = at->next)
+        if (((const struct urb *)at->data)->client == client)
+            return true;
+    return false;
+}
+
+/* libusb asks again and again; it is let wait a little, so that it does not spin. Not where it only makes sure that what it
+ * has just been given was all: a transfer would take that much longer. */
 static void on_reap(UMockdevIoctlClient *client, UMockdevIoctlData *data) {
     if (reap_one(client, data))
         return;
+    if (client == given && !has_requests(client)) {
+        given = NULL;
+        umockdev_ioctl_client_complete(client, -1, EAGAIN);
+        return;
+    }
     struct reap *reap = g_new0(struct reap, 1);
     reap->client = g_object_ref(client);
     reap->data = umockdev_ioctl_data_ref(data);

@@ -1,3 +1,3 @@
 .PHONY: bench-sim
-bench-sim: $(B)/bin/ukey-sim ## measure ukey-sim and write docs/benchmarks.md
+bench-sim: $(addprefix $(B)/bin/,ukey-sim ukey-sim-usb ukey-pcsc-wire) ## measure ukey-sim and write docs/benchmarks.md
 	@BUILD=$(B) node tools/bench/sim.mjs --write docs/benchmarks.md

@@ -2,3 +2,8 @@
 PROGRAMS += p11-bench
 p11-bench_SRCS := tools/bench/p11_bench.c tools/bench/p11_client.c tools/bench/raw_client.c
 p11-bench_LDLIBS := -ldl -lpthread
+
+# a way to a key behind pcscd, for tools/bench/sim.mjs
+PROGRAMS += ukey-pcsc-wire
+ukey-pcsc-wire_SRCS := tools/bench/pcsc_wire.c
+ukey-pcsc-wire_PKGS := libpcsclite

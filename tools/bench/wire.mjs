@@ -1,6 +1,10 @@
-// Two ways to a simulated key: its unix socket (include/openukey/simlink.h), and vpcd, with this program in pcscd's place.
+// Ways to a simulated key: its unix socket (include/openukey/simlink.h), and a real pcscd through ukey-pcsc-wire. Each can
+// transmit a command, say how often a second some commands are answered one after another, and close.
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
+import { Program } from '../demo/program.mjs';
+
+const name = (command) => command.subarray(0, 4).toString('hex');
 
 // Takes bytes as they come, gives them in pieces as they are asked for.
 class Inbox {
@@ -33,25 +37,35 @@ export async function overSocket(path) {
     };
     await ask(1, Buffer.from([1]));
     await ask(2, Buffer.alloc(4, 0xff));
-    return { transmit: (apdu) => ask(4, apdu), close: () => stream.destroy() };
+    const transmit = (apdu) => ask(4, apdu);
+    const rate = async (commands, seconds) => {
+        const began = performance.now();
+        let count = 0;
+        do {
+            for (const command of commands) {
+                const sw = (await transmit(command)).subarray(-2).toString('hex');
+                if (sw !== '9000') throw new Error(`${name(command)}: ${sw}`);
+            }
+            count += 1;
+        } while (performance.now() < began + seconds * 1000);
+        return count / ((performance.now() - began) / 1000);
+    };
+    return { transmit, rate, close: () => stream.destroy() };
 }
 
-// Listens where the key is told to connect to; then `ready` gives the way in.
-export async function vpcdServer() {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const ready = once(server, 'connection').then(async ([stream]) => {
-        stream.setNoDelay(true);
-        const inbox = new Inbox(stream);
-        const say = (bytes) => stream.write(Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]));
-        const transmit = async (apdu) => {
-            say(apdu);
-            return inbox.take((await inbox.take(2)).readUInt16BE());
-        };
-        say(Buffer.from([1])); // power on
-        await transmit(Buffer.from([4])); // the ATR
-        return { transmit, close: () => { stream.destroy(); server.close(); } };
-    });
-    return { port: server.address().port, ready };
+// `wire` is the program; `env` leads it to its pcscd.
+export async function overPcsc(wire, env) {
+    const program = await Program.start({ name: 'ukey-pcsc-wire', command: wire, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const ask = async (request) => {
+        program.child.stdin.write(`${request}\n`);
+        const [answer] = await Promise.race([once(program.lines, 'line'), program.ended.then(() => ['error ended'])]);
+        if (answer.startsWith('error')) throw new Error(`${request.slice(0, 20)}: ${answer}`);
+        return answer;
+    };
+    return {
+        transmit: async (apdu) => Buffer.from(await ask(`send ${apdu.toString('hex')}`), 'hex'),
+        rate: async (commands, seconds) => Number(await ask(`rate ${seconds} ${commands.map((c) => c.toString('hex')).join(' ')}`)),
+        close: () => program.stop(),
+    };
 }
+

@@ -1,5 +1,6 @@
 // A real pcscd of our own: its socket, its configuration and its one virtual reader (vpcd) are private, so it needs no root
-// and does not touch the system's. It inherits the listening socket as systemd would hand it over.
+// and does not touch the system's. It inherits the listening socket as systemd would hand it over. Or one with libccid, on a
+// simulated USB bus.
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -16,17 +17,19 @@ const listening = (server, ...where) =>
     new Promise((resolve, reject) => server.once('error', reject).listen(...where, () => resolve(server)));
 
 /* Starts it in `dir`, its reader called `name`; answers {program, port, env}: programs that get `env` talk to it, keys connect to
- * `port`. */
-export async function startPcscd(dir, { name = 'Virtual PCD' } = {}) {
+ * `port`. With `usb`, the environment of a program under `ukey-sim usb`, its readers are what is on that bus instead. */
+export async function startPcscd(dir, { name = 'Virtual PCD', usb } = {}) {
     const missing = pcscdMissing();
     if (missing) throw new Error(missing);
-    const port = await freePort(2); // vpcd listens on one for each of its two slots
+    const port = usb ? null : await freePort(2); // vpcd listens on one for each of its two slots
     const config = join(dir, 'reader.conf.d');
     mkdirSync(config, { recursive: true });
-    writeFileSync(
-        join(config, 'vpcd'),
-        `FRIENDLYNAME "${name}"\nDEVICENAME /dev/null:${port}\nLIBPATH ${DRIVER}\nCHANNELID ${port}\n`,
-    );
+    if (!usb) {
+        writeFileSync(
+            join(config, 'vpcd'),
+            `FRIENDLYNAME "${name}"\nDEVICENAME /dev/null:${port}\nLIBPATH ${DRIVER}\nCHANNELID ${port}\n`,
+        );
+    }
     const socket = join(dir, 'pcscd.sock');
     const server = await listening(createServer(), join(dir, 'pcscd.new'));
     // closing removes the name it was made under, so it gets another one first
@@ -40,6 +43,7 @@ export async function startPcscd(dir, { name = 'Virtual PCD' } = {}) {
             PCSCD,
             config,
         ],
+        env: usb,
         ready: null,
         log: join(dir, 'pcscd.log'),
         stdio: ['ignore', 'pipe', 'pipe', server._handle.fd],
