@@ -4,7 +4,7 @@ pinentry_SRCS := $(addprefix module/pinentry/,assuan.c child.c pinentry.c secret
 pinentry_PKGS := libcrypto
 
 p11core_SRCS := module/log.c \
-    $(addprefix module/transport/,transport.c sim_link.c sim_transport.c sim_watch.c pcsc_library.c pcsc_transport.c pcsc_watch.c \
+    $(addprefix module/transport/,transport.c sim_link.c sim_transport.c sim_watch.c pcsc_library.c pcsc_caller.c pcsc_transport.c pcsc_watch.c \
       ccid.c t1.c short_apdu.c usb_library.c usb_find.c usb_reader.c usb_transport.c) \
     $(addprefix module/token/,wire.c tlv.c card.c driver.c token.c token_objects.c object_memory.c key_use.c attribute_records.c gm_driver.c gm_pin.c gm_unlock.c gm_keys.c \
       gm_private.c gm_files.c piv_driver.c piv_parse.c piv_pin.c piv_keys.c piv_files.c) \
@@ -60,3 +60,5 @@ $(eval $(call module_test,doubt,$(module_fake_card)))
 $(eval $(call module_test,parts,))
 $(eval $(call module_test,example_card,tests/unit/module/example_driver.c))
 $(eval $(call module_test,usb_reader,tests/unit/module/fake_usb.c))
+$(eval $(call module_test,pcsc,))
+test_module_pcsc_PKGS += libpcsclite

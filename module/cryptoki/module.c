@@ -75,8 +75,8 @@ static enum transport_error open_transports(struct module *module) {
         module->transport_count += err == TRANSPORT_OK;
     }
     if (err == TRANSPORT_OK && config->has_pcsc) {
-        err =
-            pcsc_transport_open(config->pcsc_readers, &module->transports[module->transport_count]);
+        err = pcsc_transport_open(config->pcsc_readers, module->may_use_threads,
+                                  &module->transports[module->transport_count]);
         module->transport_count += err == TRANSPORT_OK;
     }
     if (err == TRANSPORT_OK && config->usb != USB_OFF && module->may_use_threads) {

@@ -1,11 +1,13 @@
 /* Readers of pcscd. Listing and each connection have their own context, so that none waits for another.
  *
  * pcscd tells of resets and removals, but not whether another program used the card between two of our transactions:
- * begin() always says maybe_used. SCardBeginTransaction and SCardTransmit take no deadline; pcscd's own apply. */
+ * begin() always says maybe_used. */
 #include "module/transport/deadline.h"
+#include "module/transport/pcsc_caller.h"
 #include "module/transport/pcsc_library.h"
 #include "module/transport/pcsc_watch.h"
 #include "module/transport/transport.h"
+#include "openukey/apdu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,22 +16,35 @@
 struct pcsc_transport {
     struct transport base;
     struct pcsc_monitor *monitor;
+    bool may_use_threads;
 };
 
-struct pcsc_connection {
-    struct connection base;
+/* What a connection's calls work on; it lives as long as the last of them. */
+struct pcsc_calls {
     const struct pcsc_library *pcsc;
     SCARDCONTEXT context;
     SCARDHANDLE card;
     char reader[TRANSPORT_READER_NAME];
     DWORD protocol;
+    bool is_connected;
+    DWORD initialization; /* of a reconnection */
+    DWORD command_len, response_len;
+    uint8_t command[APDU_MAX_COMMAND], response[APDU_MAX_RESPONSE];
+};
+
+struct pcsc_connection {
+    struct connection base;
+    struct pcsc_calls *calls; /* touched only while none of them is under way */
+    struct pcsc_caller *caller;
     bool was_reset; /* learnt outside begin(), to be told by the next one */
+    bool is_broken; /* a command did not end in time */
 };
 
 enum {
     PROTOCOLS = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
     BEGIN_ATTEMPTS = 3,
-    NOTICE_REMOVAL_MS = 1500
+    NOTICE_REMOVAL_MS = 1500,
+    END_MS = 5000
 };
 
 static enum transport_error from_pcsc(LONG rv) {
@@ -69,83 +84,162 @@ static enum transport_error pcsc_watch_open(struct transport *base, bool may_use
                           watch, fd);
 }
 
+/* ---- calls, on their own thread ---- */
+
+static LONG call_connect(void *state) {
+    struct pcsc_calls *c = state;
+    LONG rv = c->pcsc->establish_context(SCARD_SCOPE_SYSTEM, NULL, NULL, &c->context);
+    if (rv == SCARD_S_SUCCESS) {
+        rv = c->pcsc->connect(c->context, c->reader, SCARD_SHARE_SHARED, PROTOCOLS, &c->card,
+                              &c->protocol);
+        c->is_connected = rv == SCARD_S_SUCCESS;
+        if (rv != SCARD_S_SUCCESS) {
+            c->pcsc->release_context(c->context);
+        }
+    }
+    return rv;
+}
+
+static LONG call_disconnect(void *state) {
+    struct pcsc_calls *c = state;
+    if (c->is_connected) {
+        c->pcsc->disconnect(c->card, SCARD_LEAVE_CARD);
+        c->pcsc->release_context(c->context);
+        c->is_connected = false;
+    }
+    return SCARD_S_SUCCESS;
+}
+
+static LONG call_begin(void *state) {
+    struct pcsc_calls *c = state;
+    return c->pcsc->begin_transaction(c->card);
+}
+
+static LONG call_end(void *state) {
+    struct pcsc_calls *c = state;
+    return c->pcsc->end_transaction(c->card, SCARD_LEAVE_CARD);
+}
+
+static LONG call_reconnect(void *state) {
+    struct pcsc_calls *c = state;
+    return c->pcsc->reconnect(c->card, SCARD_SHARE_SHARED, PROTOCOLS, c->initialization,
+                              &c->protocol);
+}
+
+static LONG call_transmit(void *state) {
+    struct pcsc_calls *c = state;
+    const SCARD_IO_REQUEST *pci =
+        c->protocol == SCARD_PROTOCOL_T0 ? c->pcsc->pci_t0 : c->pcsc->pci_t1;
+    c->response_len = sizeof(c->response);
+    LONG rv = c->pcsc->transmit(c->card, pci, c->command, c->command_len, NULL, c->response,
+                                &c->response_len);
+    explicit_bzero(c->command, c->command_len);
+    return rv;
+}
+
+static void free_calls(void *state) {
+    explicit_bzero(state, sizeof(struct pcsc_calls));
+    free(state);
+}
+
+/* ---- connections ---- */
+
 static void pcsc_disconnect(struct connection *base) {
     struct pcsc_connection *connection = (struct pcsc_connection *)base;
-    connection->pcsc->disconnect(connection->card, SCARD_LEAVE_CARD);
-    connection->pcsc->release_context(connection->context);
+    pcsc_caller_free(connection->caller, call_disconnect, deadline_after(END_MS));
     free(connection);
 }
 
 static enum transport_error pcsc_connect(struct transport *base, const char *reader,
                                          uint32_t timeout_ms, struct connection **out) {
-    (void)timeout_ms;
     *out = NULL;
     const struct pcsc_library *pcsc = pcsc_library_get();
     if (pcsc == NULL) {
         return TRANSPORT_NO_READER;
     }
     struct pcsc_connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL) {
+    struct pcsc_calls *calls = calloc(1, sizeof(*calls));
+    struct pcsc_caller *caller = NULL;
+    if (connection != NULL && calls != NULL) {
+        caller =
+            pcsc_caller_new(((struct pcsc_transport *)base)->may_use_threads, calls, free_calls);
+    }
+    if (caller == NULL) {
+        free(connection);
+        free(calls);
         return TRANSPORT_MEMORY;
     }
     connection->base.ops = base->ops;
-    connection->pcsc = pcsc;
-    snprintf(connection->reader, sizeof(connection->reader), "%s", reader);
-    LONG rv = pcsc->establish_context(SCARD_SCOPE_SYSTEM, NULL, NULL, &connection->context);
-    if (rv == SCARD_S_SUCCESS) {
-        rv = pcsc->connect(connection->context, reader, SCARD_SHARE_SHARED, PROTOCOLS,
-                           &connection->card, &connection->protocol);
-        if (rv != SCARD_S_SUCCESS) {
-            pcsc->release_context(connection->context);
-        }
-    }
-    if (rv != SCARD_S_SUCCESS) {
-        free(connection);
-        return from_pcsc(rv);
-    }
-    DWORD name_len = 0, state, protocol, atr_len = sizeof(connection->base.atr);
-    if (pcsc->status(connection->card, NULL, &name_len, &state, &protocol, connection->base.atr,
-                     &atr_len) == SCARD_S_SUCCESS) {
-        connection->base.atr_len = atr_len;
+    connection->calls = calls;
+    connection->caller = caller;
+    calls->pcsc = pcsc;
+    snprintf(calls->reader, sizeof(calls->reader), "%s", reader);
+    LONG rv = SCARD_S_SUCCESS;
+    bool is_done =
+        pcsc_caller_run(caller, call_connect, call_disconnect, deadline_after(timeout_ms), &rv);
+    if (!is_done || rv != SCARD_S_SUCCESS) {
+        pcsc_disconnect(&connection->base);
+        return is_done ? from_pcsc(rv) : TRANSPORT_TIMEOUT;
     }
     *out = &connection->base;
     return TRANSPORT_OK;
 }
 
+/* SCardBeginTransaction waits as long as another program holds the card. */
 static enum transport_error pcsc_begin(struct connection *base, uint32_t timeout_ms,
                                        struct transaction_start *start) {
-    (void)timeout_ms;
     struct pcsc_connection *connection = (struct pcsc_connection *)base;
-    const struct pcsc_library *pcsc = connection->pcsc;
+    uint64_t deadline = deadline_after(timeout_ms);
     *start = (struct transaction_start){.was_reset = connection->was_reset, .maybe_used = true};
-    LONG rv = pcsc->begin_transaction(connection->card);
+    if (connection->is_broken) {
+        return TRANSPORT_REMOVED;
+    }
+    LONG rv = SCARD_S_SUCCESS;
+    if (!pcsc_caller_run(connection->caller, call_begin, call_end, deadline, &rv)) {
+        return TRANSPORT_BUSY;
+    }
     for (int i = 0; rv == SCARD_W_RESET_CARD && i < BEGIN_ATTEMPTS; i++) {
         start->was_reset = true;
-        rv = pcsc->reconnect(connection->card, SCARD_SHARE_SHARED, PROTOCOLS, SCARD_LEAVE_CARD,
-                             &connection->protocol);
-        if (rv == SCARD_S_SUCCESS) {
-            rv = pcsc->begin_transaction(connection->card);
+        connection->was_reset = true; /* should this go wrong, the next one tells it */
+        connection->calls->initialization = SCARD_LEAVE_CARD;
+        if (!pcsc_caller_run(connection->caller, call_reconnect, NULL, deadline, &rv)) {
+            connection->is_broken = true;
+            return TRANSPORT_TIMEOUT;
+        }
+        if (rv == SCARD_S_SUCCESS &&
+            !pcsc_caller_run(connection->caller, call_begin, call_end, deadline, &rv)) {
+            return TRANSPORT_BUSY;
         }
     }
-    connection->was_reset = rv != SCARD_S_SUCCESS && start->was_reset;
+    if (rv == SCARD_S_SUCCESS) {
+        connection->was_reset = false;
+    }
     return from_pcsc(rv);
 }
 
 static enum transport_error pcsc_end(struct connection *base) {
     struct pcsc_connection *connection = (struct pcsc_connection *)base;
-    return from_pcsc(connection->pcsc->end_transaction(connection->card, SCARD_LEAVE_CARD));
+    LONG rv = SCARD_S_SUCCESS;
+    if (connection->is_broken) {
+        return TRANSPORT_REMOVED;
+    }
+    if (!pcsc_caller_run(connection->caller, call_end, NULL, deadline_after(END_MS), &rv)) {
+        connection->is_broken = true;
+        return TRANSPORT_TIMEOUT;
+    }
+    connection->was_reset |= rv == SCARD_W_RESET_CARD;
+    return from_pcsc(rv);
 }
 
 /* A command cut short by pulling the card first looks like a failure of the reader: pcscd notices removals when it next
  * polls. True if it does so within a moment. */
-static bool has_been_removed(struct pcsc_connection *connection) {
-    SCARD_READERSTATE state = {.szReader = connection->reader,
-                               .dwCurrentState = SCARD_STATE_UNAWARE};
+static bool has_been_removed(const struct pcsc_calls *calls) {
+    SCARD_READERSTATE state = {.szReader = calls->reader, .dwCurrentState = SCARD_STATE_UNAWARE};
     uint64_t deadline = deadline_after(NOTICE_REMOVAL_MS);
     LONG rv = SCARD_S_SUCCESS;
     while (rv == SCARD_S_SUCCESS) {
-        rv = connection->pcsc->get_status_change(connection->context,
-                                                 (DWORD)deadline_left(deadline), &state, 1);
+        rv = calls->pcsc->get_status_change(calls->context, (DWORD)deadline_left(deadline), &state,
+                                            1);
         if (rv == SCARD_S_SUCCESS && (state.dwEventState & SCARD_STATE_PRESENT) == 0) {
             return true;
         }
@@ -158,31 +252,54 @@ static enum transport_error pcsc_transmit(struct connection *base, const uint8_t
                                           size_t command_len, uint8_t *response,
                                           size_t response_size, size_t *response_len,
                                           uint32_t timeout_ms) {
-    (void)timeout_ms;
     struct pcsc_connection *connection = (struct pcsc_connection *)base;
-    const SCARD_IO_REQUEST *pci = connection->protocol == SCARD_PROTOCOL_T0
-                                      ? connection->pcsc->pci_t0
-                                      : connection->pcsc->pci_t1;
-    DWORD len = (DWORD)response_size;
+    struct pcsc_calls *calls = connection->calls;
     *response_len = 0;
-    LONG rv = connection->pcsc->transmit(connection->card, pci, command, (DWORD)command_len, NULL,
-                                         response, &len);
+    if (connection->is_broken) {
+        return TRANSPORT_REMOVED;
+    }
+    if (command_len > sizeof(calls->command)) {
+        return TRANSPORT_IO;
+    }
+    memcpy(calls->command, command, command_len);
+    calls->command_len = (DWORD)command_len;
+    LONG rv = SCARD_S_SUCCESS;
+    if (!pcsc_caller_run(connection->caller, call_transmit, NULL, deadline_after(timeout_ms),
+                         &rv)) {
+        connection->is_broken = true;
+        return TRANSPORT_TIMEOUT;
+    }
     enum transport_error err = from_pcsc(rv);
-    if (err == TRANSPORT_OK && (len < 2 || len > response_size)) {
+    if (rv == SCARD_W_RESET_CARD) {
+        connection->was_reset = true;
+        return TRANSPORT_IO;
+    }
+    if (err == TRANSPORT_OK && (calls->response_len < 2 || calls->response_len > response_size)) {
         err = TRANSPORT_IO;
     }
-    if (err != TRANSPORT_OK) {
-        return err == TRANSPORT_IO && has_been_removed(connection) ? TRANSPORT_REMOVED : err;
+    if (err == TRANSPORT_OK) {
+        memcpy(response, calls->response, calls->response_len);
+        *response_len = calls->response_len;
+    } else if (err == TRANSPORT_IO && has_been_removed(calls)) {
+        err = TRANSPORT_REMOVED;
     }
-    *response_len = len;
-    return TRANSPORT_OK;
+    explicit_bzero(calls->response, sizeof(calls->response));
+    return err;
 }
 
 static enum transport_error pcsc_reset(struct connection *base, uint32_t timeout_ms) {
-    (void)timeout_ms;
     struct pcsc_connection *connection = (struct pcsc_connection *)base;
-    return from_pcsc(connection->pcsc->reconnect(connection->card, SCARD_SHARE_SHARED, PROTOCOLS,
-                                                 SCARD_RESET_CARD, &connection->protocol));
+    LONG rv = SCARD_S_SUCCESS;
+    if (connection->is_broken) {
+        return TRANSPORT_REMOVED;
+    }
+    connection->calls->initialization = SCARD_RESET_CARD;
+    if (!pcsc_caller_run(connection->caller, call_reconnect, NULL, deadline_after(timeout_ms),
+                         &rv)) {
+        connection->is_broken = true;
+        return TRANSPORT_TIMEOUT;
+    }
+    return from_pcsc(rv);
 }
 
 static void pcsc_close(struct transport *base) {
@@ -206,13 +323,15 @@ static const struct transport_ops pcsc_ops = {
     .reset = pcsc_reset,
 };
 
-enum transport_error pcsc_transport_open(const char *reader_pattern, struct transport **out) {
+enum transport_error pcsc_transport_open(const char *reader_pattern, bool may_use_threads,
+                                         struct transport **out) {
     *out = NULL;
     struct pcsc_transport *transport = calloc(1, sizeof(*transport));
     if (transport == NULL) {
         return TRANSPORT_MEMORY;
     }
     transport->base.ops = &pcsc_ops;
+    transport->may_use_threads = may_use_threads;
     transport->monitor = pcsc_monitor_new(reader_pattern);
     if (transport->monitor == NULL) {
         free(transport);

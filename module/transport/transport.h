@@ -114,7 +114,9 @@ enum transport_error usb_transport_open(const char *reader_pattern, bool leave_t
                                         struct transport **out);
 
 /* PC/SC through pcsclite, loaded when first needed: no library or no daemon means no readers. Readers whose name does
- * not match the shell pattern are left alone. *out is the caller's. */
-enum transport_error pcsc_transport_open(const char *reader_pattern, struct transport **out);
+ * not match the shell pattern are left alone. With may_use_threads false, a call to pcscd lasts as long as pcscd pleases.
+ * *out is the caller's. */
+enum transport_error pcsc_transport_open(const char *reader_pattern, bool may_use_threads,
+                                         struct transport **out);
 
 #endif

@@ -46,7 +46,7 @@ class Key {
         // behind pcscd the socket is there too, but not where the module looks
         const { pcscd, dir, sockets, usbSocket } = this.house;
         const where = usbSocket
-            ? ['--usbredir', usbSocket]
+            ? ['--usbredir', usbSocket, '--socket', join(dir, `${this.name}.sock`)]
             : pcscd
               ? ['--vpcd', `127.0.0.1:${pcscd.port}`, '--socket', join(dir, `${this.name}.sock`)]
               : ['--socket', join(sockets, `${this.name}.sock`)];
