@@ -16,10 +16,6 @@ size_t rsa_part(size_t modulus, enum rsa_part part, size_t *len) {
                            : modulus + RSA_EXPONENT + (size_t)(part - RSA_P) * half;
 }
 
-static size_t parts_size(size_t modulus) {
-    return modulus + RSA_EXPONENT + 5 * (modulus / 2);
-}
-
 /* A key being worked with; freeing the context cleanses it. */
 struct work {
     mbedtls_rsa_context ctx;
@@ -55,7 +51,7 @@ enum rsa_error rsa_parts_generate(struct drbg *rng, uint8_t *parts, size_t modul
         ok = put(&w, parts, modulus, (enum rsa_part)part);
     mbedtls_rsa_free(&w.ctx);
     if (!ok)
-        mbedtls_platform_zeroize(parts, parts_size(modulus));
+        mbedtls_platform_zeroize(parts, rsa_parts_size(modulus));
     return ok ? RSA_OK : RSA_FAILED;
 }
 
@@ -86,7 +82,7 @@ enum rsa_error rsa_parts_complete(struct drbg *rng, uint8_t *parts, size_t modul
         ok = fit(&w, parts, modulus, (enum rsa_part)part);
     mbedtls_rsa_free(ctx);
     if (!ok)
-        mbedtls_platform_zeroize(parts, parts_size(modulus));
+        mbedtls_platform_zeroize(parts, rsa_parts_size(modulus));
     return ok ? RSA_OK : RSA_BAD_INPUT;
 }
 

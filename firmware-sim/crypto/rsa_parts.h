@@ -19,6 +19,10 @@ enum rsa_parts_size {
     RSA_PARTS_MAX = RSA_MODULUS_MAX + RSA_EXPONENT + 5 * (RSA_MODULUS_MAX / 2)
 };
 
+static inline size_t rsa_parts_size(size_t modulus) {
+    return modulus + RSA_EXPONENT + 5 * (modulus / 2);
+}
+
 /* Where a part lies; *len gets its size. */
 size_t rsa_part(size_t modulus, enum rsa_part part, size_t *len);
 

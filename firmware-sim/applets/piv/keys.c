@@ -2,13 +2,10 @@
 #include "firmware-sim/applets/piv/piv_internal.h"
 
 #include <mbedtls/platform_util.h>
+#include <stddef.h>
 #include <string.h>
 
-enum {
-    RECORD_HEAD = 3, /* algorithm, PIN policy, origin */
-    RSA_RECORD = RECORD_HEAD + RSA_PARTS_MAX - RSA_EXPONENT,
-    TOUCH_NEVER = 1
-};
+enum { TOUCH_NEVER = 1 };
 
 bool piv_is_slot(uint8_t reference) {
     return reference == PIV_AUTHENTICATION || reference == PIV_SIGNATURE ||
@@ -49,28 +46,8 @@ bool piv_algorithm_works(struct piv *piv, uint8_t algorithm) {
     return true;
 }
 
-/* The exponent of every RSA key here; no record has it. */
+/* The exponent of every RSA key here. */
 static const uint8_t exponent[RSA_EXPONENT] = {0, 1, 0, 1};
-
-/* The parts of a key in the order of its record, public ones first; returns their number. */
-struct part {
-    uint8_t *bytes;
-    size_t len;
-};
-
-static unsigned parts_of(struct piv_key *key, struct part parts[6]) {
-    enum ec_curve curve;
-    if (piv_ec_curve(key->algorithm, &curve)) {
-        parts[0] = (struct part){key->ec.point, ec_point_size(curve)};
-        parts[1] = (struct part){key->ec.d, ec_number_size(curve)};
-        return 2;
-    }
-    static const enum rsa_part recorded[] = {RSA_N, RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QINV};
-    for (unsigned i = 0; i < 6; i++)
-        parts[i].bytes =
-            key->rsa + rsa_part(piv_rsa_modulus(key->algorithm), recorded[i], &parts[i].len);
-    return 6;
-}
 
 /* Before anything else is put into a new key. */
 static void put_exponent(struct piv_key *key) {
@@ -79,41 +56,37 @@ static void put_exponent(struct piv_key *key) {
         memcpy(key->rsa + rsa_part(modulus, RSA_E, &len), exponent, sizeof exponent);
 }
 
+/* A record is the key as it lies in memory, as far as the algorithm fills it. */
+static uint32_t record_size(uint8_t algorithm) {
+    enum ec_curve curve;
+    const struct piv_key *key = NULL;
+    size_t modulus = piv_rsa_modulus(algorithm);
+    size_t content = piv_ec_curve(algorithm, &curve) ? sizeof key->ec
+                     : modulus                       ? rsa_parts_size(modulus)
+                                                     : 0;
+    return (uint32_t)(offsetof(struct piv_key, rsa) + content);
+}
+
 enum store_error piv_key_read(struct piv *piv, uint8_t slot, struct piv_key *key) {
-    uint8_t head[RECORD_HEAD];
-    struct part parts[6];
-    uint32_t id = ID_KEY + slot, at = sizeof head;
+    uint32_t id = ID_KEY + slot, len;
     memset(key, 0, sizeof *key);
-    enum store_error err = store_read(piv_store(piv), id, 0, head, sizeof head);
-    if (err)
-        return err;
-    key->algorithm = head[0];
-    key->pin_policy = head[1];
-    key->origin = head[2];
-    put_exponent(key);
-    unsigned count = parts_of(key, parts);
-    for (unsigned i = 0; i < count && !err; at += (uint32_t)parts[i++].len)
-        err = store_read(piv_store(piv), id, at, parts[i].bytes, (uint32_t)parts[i].len);
+    enum store_error err = store_read(piv_store(piv), id, 0, &key->algorithm, 1);
+    if (!err)
+        err = store_length(piv_store(piv), id, &len);
+    if (!err && len != record_size(key->algorithm))
+        err = STORE_NOT_FOUND;
+    if (!err)
+        err = store_read(piv_store(piv), id, 0, key, len);
     if (err)
         mbedtls_platform_zeroize(key, sizeof *key);
     return err;
 }
 
 /* Puts the key into its slot, committed; what was there before leaves the flash. */
-static uint16_t store_key(struct piv *piv, uint8_t slot, struct piv_key *key) {
-    uint8_t record[RSA_RECORD];
-    struct part parts[6];
-    unsigned count = parts_of(key, parts);
-    struct wire_writer w = wire_writer(record, sizeof record);
-    wire_put_u8(&w, key->algorithm);
-    wire_put_u8(&w, key->pin_policy);
-    wire_put_u8(&w, key->origin);
-    for (unsigned i = 0; i < count; i++)
-        wire_put(&w, parts[i].bytes, parts[i].len);
+static uint16_t store_key(struct piv *piv, uint8_t slot, const struct piv_key *key) {
     bool replaces = store_exists(piv_store(piv), ID_KEY + slot);
     store_begin(piv_store(piv));
-    store_put(piv_store(piv), ID_KEY + slot, record, (uint32_t)w.len);
-    mbedtls_platform_zeroize(record, sizeof record);
+    store_put(piv_store(piv), ID_KEY + slot, key, record_size(key->algorithm));
     return piv_commit(piv, replaces ? STORE_SECRET_GONE : STORE_PLAIN);
 }
 
@@ -202,16 +175,17 @@ static bool take_number(struct wire_reader value, uint8_t *number, size_t len) {
 static bool take_private(struct piv *piv, struct wire_reader *in, struct piv_key *key) {
     enum { RSA_FIRST = 0x01, SCALAR = 0x06 };
     enum ec_curve curve;
-    struct part parts[6];
+    size_t modulus = piv_rsa_modulus(key->algorithm);
     if (piv_ec_curve(key->algorithm, &curve))
         return take_number(tlv_take(in, SCALAR), key->ec.d, ec_number_size(curve)) &&
                ec_public(&piv->card->rng, curve, key->ec.d, key->ec.point) == EC_OK;
     put_exponent(key);
-    unsigned count = parts_of(key, parts);
-    for (unsigned i = 1; i < count; i++)
-        if (!take_number(tlv_take(in, RSA_FIRST + i - 1), parts[i].bytes, parts[i].len))
+    for (unsigned part = RSA_P; part <= RSA_QINV; part++) {
+        size_t len, at = rsa_part(modulus, (enum rsa_part)part, &len);
+        if (!take_number(tlv_take(in, RSA_FIRST + part - RSA_P), key->rsa + at, len))
             return false;
-    return rsa_parts_complete(&piv->card->rng, key->rsa, piv_rsa_modulus(key->algorithm)) == RSA_OK;
+    }
+    return rsa_parts_complete(&piv->card->rng, key->rsa, modulus) == RSA_OK;
 }
 
 uint16_t piv_import_key(struct applet *applet, struct call *call) {

@@ -67,6 +67,7 @@ uint16_t piv_management_authenticate(struct piv *piv, struct call *call, struct 
 
 enum piv_origin { PIV_GENERATED = 1, PIV_IMPORTED = 2 };
 
+/* Bytes alone: the record in the store is the front of it. */
 struct piv_key {
     uint8_t algorithm, pin_policy, origin;
     union {
@@ -76,6 +77,7 @@ struct piv_key {
         uint8_t rsa[RSA_PARTS_MAX]; /* for the modulus that the algorithm has */
     };
 };
+_Static_assert(sizeof(struct piv_key) == 3 + RSA_PARTS_MAX, "no padding");
 
 bool piv_is_slot(uint8_t reference);
 /* Bytes of the modulus; 0 if the algorithm is not RSA. */
