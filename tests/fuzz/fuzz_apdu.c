@@ -38,6 +38,7 @@ enum kind {
 };
 
 enum { PAGES = FACTORY_PAGES + 2 * 24, FIRST_APP = 1 };
+enum { FRAMES_MAX = 256 }; /* of an input; more say nothing new and take their time */
 
 /* Beside a card: what it was like when it was made. */
 struct specimen {
@@ -427,7 +428,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct specimen *specimen = &specimens[data[0] % KINDS];
     memcpy(specimen->ram.bytes, specimen->made, flash_ram_size(&specimen->ram));
     power_up(specimen);
-    for (size_t at = 1; at < size;)
+    for (size_t at = 1, frames = 0; at < size && frames < FRAMES_MAX; frames++)
         at += run_frame(specimen, data + at, size - at);
     card_power_down(&card);
     power_up(specimen);
