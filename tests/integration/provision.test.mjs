@@ -147,6 +147,33 @@ describe('a provisioned key', () => {
         assert.match(await flags('org-pin-locked'), /user PIN locked/);
     });
 
+    test('takes a certificate of more than 2048 bytes, and one of more than 4096 is refused', { skip: missing('pkcs11-tool', 'openssl') }, async (t) => {
+        const world = await makeWorkshop(t);
+        const key = await world.provision('key', 'org-expiring-30-days');
+        await key.plug();
+        const path = (name) => join(world.dir, name);
+        const login = ['--login', '--pin', '123456'];
+        await pkcs11Tool(world, ...login, '--keypairgen', '--key-type', 'rsa:2048', '--label', 'long', '--id', '77');
+        await pkcs11Tool(world, '--read-object', '--type', 'pubkey', '--id', '77', '--output-file', path('77.der'));
+        await run('openssl', ['genrsa', '-out', path('ca.key'), '2048']);
+        const certify = async (names) => {
+            const list = Array.from({ length: names }, (_, i) => `DNS:name-${i}-of-a-very-long-list.openukey.example`).join(',');
+            await run('openssl', ['req', '-new', '-key', path('ca.key'), '-subj', '/CN=long', '-addext', `subjectAltName=${list}`, '-out', path('c.csr')]);
+            await run('openssl', ['x509', '-req', '-in', path('c.csr'), '-copy_extensions', 'copy', '-force_pubkey', path('77.der'), '-signkey', path('ca.key'), '-outform', 'DER', '-out', path('c.der')]);
+            return readFileSync(path('c.der'));
+        };
+        const write = () => pkcs11Tool(world, ...login, '--write-object', path('c.der'), '--type', 'cert', '--id', '77');
+        for (const names of [40, 70]) {
+            const der = await certify(names);
+            assert.ok(der.length > 2048 && der.length <= 4096, `${der.length} bytes`);
+            await write();
+            await pkcs11Tool(world, '--read-object', '--type', 'cert', '--id', '77', '--output-file', path('back.der'));
+            assert.deepEqual(readFileSync(path('back.der')), der);
+        }
+        assert.ok((await certify(90)).length > 4096);
+        await assert.rejects(write(), /CKR_/);
+    });
+
     test('has a PIN that opens nothing until it is changed, if the profile says so', { skip: missing('pkcs11-tool') }, async (t) => {
         const world = await makeWorkshop(t);
         const key = await world.provision('key', 'org-pin-must-change');
