@@ -10,9 +10,10 @@ p11core_SRCS := module/log.c \
       gm_private.c gm_files.c piv_driver.c piv_parse.c piv_pin.c piv_keys.c piv_files.c) \
     $(addprefix module/cryptoki/,config.c module.c slots.c slot_events.c sessions.c token_info.c errors.c \
       mechanisms.c mechanism_parameters.c host.c host_keys.c host_secret.c rsa_padding.c keys.c private_use.c operation_rules.c \
-      digest.c signatures.c encryption.c dual.c messages.c \
+      digest.c signatures.c encryption.c dual.c messages.c operation_state.c \
       attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
-      session_objects.c session_object_making.c session_object_keys.c object_changes.c key_creation.c \
+      session_objects.c session_object_making.c session_object_keys.c object_changes.c \
+      key_generation.c key_on_card.c key_wrapping.c key_derivation.c \
       templates.c pins.c pin_dialog.c remote_unlock.c interfaces.c)
 p11core_DEPS := formats pinentry
 p11core_PKGS := libcrypto libpcsclite zlib
@@ -50,6 +51,8 @@ test_module_$(1)_LDLIBS := -lpthread
 endef
 $(eval $(call module_test,operations,$(module_fake_card)))
 $(eval $(call module_test,secret_keys,$(module_fake_card)))
+$(eval $(call module_test,key_making,$(module_fake_card)))
+$(eval $(call module_test,operation_rules,$(module_fake_card)))
 $(eval $(call module_test,life,$(module_fake_card)))
 $(eval $(call module_test,objects,$(module_fake_card)))
 $(eval $(call module_test,session_objects,$(module_fake_card)))

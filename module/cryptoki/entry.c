@@ -9,7 +9,9 @@
  *
  * Around every call: the program's OpenSSL error queue stays as it was, the token's transaction ends with the call. */
 #include "module/cryptoki/interfaces.h"
+#include "module/cryptoki/key_creation.h"
 #include "module/cryptoki/objects.h"
+#include "module/cryptoki/operation_state.h"
 #include "module/cryptoki/pins.h"
 
 #include <openssl/err.h>
@@ -93,6 +95,7 @@ static CK_RV call_end(const struct call *call, const char *name, CK_RV rv) {
 #define SLOT_CALL(name, params, action)   AROUND(name, params, call_begin_slot(&call, slotID), action)
 #define TOKEN_CALL(name, params, action)                                                           \
     AROUND(name, params, call_begin_token(&call, slotID), action)
+#define TEMPLATE(items, count) ((struct template){items, count})
 #define SESSION_CALL(name, needs, params, action)                                                  \
     AROUND(name, params, call_begin_session(&call, hSession, needs), action)
 #define ABSENT(name, params) AROUND(name, params, call_begin(&call), CKR_FUNCTION_NOT_SUPPORTED)
@@ -143,8 +146,13 @@ SESSION_CALL(C_GetObjectSize, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJE
 SESSION_CALL(C_DestroyObject, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_OBJECT_HANDLE hObject), object_destroy(call.session, hObject))
 
 /* ---- keys ---- */
-SESSION_CALL(C_GenerateKeyPair, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pPublicKeyTemplate, CK_ULONG ulPublicKeyAttributeCount, CK_ATTRIBUTE_PTR pPrivateKeyTemplate, CK_ULONG ulPrivateKeyAttributeCount, CK_OBJECT_HANDLE_PTR phPublicKey, CK_OBJECT_HANDLE_PTR phPrivateKey), key_pair_generate(call.session, pMechanism, pPublicKeyTemplate, ulPublicKeyAttributeCount, pPrivateKeyTemplate, ulPrivateKeyAttributeCount, phPublicKey, phPrivateKey))
-SESSION_CALL(C_UnwrapKey, NEED_RW, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey, CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey), key_unwrap(call.session, pMechanism, hUnwrappingKey, pWrappedKey, ulWrappedKeyLen, pTemplate, ulAttributeCount, phKey))
+SESSION_CALL(C_GenerateKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phKey), key_generate(call.session, pMechanism, TEMPLATE(pTemplate, ulCount), phKey))
+SESSION_CALL(C_GenerateKeyPair, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pPublicKeyTemplate, CK_ULONG ulPublicKeyAttributeCount, CK_ATTRIBUTE_PTR pPrivateKeyTemplate, CK_ULONG ulPrivateKeyAttributeCount, CK_OBJECT_HANDLE_PTR phPublicKey, CK_OBJECT_HANDLE_PTR phPrivateKey), key_pair_generate(call.session, pMechanism, TEMPLATE(pPublicKeyTemplate, ulPublicKeyAttributeCount), TEMPLATE(pPrivateKeyTemplate, ulPrivateKeyAttributeCount), phPublicKey, phPrivateKey))
+SESSION_CALL(C_WrapKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen), key_wrap(call.session, pMechanism, hWrappingKey, hKey, pWrappedKey, pulWrappedKeyLen))
+SESSION_CALL(C_UnwrapKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey, CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey), key_unwrap(call.session, pMechanism, hUnwrappingKey, pWrappedKey, ulWrappedKeyLen, TEMPLATE(pTemplate, ulAttributeCount), phKey))
+SESSION_CALL(C_DeriveKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey), key_derive(call.session, pMechanism, hBaseKey, TEMPLATE(pTemplate, ulAttributeCount), phKey))
+SESSION_CALL(C_EncapsulateKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPublicKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey), key_encapsulate(call.session, pMechanism, hPublicKey, TEMPLATE(pTemplate, ulAttributeCount), pCiphertext, pulCiphertextLen, phKey))
+SESSION_CALL(C_DecapsulateKey, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPrivateKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey), key_decapsulate(call.session, pMechanism, hPrivateKey, TEMPLATE(pTemplate, ulAttributeCount), pCiphertext, ulCiphertextLen, phKey))
 
 /* ---- cryptography ---- */
 SESSION_CALL(C_DigestInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism), operation_init(call.session, OPERATION_DIGEST, pMechanism, CK_INVALID_HANDLE))
@@ -184,6 +192,9 @@ SESSION_CALL(C_SessionCancel, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_FLAG
 SESSION_CALL(C_GenerateRandom, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pRandomData, CK_ULONG ulRandomLen), random_generate(call.session, pRandomData, ulRandomLen))
 SESSION_CALL(C_SeedRandom, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pSeed, CK_ULONG ulSeedLen), CKR_RANDOM_SEED_NOT_SUPPORTED)
 
+SESSION_CALL(C_GetOperationState, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG_PTR pulOperationStateLen), operation_state_get(call.session, pOperationState, pulOperationStateLen))
+SESSION_CALL(C_SetOperationState, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG ulOperationStateLen, CK_OBJECT_HANDLE hEncryptionKey, CK_OBJECT_HANDLE hAuthenticationKey), operation_state_set(call.session, pOperationState, ulOperationStateLen, hEncryptionKey, hAuthenticationKey))
+
 /* ---- messages ---- */
 SESSION_CALL(C_MessageEncryptInit, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hKey), operation_init(call.session, OPERATION_MESSAGE_ENCRYPT, pMechanism, hKey))
 SESSION_CALL(C_EncryptMessage, NEED_NOTHING, (CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter, CK_ULONG ulParameterLen, CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen, CK_BYTE_PTR pPlaintext, CK_ULONG ulPlaintextLen, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen), message_crypt(call.session, OPERATION_MESSAGE_ENCRYPT, pParameter, ulParameterLen, pAssociatedData, ulAssociatedDataLen, pPlaintext, ulPlaintextLen, pCiphertext, pulCiphertextLen))
@@ -211,13 +222,6 @@ SESSION_CALL(C_GetFunctionStatus, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CK
 SESSION_CALL(C_CancelFunction, NEED_NOTHING, (CK_SESSION_HANDLE hSession), CKR_FUNCTION_NOT_PARALLEL)
 
 /* ---- not built ---- */
-ABSENT(C_GetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG_PTR pulOperationStateLen))
-ABSENT(C_SetOperationState, (CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState, CK_ULONG ulOperationStateLen, CK_OBJECT_HANDLE hEncryptionKey, CK_OBJECT_HANDLE hAuthenticationKey))
-ABSENT(C_GenerateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phKey))
-ABSENT(C_WrapKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen))
-ABSENT(C_DeriveKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hBaseKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_OBJECT_HANDLE_PTR phKey))
-ABSENT(C_EncapsulateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPublicKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG_PTR pulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey))
-ABSENT(C_DecapsulateKey, (CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism, CK_OBJECT_HANDLE hPrivateKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey))
 ABSENT(C_AsyncComplete, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ASYNC_DATA_PTR pResult))
 ABSENT(C_AsyncGetID, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG_PTR pulID))
 ABSENT(C_AsyncJoin, (CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG ulID, CK_BYTE_PTR pData, CK_ULONG ulData))

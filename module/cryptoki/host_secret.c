@@ -160,6 +160,10 @@ struct host_cipher *host_cipher_copy(const struct host_cipher *cipher,
     return copy;
 }
 
+void host_cipher_moved(struct host_cipher *cipher, const struct mechanism_parameters *parameters) {
+    cipher->parameters = parameters;
+}
+
 /* Grows by doubling; what it outgrows is cleansed. */
 static CK_RV gather(struct host_cipher *cipher, const uint8_t *in, size_t len) {
     struct octets *gathered = &cipher->gathered;

@@ -22,6 +22,9 @@ void host_cipher_free(struct host_cipher *cipher);
 struct host_cipher *host_cipher_copy(const struct host_cipher *cipher,
                                      const struct mechanism_parameters *parameters);
 
+/* The parameters have another place now. */
+void host_cipher_moved(struct host_cipher *cipher, const struct mechanism_parameters *parameters);
+
 /* Bytes that an update with so many will give. */
 size_t host_cipher_update_size(const struct host_cipher *cipher, size_t len);
 /* in and out may be the same or overlap. CKR_DATA_LEN_RANGE (the counter would come round). */

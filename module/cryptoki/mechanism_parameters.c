@@ -97,6 +97,19 @@ void mechanism_parameters_free(struct mechanism_parameters *parameters) {
     *parameters = (struct mechanism_parameters){.digest = NULL};
 }
 
+CK_RV mechanism_parameters_copy(const struct mechanism_parameters *from,
+                                struct mechanism_parameters *to) {
+    *to = *from;
+    to->iv = to->data = to->peer = NULL;
+    CK_RV rv = copy(from->iv, from->iv_len, &to->iv, &to->iv_len);
+    rv = rv == CKR_OK ? copy(from->data, from->data_len, &to->data, &to->data_len) : rv;
+    rv = rv == CKR_OK ? copy(from->peer, from->peer_len, &to->peer, &to->peer_len) : rv;
+    if (rv != CKR_OK) {
+        mechanism_parameters_free(to);
+    }
+    return rv;
+}
+
 PARAMETER_READER(parameters_none) {
     (void)mechanism;
     (void)out;

@@ -77,6 +77,8 @@ const struct mechanism *mechanism_find(CK_MECHANISM_TYPE type);
  * CKR_ARGUMENTS_BAD, CKR_MECHANISM_INVALID (also: not with this token), CKR_MECHANISM_PARAM_INVALID. Free the parameters. */
 CK_RV mechanism_for(const struct token *token, const CK_MECHANISM *given, CK_FLAGS flag,
                     const struct mechanism **out, struct mechanism_parameters *parameters);
+CK_RV mechanism_parameters_copy(const struct mechanism_parameters *from,
+                                struct mechanism_parameters *to);
 void mechanism_parameters_free(struct mechanism_parameters *parameters);
 
 /* OpenSSL's name of a digest mechanism, NULL if unknown. */

@@ -40,12 +40,18 @@ bool key_is_for(const struct token *token, const struct token_object *object,
     case CKA_SIGN:
     case CKA_VERIFY:
         return (key->uses & KEY_SIGNS) != 0;
+    case CKA_SIGN_RECOVER:
+    case CKA_VERIFY_RECOVER:
+        return (key->uses & KEY_SIGNS) != 0 && key->algorithm == ALGORITHM_RSA;
     case CKA_DECRYPT:
         return (key->uses & KEY_DECRYPTS) != 0;
+    case CKA_WRAP:
     case CKA_ENCRYPT: /* done by the host, whether or not the card opens it again */
         return key->usage == USAGE_ENC || key->algorithm == ALGORITHM_RSA;
     case CKA_UNWRAP:
-        return (key->uses & KEY_UNWRAPS) != 0;
+        return (key->uses & (KEY_UNWRAPS | KEY_DECRYPTS)) != 0;
+    case CKA_ENCAPSULATE:
+    case CKA_DECAPSULATE:
     case CKA_DERIVE:
         return (key->uses & KEY_DERIVES) != 0;
     default:

@@ -41,12 +41,4 @@ CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle);
 /* The vendor interface's RetireKey. */
 CK_RV object_retire_key(struct session *session, CK_OBJECT_HANDLE handle);
 
-CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR mechanism,
-                        CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
-                        CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
-                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key);
-CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR mechanism,
-                 CK_OBJECT_HANDLE unwrapping_key, CK_BYTE_PTR wrapped, CK_ULONG wrapped_len,
-                 CK_ATTRIBUTE_PTR attributes, CK_ULONG count, CK_OBJECT_HANDLE_PTR out);
-
 #endif

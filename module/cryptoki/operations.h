@@ -128,10 +128,6 @@ CK_RV message_verify_next(struct session *session, CK_VOID_PTR parameter, CK_ULO
                           CK_ULONG signature_len);
 CK_RV message_final(struct session *session, enum operation_kind kind);
 
-CK_RV operation_state_get(struct session *session, CK_BYTE_PTR out, CK_ULONG_PTR out_len);
-CK_RV operation_state_set(struct session *session, CK_BYTE_PTR state, CK_ULONG len,
-                          CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key);
-
 CK_RV random_generate(struct session *session, CK_BYTE_PTR out, CK_ULONG len);
 
 #endif

@@ -1,6 +1,8 @@
 /* The session table: rising handles in one sorted array. */
 #include "module/cryptoki/sessions.h"
 
+#include "module/cryptoki/operation_state.h"
+
 #include "module/token/token_objects.h"
 
 #include <stdlib.h>
@@ -125,6 +127,9 @@ void sessions_count(struct module *module, const struct slot *slot, CK_ULONG *al
 static void logout_without_sessions(struct module *module, struct slot *slot) {
     CK_ULONG all, read_write;
     sessions_count(module, slot, &all, &read_write);
+    if (all == 0) {
+        operation_states_drop_all(slot);
+    }
     if (all == 0 && slot->token != NULL && slot->token->login != NOBODY) {
         token_logout(slot->token);
     }
@@ -173,6 +178,7 @@ void sessions_forget_private(struct slot *slot, struct module *module) {
         }
     }
     pthread_mutex_unlock(&module->registry);
+    operation_states_drop_private(slot);
     session_objects_drop_private(slot);
     token_objects_renumber_private(slot->token->objects);
 }

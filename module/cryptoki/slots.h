@@ -22,6 +22,7 @@ struct slot {
     struct token *token; /* NULL until needed */
     uint32_t token_events;
     struct session_object_list session_objects;
+    struct operation_state *states; /* operation_state.h */
 };
 
 /* Lists all readers; new ones become slots, presence is brought up to date. */

@@ -57,7 +57,8 @@ CK_RV slot_get_token_info(struct module *module, struct slot *slot, CK_TOKEN_INF
     }
     const struct token_facts *facts = &token->facts;
     *info = (CK_TOKEN_INFO){
-        .flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS |
+        .flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_RESTORE_KEY_NOT_NEEDED |
+                 CKF_DUAL_CRYPTO_OPERATIONS |
                  (module->config.pin_dialog ? CKF_PROTECTED_AUTHENTICATION_PATH : 0),
         .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
         .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,

@@ -1,36 +1,33 @@
-/* New keys: pairs generated on the card, encryption pairs out of an envelope. */
+/* Key pairs on the card: generated there, or out of an envelope. */
 #include "module/cryptoki/errors.h"
-#include "module/cryptoki/operation_rules.h"
-#include "module/cryptoki/templates.h"
+#include "module/cryptoki/key_creation.h"
+#include "module/cryptoki/sessions.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t sm2_curve_oid[] = {0x06, 0x08, 0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D};
 static const uint8_t exponent_65537[] = {0x01, 0x00, 0x01};
 
 enum { SUFFIX_ROOM = 8 };
 
 /* What a template for a key of this class may demand; other usages are not refused, and not granted either. */
-static CK_RV check_key_template(struct template t, CK_OBJECT_CLASS class, enum key_family family) {
+static CK_RV check_key_template(struct template t, CK_OBJECT_CLASS object_class,
+                                enum key_family family) {
     CK_RV rv = template_check(t);
     if (rv == CKR_OK) {
-        rv = template_requires_ulong(t, CKA_CLASS, class);
+        rv = template_requires_ulong(t, CKA_CLASS, object_class);
     }
     if (rv == CKR_OK) {
         rv = template_requires_bool(t, CKA_TOKEN, true);
     }
-    CK_ULONG type = family == FAMILY_RSA ? CKK_RSA : CKK_SM2;
-    CK_ULONG given = type;
-    if (rv == CKR_OK) {
-        rv = template_ulong(t, CKA_KEY_TYPE, type, &given);
+    CK_ULONG given = 0;
+    if (rv == CKR_OK && template_find(t, CKA_KEY_TYPE) != NULL) {
+        rv = template_ulong(t, CKA_KEY_TYPE, 0, &given);
+        rv = rv == CKR_OK && !key_type_fits(family, given) ? CKR_TEMPLATE_INCONSISTENT : rv;
     }
-    if (rv == CKR_OK && given != type && !(family == FAMILY_SM2 && given == CKK_EC)) {
-        rv = CKR_TEMPLATE_INCONSISTENT;
-    }
-    if (rv == CKR_OK && class == CKO_PRIVATE_KEY) {
+    if (rv == CKR_OK && object_class == CKO_PRIVATE_KEY) {
         rv = template_requires_bool(t, CKA_PRIVATE, true);
         rv = rv == CKR_OK ? template_requires_bool(t, CKA_SENSITIVE, true) : rv;
         rv = rv == CKR_OK ? template_requires_bool(t, CKA_EXTRACTABLE, false) : rv;
@@ -38,24 +35,33 @@ static CK_RV check_key_template(struct template t, CK_OBJECT_CLASS class, enum k
     return rv;
 }
 
-static CK_RV check_public_parameters(struct template t, enum key_family family) {
-    if (family == FAMILY_SM2) {
-        return template_requires(t, CKA_EC_PARAMS, sm2_curve_oid, sizeof(sm2_curve_oid)) == CKR_OK
-                   ? CKR_OK
-                   : CKR_CURVE_NOT_SUPPORTED;
+/* The kind of key on this card that the template asks for. */
+static CK_RV choose_kind(const struct token *token, enum key_family family, struct template t,
+                         const struct token_key_kind **out) {
+    static const enum token_algorithm algorithms[] = {
+        [FAMILY_RSA] = ALGORITHM_RSA, [FAMILY_EC] = ALGORITHM_EC, [FAMILY_SM2] = ALGORITHM_SM2};
+    struct pair_wish wish;
+    bool has_any = false;
+    *out = NULL;
+    CK_RV rv = pair_wish_read(family, t, &wish);
+    if (rv != CKR_OK) {
+        return rv;
     }
-    CK_ULONG bits;
-    CK_RV rv = template_ulong(t, CKA_MODULUS_BITS, 0, &bits);
-    if (rv != CKR_OK || bits == 0) {
-        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCOMPLETE;
+    if (family == FAMILY_RSA && template_requires(t, CKA_PUBLIC_EXPONENT, exponent_65537,
+                                                  sizeof(exponent_65537)) != CKR_OK) {
+        return CKR_ATTRIBUTE_VALUE_INVALID;
     }
-    if (bits != (CK_ULONG)8 * RSA2048_SIZE) {
-        return CKR_KEY_SIZE_RANGE;
+    for (size_t i = 0; i < token->facts.kind_count; i++) {
+        const struct token_key_kind *kind = &token->facts.kinds[i];
+        if (kind->algorithm == algorithms[family] && kind->is_generated) {
+            has_any = true;
+            *out = kind->bits == wish.bits ? kind : *out;
+        }
     }
-    return template_requires(t, CKA_PUBLIC_EXPONENT, exponent_65537, sizeof(exponent_65537)) ==
-                   CKR_OK
-               ? CKR_OK
-               : CKR_ATTRIBUTE_VALUE_INVALID;
+    return *out != NULL           ? CKR_OK
+           : !has_any             ? CKR_MECHANISM_INVALID /* not with CKA_TOKEN, on this card */
+           : family == FAMILY_RSA ? CKR_KEY_SIZE_RANGE
+                                  : CKR_CURVE_NOT_SUPPORTED;
 }
 
 /* CKA_ID of either template; CKR_TEMPLATE_INCONSISTENT if they differ. */
@@ -139,37 +145,24 @@ static CK_RV give_attributes(struct session *session, struct key_entry *entry,
                                      new_id ? id->ulValueLen : 0, new_label ? label : NULL));
 }
 
-CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR given,
-                        CK_ATTRIBUTE_PTR public_attributes, CK_ULONG public_count,
-                        CK_ATTRIBUTE_PTR private_attributes, CK_ULONG private_count,
-                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key) {
+CK_RV card_pair_generate(struct session *session, const struct mechanism *mechanism,
+                         struct template public_template, struct template private_template,
+                         CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key) {
     struct token *token = session_token(session);
-    const struct template public_template = {public_attributes, public_count};
-    const struct template private_template = {private_attributes, private_count};
-    const struct mechanism *mechanism;
-    struct mechanism_parameters parameters;
-    if (public_key == NULL || private_key == NULL) {
-        return CKR_ARGUMENTS_BAD;
-    }
-    *public_key = CK_INVALID_HANDLE;
-    *private_key = CK_INVALID_HANDLE;
-    CK_RV rv = mechanism_for(token, given, CKF_GENERATE_KEY_PAIR, &mechanism, &parameters);
-    if (rv != CKR_OK) {
-        return rv;
-    }
+    const struct token_key_kind *kind = NULL;
     const CK_ATTRIBUTE *id = NULL;
-    rv = check_key_template(public_template, CKO_PUBLIC_KEY, mechanism->family);
+    CK_RV rv = check_key_template(public_template, CKO_PUBLIC_KEY, mechanism->family);
     rv = rv == CKR_OK ? check_key_template(private_template, CKO_PRIVATE_KEY, mechanism->family)
                       : rv;
-    rv = rv == CKR_OK ? check_public_parameters(public_template, mechanism->family) : rv;
+    rv = rv == CKR_OK ? choose_kind(token, mechanism->family, public_template, &kind) : rv;
     rv = rv == CKR_OK ? common_id(public_template, private_template, &id) : rv;
+    if (rv == CKR_OK && !session->is_read_write) {
+        rv = CKR_SESSION_READ_ONLY;
+    }
     if (rv == CKR_OK && token->login != token->facts.writer) {
         rv = CKR_USER_NOT_LOGGED_IN;
     }
     char label[ATTRIBUTE_LABEL_MAX + 1] = "", container[TOKEN_CONTAINER_MAX + 1] = "";
-    bool is_rsa = mechanism->family == FAMILY_RSA;
-    enum token_algorithm algorithm = is_rsa ? ALGORITHM_RSA : ALGORITHM_SM2;
-    uint32_t bits = is_rsa ? 8 * RSA2048_SIZE : 8 * SM2_COORD_SIZE;
     if (rv == CKR_OK) {
         if (!template_text(private_template, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX)) {
             template_text(public_template, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX);
@@ -177,15 +170,15 @@ CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR given,
         const struct token_key_wish wish = {.label = label,
                                             .id = id != NULL ? id->pValue : NULL,
                                             .id_len = id != NULL ? id->ulValueLen : 0,
-                                            .algorithm = algorithm,
-                                            .bits = bits};
+                                            .algorithm = kind->algorithm,
+                                            .bits = kind->bits};
         enum token_error err = token_choose_place(token, &wish, container);
         rv = err == TOKEN_UNSUPPORTED ? container_name(session, label, container)
              : err == TOKEN_EXISTS    ? CKR_ATTRIBUTE_VALUE_INVALID /* of CKA_ID */
                                       : rv_from_token(err);
     }
     if (rv == CKR_OK) {
-        rv = rv_from_token(token_generate_key(token, container, algorithm, bits));
+        rv = rv_from_token(token_generate_key(token, container, kind->algorithm, kind->bits));
         rv = rv == CKR_FUNCTION_NOT_SUPPORTED ? CKR_MECHANISM_INVALID : rv;
         token_objects_changed(token, container);
     }
@@ -203,39 +196,29 @@ CK_RV key_pair_generate(struct session *session, CK_MECHANISM_PTR given,
     return rv;
 }
 
-CK_RV key_unwrap(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HANDLE unwrapping_key,
-                 CK_BYTE_PTR wrapped, CK_ULONG wrapped_len, CK_ATTRIBUTE_PTR attributes,
-                 CK_ULONG count, CK_OBJECT_HANDLE_PTR out) {
+CK_RV card_pair_unwrap(struct session *session, const struct mechanism *mechanism,
+                       CK_OBJECT_HANDLE unwrapping_key, const uint8_t *wrapped, size_t wrapped_len,
+                       struct template t, CK_OBJECT_HANDLE_PTR out) {
     struct token *token = session_token(session);
-    const struct template t = {attributes, count};
-    const struct mechanism *mechanism;
-    struct mechanism_parameters parameters;
     struct key_entry *entry = NULL;
     struct sm2_envelope envelope;
-    if (out == NULL || wrapped == NULL) {
-        return CKR_ARGUMENTS_BAD;
-    }
-    *out = CK_INVALID_HANDLE;
-    CK_RV rv = mechanism_for(token, given, CKF_UNWRAP, &mechanism, &parameters);
-    if (rv == CKR_OK) {
-        rv = check_key_template(t, CKO_PRIVATE_KEY, FAMILY_SM2);
+    struct key key;
+    CK_RV rv = check_key_template(t, CKO_PRIVATE_KEY, FAMILY_SM2);
+    if (rv == CKR_OK && !session->is_read_write) {
+        rv = CKR_SESSION_READ_ONLY;
     }
     if (rv == CKR_OK) {
         rv = rv_from_token(token_look(token));
     }
     if (rv == CKR_OK) {
-        struct key key;
         rv = key_find_for(session, mechanism, unwrapping_key, CKA_UNWRAP, &key);
-        entry = key.entry;
-        rv = rv == CKR_KEY_HANDLE_INVALID      ? CKR_UNWRAPPING_KEY_HANDLE_INVALID
-             : rv == CKR_KEY_TYPE_INCONSISTENT ? CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT
-                                               : rv;
+        rv = rv == CKR_OK && key.entry == NULL ? CKR_KEY_HANDLE_INVALID : rv;
     }
     if (rv != CKR_OK) {
         return rv;
     }
     char container[TOKEN_CONTAINER_MAX + 1];
-    snprintf(container, sizeof(container), "%s", entry->key.container);
+    snprintf(container, sizeof(container), "%s", key.entry->key.container);
     if (sm2_envelope_parse(session->module->libctx, wrapped, wrapped_len, &envelope) !=
         FORMATS_OK) {
         return CKR_WRAPPED_KEY_INVALID;
