@@ -162,7 +162,7 @@ static CK_RV finish(struct session *session, struct session_object *object, CK_R
         session_object_free(object);
         return rv;
     }
-    rv = session_object_keep(session, object);
+    rv = session_object_keep(session->slot, session->handle, object);
     if (rv == CKR_OK) {
         *out = object->handle;
     }
@@ -234,6 +234,34 @@ CK_RV session_object_make_key(struct session *session, struct template t,
     return rv != CKR_OK ? rv
                         : make(session, (enum described_kind)kind, origin->object_class,
                                origin->key_type, t, origin, out);
+}
+
+/* ---- profiles (PKCS #11 Profiles 3.1) ---- */
+
+CK_RV session_objects_add_profiles(struct slot *slot) {
+    static const CK_PROFILE_ID kept[] = {CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER,
+                                         CKP_PUBLIC_CERTIFICATES_TOKEN};
+    CK_RV rv = CKR_OK;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]) && rv == CKR_OK; i++) {
+        struct session_object *object = session_object_new(DESCRIBED_PROFILE, 0);
+        if (object == NULL) {
+            return CKR_HOST_MEMORY;
+        }
+        rv = session_object_put_ulong(object, CKA_CLASS, CKO_PROFILE);
+        rv = rv == CKR_OK ? session_object_put_ulong(object, CKA_PROFILE_ID, kept[i]) : rv;
+        rv = rv == CKR_OK ? session_object_put(object, CKA_LABEL, NULL, 0) : rv;
+        rv = rv == CKR_OK ? session_object_put_bool(object, CKA_TOKEN, true) : rv;
+        rv = rv == CKR_OK ? session_object_put_bool(object, CKA_PRIVATE, false) : rv;
+        rv = rv == CKR_OK ? session_object_put_bool(object, CKA_MODIFIABLE, false) : rv;
+        rv = rv == CKR_OK ? session_object_put_bool(object, CKA_COPYABLE, false) : rv;
+        rv = rv == CKR_OK ? session_object_put_bool(object, CKA_DESTROYABLE, false) : rv;
+        if (rv != CKR_OK) {
+            session_object_free(object);
+        } else {
+            rv = session_object_keep(slot, CK_INVALID_HANDLE, object);
+        }
+    }
+    return rv;
 }
 
 /* ---- copies ---- */

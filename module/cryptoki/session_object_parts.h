@@ -15,8 +15,10 @@ CK_RV session_object_put_bool(struct session_object *object, CK_ATTRIBUTE_TYPE t
 CK_RV session_object_put_ulong(struct session_object *object, CK_ATTRIBUTE_TYPE type,
                                CK_ULONG value);
 
-/* Gives the finished object its handle and a place in the store, which owns it, also on failure (freed). */
-CK_RV session_object_keep(struct session *session, struct session_object *object);
+/* Gives the finished object its handle and a place in the store, which owns it, also on failure (freed). The owner is a
+ * session, or CK_INVALID_HANDLE. */
+CK_RV session_object_keep(struct slot *slot, CK_SESSION_HANDLE owner,
+                          struct session_object *object);
 
 /* C_CopyObject: an object with the original's attributes (in the clear), where the template does not say otherwise. *out
  * is the caller's. CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID,

@@ -111,10 +111,11 @@ bool session_object_allows(const struct session_object *object, CK_MECHANISM_TYP
 
 /* ---- the store ---- */
 
-CK_RV session_object_keep(struct session *session, struct session_object *object) {
-    struct session_object_list *list = &session->slot->session_objects;
+CK_RV session_object_keep(struct slot *slot, CK_SESSION_HANDLE owner,
+                          struct session_object *object) {
+    struct session_object_list *list = &slot->session_objects;
     char id[40];
-    object->owner = session->handle;
+    object->owner = owner;
     object->handle = SESSION_OBJECT_BIT | (list->next + 1);
     snprintf(id, sizeof(id), "session:%lx", object->handle & ~SESSION_OBJECT_BIT);
     CK_RV rv = session_object_put(object, CKA_UNIQUE_ID, id, strlen(id));

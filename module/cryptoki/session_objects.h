@@ -89,6 +89,9 @@ bool session_object_matches(const struct session_object *object, struct template
 CK_ULONG session_object_size(const struct session_object *object);
 CK_RV session_object_destroy(struct session *session, struct session_object *object);
 
+/* The token's CKO_PROFILE objects: which profiles of PKCS #11 it keeps. They are no session's, and go with the token. */
+CK_RV session_objects_add_profiles(struct slot *slot);
+
 /* The objects of a session that ends; the private ones of all sessions, at logout; all. */
 void session_objects_drop_owner(struct slot *slot, CK_SESSION_HANDLE owner);
 void session_objects_drop_private(struct slot *slot);

@@ -110,6 +110,7 @@ static struct slot *find_by_id(struct module *module, CK_SLOT_ID id) {
 
 static void drop_token(struct module *module, struct slot *slot) {
     sessions_close_all(module, slot);
+    session_objects_drop_all(slot);
     token_free(slot->token);
     slot->token = NULL;
 }
@@ -171,6 +172,9 @@ CK_RV slot_token(struct module *module, struct slot *slot, struct token **out) {
                                             .cache_dir = module->config.cache_dir};
     rv = rv_from_token(token_open(connection, module->libctx, &settings, &slot->token));
     *out = slot->token;
+    if (rv == CKR_OK) {
+        rv = session_objects_add_profiles(slot);
+    }
     return rv == CKR_DEVICE_REMOVED ? CKR_TOKEN_NOT_PRESENT : rv;
 }
 

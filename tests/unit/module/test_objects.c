@@ -369,7 +369,7 @@ static void a_second_search_waits_for_the_first_to_end(void **state) {
     assert_rv(C_FindObjects(session, found, 2, &count), CKR_OK);
     assert_int_equal(count, 2);
     assert_rv(C_FindObjects(session, found, 8, &count), CKR_OK);
-    assert_int_equal(count, 1); /* three public keys in all */
+    assert_int_equal(count, 4); /* three public keys and three profiles in all */
     assert_rv(C_FindObjects(session, found, 8, &count), CKR_OK);
     assert_int_equal(count, 0);
     assert_rv(C_FindObjectsFinal(session), CKR_OK);

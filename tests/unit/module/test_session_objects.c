@@ -387,6 +387,36 @@ static void an_sm4_key_has_sixteen_bytes(void **state) {
     assert_rv(C_CreateObject(session, t, 3, &object), CKR_ATTRIBUTE_VALUE_INVALID);
 }
 
+static void the_token_names_its_profiles(void **state) {
+    (void)state;
+    CK_OBJECT_CLASS profile_class = CKO_PROFILE;
+    CK_PROFILE_ID id = CKP_BASELINE_PROVIDER, found_id = 0;
+    CK_ATTRIBUTE t[] = {{CKA_CLASS, &profile_class, sizeof(profile_class)},
+                        {CKA_PROFILE_ID, &id, sizeof(id)}};
+    CK_OBJECT_HANDLE object, out;
+    CK_ULONG n = 0;
+    assert_int_equal(count_matching(session, t, 1), 3);
+    assert_rv(C_FindObjectsInit(session, t, 2), CKR_OK);
+    assert_rv(C_FindObjects(session, &object, 1, &n), CKR_OK);
+    assert_rv(C_FindObjectsFinal(session), CKR_OK);
+    assert_int_equal(n, 1);
+    CK_ATTRIBUTE read = {CKA_PROFILE_ID, &found_id, sizeof(found_id)};
+    assert_rv(C_GetAttributeValue(session, object, &read, 1), CKR_OK);
+    assert_int_equal(found_id, CKP_BASELINE_PROVIDER);
+    assert_true(is(object, CKA_TOKEN));
+    assert_rv(set_bool(object, CKA_LABEL, CK_TRUE), CKR_ACTION_PROHIBITED);
+    assert_rv(C_DestroyObject(session, object), CKR_ACTION_PROHIBITED);
+    assert_rv(C_CopyObject(session, object, NULL, 0, &out), CKR_ACTION_PROHIBITED);
+    assert_rv(C_CreateObject(session, t, 2, &out), CKR_ATTRIBUTE_VALUE_INVALID);
+    assert_rv(C_CloseAllSessions(0), CKR_OK);
+    assert_rv(C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_OK);
+    assert_int_equal(count_matching(session, t, 1), 3); /* they are the token's */
+    /* hardware features are told only to who asks for them: there are none (3.2, 5.7.7) */
+    CK_OBJECT_CLASS feature = CKO_HW_FEATURE;
+    CK_ATTRIBUTE f = {CKA_CLASS, &feature, sizeof(feature)};
+    assert_int_equal(count_matching(session, &f, 1), 0);
+}
+
 static void removal_takes_session_objects_along(void **state) {
     (void)state;
     CK_OBJECT_HANDLE key = aes_key();
@@ -419,6 +449,7 @@ int main(void) {
         TEST(data_objects_may_stay_on_the_host),
         TEST(public_keys_are_checked_and_described),
         TEST(an_sm4_key_has_sixteen_bytes),
+        TEST(the_token_names_its_profiles),
         TEST(removal_takes_session_objects_along),
     };
     int failed = cmocka_run_group_tests_name("session objects", tests, NULL, NULL);
