@@ -135,6 +135,7 @@ const struct known_answer known_answers[] = {
     {"AES-128, AES-192 and AES-256 of FIPS 197 appendix C", KNOWN_AT_POWER_UP, aes_holds},
     {"3DES of CAVP TECBMMT3", KNOWN_AT_POWER_UP, tdea_holds},
     {"CTR_DRBG of SP 800-90A", KNOWN_AT_POWER_UP, ctr_drbg_holds},
+    {"HMAC_DRBG of RFC 6979 annex A.2.5", KNOWN_AT_POWER_UP, known_hmac_drbg},
     {"SM2 signature of GB/T 32918.5 annex A", KNOWN_AT_POWER_UP, known_sm2_signature},
     {"SM2 verification of GB/T 32918.5 annex A", KNOWN_SM2_VERIFICATION, known_sm2_verification},
     {"SM2 key exchange of GB/T 32918.5 annex B", KNOWN_SM2_EXCHANGE, known_sm2_exchange},

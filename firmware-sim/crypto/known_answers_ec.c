@@ -1,6 +1,8 @@
-/* ECDSA's known answers: NIST CAVP SigGen of FIPS 186-3 (CAVS 11.2), the first vector of [P-256,SHA-256] and [P-384,SHA-384]. */
+/* ECDSA's known answers, and its nonces': NIST CAVP SigGen of FIPS 186-3 (CAVS 11.2), the first vector of [P-256,SHA-256] and [P-384,SHA-384]. */
 #include "firmware-sim/crypto/ec.h"
 #include "firmware-sim/crypto/known_answers_internal.h"
+
+#include <mbedtls/hmac_drbg.h>
 
 struct vector {
     enum ec_curve curve;
@@ -78,4 +80,21 @@ bool known_p256(struct drbg *rng) {
 
 bool known_p384(struct drbg *rng) {
     return holds(&p384, rng);
+}
+
+/* The generator that hedged nonces come from. RFC 6979 seeds it with the key and the digest alone: annex A.2.5, "sample". */
+bool known_hmac_drbg(struct drbg *rng) {
+    uint8_t seed[64], k[32];
+    mbedtls_hmac_drbg_context nonces;
+    (void)rng;
+    known_unhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721", seed, 32);
+    known_unhex("af2bdbe1aa9b6ec1e2ade1d694f41fc71a831d0268e9891562113d8a62add1bf", seed + 32, 32);
+    mbedtls_hmac_drbg_init(&nonces);
+    bool ok =
+        mbedtls_hmac_drbg_seed_buf(&nonces, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seed,
+                                   sizeof seed) == 0 &&
+        mbedtls_hmac_drbg_random(&nonces, k, sizeof k) == 0 &&
+        known_is(k, sizeof k, "a6e3c57dd01abe90086538398355dd4c3b17aa873382b0f24d6129493d8aad60");
+    mbedtls_hmac_drbg_free(&nonces);
+    return ok;
 }

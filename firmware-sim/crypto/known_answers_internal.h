@@ -27,7 +27,7 @@ typedef bool known_holds(struct drbg *rng);
 /* known_answers_sm2.c */
 known_holds known_sm2_signature, known_sm2_verification, known_sm2_decryption, known_sm2_exchange;
 /* known_answers_ec.c */
-known_holds known_p256, known_p384;
+known_holds known_p256, known_p384, known_hmac_drbg;
 /* known_answers_rsa.c */
 known_holds known_rsa2048, known_rsa3072, known_rsa4096;
 

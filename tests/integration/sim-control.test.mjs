@@ -329,7 +329,7 @@ test('dump calls the objects of a PIV key and of a GM key by name', async (t) =>
 test('the self-tests run on demand, on a plugged-in key and without one', async (t) => {
     const desk = new SimDesk(t);
     const key = await desk.blank('key').start();
-    assert.match(await key.tell('selftest'), /^ok 16 known answers hold$/);
+    assert.match(await key.tell('selftest'), /^ok 17 known answers hold$/);
     await key.tell('remove');
     assert.equal(await key.ask('selftest'), 'error no card');
     const { stdout } = await run(desk.sim, ['selftest']);
