@@ -153,3 +153,28 @@ void world_start(struct world *w) {
                 b->gm.state.verified[app][GM_PIN_ADMIN] = true;
     assert_int_equal(bench_random(b, GM_CHALLENGE_SIZE), SW_OK);
 }
+
+bool world_command_writes(uint8_t ins) {
+    static const uint8_t writing[] = {INS_SET_LABEL,
+                                      INS_DEV_AUTH,
+                                      INS_CHANGE_DEV_AUTH_KEY,
+                                      INS_CHANGE_PIN,
+                                      INS_VERIFY_PIN,
+                                      INS_UNBLOCK_PIN,
+                                      INS_CREATE_APPLICATION,
+                                      INS_DELETE_APPLICATION,
+                                      INS_CREATE_FILE,
+                                      INS_DELETE_FILE,
+                                      INS_WRITE_FILE,
+                                      INS_CREATE_CONTAINER,
+                                      INS_DELETE_CONTAINER,
+                                      INS_IMPORT_CERTIFICATE,
+                                      INS_GEN_RSA_KEY_PAIR,
+                                      INS_IMPORT_RSA_KEY_PAIR,
+                                      INS_GEN_ECC_KEY_PAIR,
+                                      INS_IMPORT_ECC_KEY_PAIR,
+                                      INS_VENDOR_RETIRE_SIGNING_KEY,
+                                      INS_VENDOR_UNLOCK,
+                                      INS_VENDOR_SET_UNLOCK_KEY};
+    return memchr(writing, ins, sizeof writing) != NULL;
+}

@@ -29,6 +29,8 @@ void world_free(struct world *w);
 /* Power off, the prepared flash, power on; the application open, every PIN and the device key verified, a challenge given.
  * Nothing is written. */
 void world_start(struct world *w);
+/* Whether the command ever changes the flash: then the power is cut at its writes (gm_power_cuts.c). */
+bool world_command_writes(uint8_t ins);
 
 /* A, C of a container, as most data fields begin. */
 void world_ids(const struct world *w, struct field *f, uint16_t container);

@@ -62,6 +62,8 @@ static void success(const struct row *row) {
         if (world.bench.sw != SW_OK)
             fail_msg("%s: %04x instead of success", row->name, world.bench.sw);
     }
+    if (world.bench.ram.writes && !world_command_writes(world.bench.sent[1]))
+        fail_msg("%s writes, and nobody cuts its power", row->name);
     if (row->answer >= 0 && world.bench.out_len != (size_t)row->answer)
         fail_msg("%s: an answer of %zu bytes", row->name, world.bench.out_len);
     if (row->check)
