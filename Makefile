@@ -98,14 +98,14 @@ $(B)/lib/libcivetweb.a: $(CIVETWEB)/include/civetweb.h
 civetweb_PKGS := libssl libcrypto
 civetweb_LDLIBS := -lpthread -ldl
 
-include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk tools/bench/bench.mk
+include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk tools/bench/bench.mk tools/install/install.mk
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: help all demo check check-fast check-threads check-long conformance-report lint format clean setup-build setup-demo setup-check
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(filter Makefile %/firmware.mk %/fuzz.mk %/bench.mk,$(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(filter Makefile %/firmware.mk %/fuzz.mk %/bench.mk %/install.mk,$(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo; echo "SAN=address,undefined | SAN=thread  sanitizer build    V=1  show commands    CC=clang  other compiler"
 
 setup-build setup-demo setup-check: setup-%:

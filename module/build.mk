@@ -14,13 +14,13 @@ p11core_SRCS := module/log.c \
       attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
       session_objects.c session_object_making.c session_object_keys.c object_changes.c \
       key_generation.c key_on_card.c key_wrapping.c key_derivation.c \
-      templates.c pins.c pin_dialog.c remote_unlock.c interfaces.c)
+      templates.c pins.c pin_dialog.c remote_unlock.c interfaces.c spy.c)
 p11core_DEPS := formats pinentry
 p11core_PKGS := libcrypto libpcsclite zlib
 p11core_LDLIBS := -ldl
 
 MODULES += openukey-pkcs11
-openukey-pkcs11_SRCS := module/cryptoki/entry.c
+openukey-pkcs11_SRCS := module/cryptoki/entry.c module/cryptoki/spy_calls.c
 openukey-pkcs11_DEPS := p11core
 openukey-pkcs11_SCRIPT := module/cryptoki/exports.map
 # our own C_* for our function lists, whatever other module the host has loaded before
@@ -41,7 +41,7 @@ strange-host_PKGS := libcrypto
 strange-host_LDLIBS := -ldl -lpthread
 
 # unit tests: the whole module over a fake card, which takes the place of the simulator transport at link time
-module_fake_card := $(addprefix tests/unit/module/,fake_card.c session_fixture.c) module/cryptoki/entry.c
+module_fake_card := $(addprefix tests/unit/module/,fake_card.c session_fixture.c) module/cryptoki/entry.c module/cryptoki/spy_calls.c
 define module_test
 TESTS += test_module_$(1)
 test_module_$(1)_SRCS := tests/unit/module/test_$(1).c $(2)

@@ -117,6 +117,27 @@ static bool set_log(struct config *config, const char *value) {
     return log_level_parse(value, &config->log);
 }
 
+/* A file, or `word` for none. */
+static bool set_file(char path[CONFIG_PATH_MAX], const char *value, const char *word) {
+    if (strcmp(value, word) == 0) {
+        path[0] = '\0';
+        return true;
+    }
+    if (value[0] != '/' || strlen(value) >= CONFIG_PATH_MAX) {
+        return false;
+    }
+    memcpy(path, value, strlen(value) + 1);
+    return true;
+}
+
+static bool set_log_file(struct config *config, const char *value) {
+    return set_file(config->log_file, value, "stderr");
+}
+
+static bool set_spy(struct config *config, const char *value) {
+    return set_file(config->spy, value, "off");
+}
+
 static bool set_pin_entry(struct config *config, const char *value) {
     const bool dialog = strcmp(value, "dialog") == 0;
     if (!dialog && strcmp(value, "application") != 0) {
@@ -151,6 +172,8 @@ static const struct {
     {"pin-entry", set_pin_entry},
     {"pinentry", set_pinentry},
     {"log", set_log},
+    {"log-file", set_log_file},
+    {"spy", set_spy},
 };
 
 bool config_set(struct config *config, const char *name, const char *value) {
@@ -238,6 +261,10 @@ void config_load(struct config *config) {
             strcpy(path, "/etc/openukey/openukey.conf");
         }
         config_read(config, path);
+    }
+    const char *spy = secure_getenv("OPENUKEY_SPY");
+    if (spy != NULL && !config_set(config, "spy", spy)) {
+        log_error("OPENUKEY_SPY: not a whole path: %s", spy);
     }
     const char *level = secure_getenv("OPENUKEY_LOG");
     if (level != NULL && !config_set(config, "log", level)) {

@@ -29,7 +29,9 @@ struct config {
     char gm_layout[8];               /* "auto", or a layout's name */
     bool short_apdus;                /* apdu-length = short */
     enum log_level log;
-    bool pin_dialog; /* C_Login without PIN asks the person */
+    char log_file[CONFIG_PATH_MAX]; /* "": standard error */
+    char spy[CONFIG_PATH_MAX];      /* "": off */
+    bool pin_dialog;                /* C_Login without PIN asks the person */
     char pinentry[CONFIG_PATH_MAX];
 };
 
@@ -43,7 +45,7 @@ bool config_set(struct config *config, const char *name, const char *value);
 void config_read(struct config *config, const char *path);
 
 /* Defaults, then the configuration file ($OPENUKEY_CONF, else $XDG_CONFIG_HOME/openukey/openukey.conf, else
- * /etc/openukey/openukey.conf), then $OPENUKEY_LOG. In a program with raised privileges the environment is not asked. */
+ * /etc/openukey/openukey.conf), then $OPENUKEY_LOG and $OPENUKEY_SPY. In a program with raised privileges the environment is not asked. */
 void config_load(struct config *config);
 
 #endif

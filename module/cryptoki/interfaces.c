@@ -2,6 +2,7 @@
 #include "module/cryptoki/interfaces.h"
 
 #include "module/cryptoki/module.h"
+#include "module/cryptoki/spy.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -36,11 +37,24 @@ static CK_INTERFACE interfaces[] = {
 };
 enum { INTERFACES = sizeof(interfaces) / sizeof(interfaces[0]) };
 
+/* The same with every call spied upon. */
+static CK_INTERFACE spied[] = {
+    {standard_name, &spy_list_3_2, CKF_INTERFACE_FORK_SAFE},
+    {standard_name, &spy_list_3_0, CKF_INTERFACE_FORK_SAFE},
+    {standard_name, &spy_list_2_40, CKF_INTERFACE_FORK_SAFE},
+    {vendor_name, &list_vendor, CKF_INTERFACE_FORK_SAFE},
+};
+_Static_assert(sizeof(spied) == sizeof(interfaces), "the same interfaces in the same order");
+
+static CK_INTERFACE *all_interfaces(void) {
+    return spy_is_wanted() ? spied : interfaces;
+}
+
 CK_RV interface_function_list(CK_FUNCTION_LIST_PTR_PTR out) {
     if (out == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
-    *out = &list_2_40;
+    *out = spy_is_wanted() ? &spy_list_2_40 : &list_2_40;
     return CKR_OK;
 }
 
@@ -56,7 +70,7 @@ CK_RV interface_list(CK_INTERFACE_PTR list, CK_ULONG_PTR count) {
     if (room < INTERFACES) {
         return CKR_BUFFER_TOO_SMALL;
     }
-    memcpy(list, interfaces, sizeof(interfaces));
+    memcpy(list, all_interfaces(), sizeof(interfaces));
     return CKR_OK;
 }
 
@@ -65,17 +79,18 @@ CK_RV interface_get(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, CK_INTERFACE_P
     if (out == NULL) {
         return CKR_ARGUMENTS_BAD;
     }
+    CK_INTERFACE *all = all_interfaces();
     for (size_t i = 0; i < INTERFACES; i++) {
-        const CK_VERSION *has = interfaces[i].pFunctionList;
+        const CK_VERSION *has = all[i].pFunctionList;
         bool name_fits = strcmp((const char *)(name != NULL ? name : standard_name),
-                                (const char *)interfaces[i].pInterfaceName) == 0;
+                                (const char *)all[i].pInterfaceName) == 0;
         bool version_fits =
             version == NULL || (version->major == has->major && version->minor == has->minor);
-        if (name_fits && version_fits && (flags & ~interfaces[i].flags) == 0) {
-            if (interfaces[i].pInterfaceName == vendor_name) {
+        if (name_fits && version_fits && (flags & ~all[i].flags) == 0) {
+            if (all[i].pInterfaceName == vendor_name) {
                 module_note_vendor_client();
             }
-            *out = &interfaces[i];
+            *out = &all[i];
             return CKR_OK;
         }
     }

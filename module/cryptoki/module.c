@@ -118,6 +118,7 @@ static struct module *module_new(bool may_use_threads) {
         config_set(&module->config, option->name, option->value);
     }
     log_set_level(module->config.log);
+    log_set_file(module->config.log_file);
     module->sm2_objects = module->config.sm2_objects;
     if (module->sm2_objects == SM2_AUTO) {
         module->sm2_objects = vendor_client ? SM2_VENDOR : SM2_HIDDEN;

@@ -68,6 +68,8 @@ static enum token_error exchange(struct card *card, struct wire_writer *apdu, ui
                                  uint32_t timeout_ms) {
     uint8_t *to = card->response + card->response_len;
     size_t room = sizeof(card->response) - card->response_len, len = 0;
+    uint8_t head[4] = {0}; /* what may be shown of a command */
+    memcpy(head, apdu->data, apdu->len < sizeof(head) ? apdu->len : sizeof(head));
     card->sw = 0;
     enum transport_error err =
         apdu->failed ? TRANSPORT_IO
@@ -77,12 +79,16 @@ static enum token_error exchange(struct card *card, struct wire_writer *apdu, ui
     card->commands++;
     if (err != TRANSPORT_OK || len < 2) {
         log_info("command %02X: %s", ins, transport_error_text(err));
+        log_spy("  %02X %02X %02X %02X: %s", head[0], head[1], head[2], head[3],
+                transport_error_text(err));
         return err != TRANSPORT_OK ? card_from_transport(err) : TOKEN_DEVICE;
     }
     card->sw = (uint16_t)(to[len - 2] << 8 | to[len - 1]);
     card->response_len += len - 2;
     log_debug("command %02X: %zu bytes there, %zu back, status %04X", ins, apdu->len, len - 2,
               card->sw);
+    log_spy("  %02X %02X %02X %02X: %zu bytes there, %zu back, status %04X", head[0], head[1],
+            head[2], head[3], apdu->len, len - 2, card->sw);
     return TOKEN_OK;
 }
 
