@@ -12,7 +12,7 @@ p11core_SRCS := module/log.c \
       mechanisms.c mechanism_parameters.c host.c host_keys.c host_secret.c rsa_padding.c keys.c private_use.c operation_rules.c \
       digest.c signatures.c encryption.c dual.c messages.c operation_state.c \
       attributes.c objects.c object_search.c object_copy.c attribute_rules.c \
-      session_objects.c session_object_making.c session_object_keys.c object_changes.c \
+      session_objects.c session_object_making.c session_object_keys.c object_changes.c key_import.c \
       key_generation.c key_on_card.c key_wrapping.c key_derivation.c \
       templates.c pins.c pin_dialog.c remote_unlock.c interfaces.c spy.c)
 p11core_DEPS := formats pinentry
@@ -39,6 +39,13 @@ PROGRAMS += strange-host
 strange-host_SRCS := tests/support/strange_host.c
 strange-host_PKGS := libcrypto
 strange-host_LDLIBS := -ldl -lpthread
+
+# what conformance tests ask of the vendor interface
+PROGRAMS += vendor-calls
+vendor-calls_SRCS := tests/conformance/vendor_calls.c
+vendor-calls_DEPS := formats
+vendor-calls_PKGS := libcrypto
+vendor-calls_LDLIBS := -ldl
 
 # unit tests: the whole module over a fake card, which takes the place of the simulator transport at link time
 module_fake_card := $(addprefix tests/unit/module/,fake_card.c session_fixture.c) module/cryptoki/entry.c module/cryptoki/spy_calls.c

@@ -50,6 +50,16 @@ CK_RV card_pair_unwrap(struct session *session, const struct mechanism *mechanis
                        CK_OBJECT_HANDLE unwrapping_key, const uint8_t *wrapped, size_t wrapped_len,
                        struct template t, CK_OBJECT_HANDLE_PTR out);
 
+/* An encryption pair has come into the container: gives it the template's CKA_ID and CKA_LABEL; its private key's handle. */
+CK_RV card_pair_imported(struct session *session, const char *container, struct template t,
+                         CK_OBJECT_HANDLE_PTR out);
+
+/* key_import.c: C_CreateObject of a private key with CKA_TOKEN. It becomes the encryption pair of the container whose
+ * signing pair has the template's CKA_LABEL and the same algorithm, and goes there under that pair's public key. It
+ * decrypts; what signs is made in the card. CKR_TEMPLATE_INCONSISTENT: no such container, it has an encryption pair, or
+ * the template wants more; CKR_KEY_SIZE_RANGE; CKR_TEMPLATE_INCOMPLETE: an RSA key without its primes. */
+CK_RV key_import(struct session *session, struct template t, CK_OBJECT_HANDLE_PTR out);
+
 /* What a template says of a pair to be made: the bits of its modulus or field; for curves OpenSSL's name.
  * CKR_TEMPLATE_INCOMPLETE, CKR_CURVE_NOT_SUPPORTED. */
 struct pair_wish {

@@ -145,6 +145,23 @@ static CK_RV give_attributes(struct session *session, struct key_entry *entry,
                                      new_id ? id->ulValueLen : 0, new_label ? label : NULL));
 }
 
+CK_RV card_pair_imported(struct session *session, const char *container, struct template t,
+                         CK_OBJECT_HANDLE_PTR out) {
+    struct key_entry *entry = NULL;
+    char label[ATTRIBUTE_LABEL_MAX + 1];
+    CK_RV rv =
+        rv_from_token(token_objects_find_key(session_token(session), container, USAGE_ENC, &entry));
+    if (rv == CKR_OK) {
+        template_text(t, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX);
+        const CK_ATTRIBUTE *id = template_find(t, CKA_ID);
+        rv = give_attributes(session, entry, id != NULL && id->ulValueLen > 0 ? id : NULL, label);
+    }
+    if (rv == CKR_OK) {
+        *out = entry->private_handle;
+    }
+    return rv;
+}
+
 CK_RV card_pair_generate(struct session *session, const struct mechanism *mechanism,
                          struct template public_template, struct template private_template,
                          CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key) {
@@ -200,7 +217,6 @@ CK_RV card_pair_unwrap(struct session *session, const struct mechanism *mechanis
                        CK_OBJECT_HANDLE unwrapping_key, const uint8_t *wrapped, size_t wrapped_len,
                        struct template t, CK_OBJECT_HANDLE_PTR out) {
     struct token *token = session_token(session);
-    struct key_entry *entry = NULL;
     struct sm2_envelope envelope;
     struct key key;
     CK_RV rv = check_key_template(t, CKO_PRIVATE_KEY, FAMILY_SM2);
@@ -228,17 +244,5 @@ CK_RV card_pair_unwrap(struct session *session, const struct mechanism *mechanis
         return CKR_WRAPPED_KEY_INVALID;
     }
     token_objects_changed(token, container);
-    if (rv == CKR_OK) {
-        rv = rv_from_token(token_objects_find_key(token, container, USAGE_ENC, &entry));
-    }
-    if (rv == CKR_OK) {
-        char label[ATTRIBUTE_LABEL_MAX + 1];
-        template_text(t, CKA_LABEL, label, ATTRIBUTE_LABEL_MAX);
-        const CK_ATTRIBUTE *id = template_find(t, CKA_ID);
-        rv = give_attributes(session, entry, id != NULL && id->ulValueLen > 0 ? id : NULL, label);
-    }
-    if (rv == CKR_OK) {
-        *out = entry->private_handle;
-    }
-    return rv;
+    return rv != CKR_OK ? rv : card_pair_imported(session, container, t, out);
 }

@@ -2,6 +2,7 @@
 #include "module/cryptoki/attributes.h"
 #include "module/cryptoki/errors.h"
 #include "module/cryptoki/host_keys.h"
+#include "module/cryptoki/key_creation.h"
 #include "module/cryptoki/sessions.h"
 #include "module/cryptoki/templates.h"
 
@@ -185,15 +186,21 @@ CK_RV object_create(struct session *session, CK_ATTRIBUTE_PTR attributes, CK_ULO
     if (!on_token) {
         return session_object_create(session, t, out);
     }
-    if (class != CKO_CERTIFICATE && class != CKO_DATA) {
+    if (class != CKO_CERTIFICATE && class != CKO_DATA && class != CKO_PRIVATE_KEY) {
         return CKR_TEMPLATE_INCONSISTENT; /* keys are made on the card */
     }
     rv = may_write(session);
     if (rv != CKR_OK) {
         return rv;
     }
-    return class == CKO_CERTIFICATE ? create_certificate(session, t, out)
-                                    : create_data(session, t, out);
+    switch (class) {
+    case CKO_CERTIFICATE:
+        return create_certificate(session, t, out);
+    case CKO_PRIVATE_KEY:
+        return key_import(session, t, out);
+    default:
+        return create_data(session, t, out);
+    }
 }
 
 static CK_RV retire(struct session *session, const struct token_key *key) {

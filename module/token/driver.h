@@ -247,6 +247,10 @@ struct token_driver {
     /* Optional. The container's encryption pair comes out of the envelope, opened by its signing key. */
     enum token_error (*import_envelope)(struct token *token, const char *container,
                                         const struct sm2_envelope *envelope);
+    /* Optional. The container's encryption pair is this RSA key, under the container's RSA signing key: `wrapped` is an SM4
+     * key (PKCS#1 v1.5), `encrypted` RSAPrivateKey in DER under it (SM4-ECB, padded to blocks). */
+    enum token_error (*import_rsa)(struct token *token, const char *container,
+                                   const struct octets *wrapped, const struct octets *encrypted);
     /* Optional, both: the keys of a container cannot be deleted; a signing key not without its container. */
     enum token_error (*delete_container)(struct token *token, const char *container);
     enum token_error (*retire_signing_key)(struct token *token, const char *container);

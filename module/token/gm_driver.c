@@ -374,6 +374,7 @@ const struct token_driver gm_driver = {
     .write_certificate = gm_write_certificate,
     .generate_key = gm_generate_key,
     .import_envelope = gm_import_envelope,
+    .import_rsa = gm_import_rsa,
     .delete_container = gm_delete_container,
     .retire_signing_key = gm_retire_signing_key,
     .private_operation = gm_private_operation,

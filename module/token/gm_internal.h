@@ -126,6 +126,8 @@ enum token_error gm_write_certificate(struct token *token, const struct token_ke
                                       const uint8_t *der, size_t len);
 enum token_error gm_generate_key(struct token *token, const char *container,
                                  enum token_algorithm algorithm, uint32_t bits);
+enum token_error gm_import_rsa(struct token *token, const char *container,
+                               const struct octets *wrapped, const struct octets *encrypted);
 enum token_error gm_import_envelope(struct token *token, const char *container,
                                     const struct sm2_envelope *envelope);
 enum token_error gm_delete_container(struct token *token, const char *container);

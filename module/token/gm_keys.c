@@ -338,6 +338,23 @@ enum token_error gm_import_envelope(struct token *token, const char *container,
     return gm_send(token, INS_IMPORT_ECC_KEY_PAIR, 0, 0, &data, 0);
 }
 
+enum token_error gm_import_rsa(struct token *token, const char *container,
+                               const struct octets *wrapped, const struct octets *encrypted) {
+    gm_of(token)->described[0] = '\0';
+    struct gm_data data;
+    enum token_error err = gm_container(token, container, &data);
+    if (err != TOKEN_OK) {
+        return err;
+    }
+    wire_put_u32(&data.w, GM_SM4_ECB);
+    wire_put_u32(&data.w, (uint32_t)wrapped->len);
+    wire_put_bytes(&data.w, wrapped->data, wrapped->len);
+    wire_put_u32(&data.w, RSA_BITS);
+    wire_put_u32(&data.w, (uint32_t)encrypted->len);
+    wire_put_bytes(&data.w, encrypted->data, encrypted->len);
+    return gm_send(token, INS_IMPORT_RSA_KEY_PAIR, GM_IMPORT_CURRENT, 0, &data, 0);
+}
+
 enum token_error gm_retire_signing_key(struct token *token, const char *container) {
     gm_of(token)->described[0] = '\0';
     struct gm_data data;

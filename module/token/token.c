@@ -428,6 +428,11 @@ enum token_error token_import_envelope(struct token *token, const char *containe
     RETURN_HEALED(token, OPTIONAL(import_envelope, (token, container, envelope)));
 }
 
+enum token_error token_import_rsa(struct token *token, const char *container,
+                                  const struct octets *wrapped, const struct octets *encrypted) {
+    RETURN_HEALED(token, OPTIONAL(import_rsa, (token, container, wrapped, encrypted)));
+}
+
 enum token_error token_delete_container(struct token *token, const char *container) {
     token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(delete_container, (token, container)));

@@ -110,6 +110,8 @@ enum token_error token_generate_key(struct token *token, const char *container,
                                     enum token_algorithm algorithm, uint32_t bits);
 enum token_error token_import_envelope(struct token *token, const char *container,
                                        const struct sm2_envelope *envelope);
+enum token_error token_import_rsa(struct token *token, const char *container,
+                                  const struct octets *wrapped, const struct octets *encrypted);
 enum token_error token_delete_container(struct token *token, const char *container);
 enum token_error token_retire_signing_key(struct token *token, const char *container);
 enum token_error token_private_operation(struct token *token, const struct token_key *key,
