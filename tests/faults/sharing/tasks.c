@@ -201,6 +201,26 @@ static CK_RV task_find(struct worker *worker) {
     return CKR_OK;
 }
 
+/* Removes what an earlier task could not. */
+static CK_RV tidy_up(struct worker *worker) {
+    CK_OBJECT_HANDLE all[128];
+    CK_ULONG count = 0;
+    char label[64], mine[32];
+    TRY(p11->C_FindObjectsInit(worker->session, NULL, 0));
+    CK_RV rv = p11->C_FindObjects(worker->session, all, 128, &count);
+    p11->C_FindObjectsFinal(worker->session);
+    TRY(rv);
+    snprintf(mine, sizeof(mine), "stress-%x-%u-", (unsigned)getpid(), worker->number);
+    for (CK_ULONG i = 0; i < count; i++) {
+        CK_ATTRIBUTE read = {CKA_LABEL, label, sizeof(label)};
+        if (p11->C_GetAttributeValue(worker->session, all[i], &read, 1) == CKR_OK &&
+            read.ulValueLen > strlen(mine) && memcmp(label, mine, strlen(mine)) == 0) {
+            p11->C_DestroyObject(worker->session, all[i]);
+        }
+    }
+    return CKR_OK;
+}
+
 static CK_RV task_data(struct worker *worker) {
     char name[32];
     CK_BYTE value[300], back[300], rest[8];
@@ -216,7 +236,11 @@ static CK_RV task_data(struct worker *worker) {
                                ATTRIBUTE(CKA_PRIVATE, no),
                                {CKA_VALUE, value, len}};
     CK_ATTRIBUTE read = {CKA_VALUE, back, sizeof(back)};
-    TRY(p11->C_CreateObject(worker->session, template, 5, &made));
+    CK_RV rv = p11->C_CreateObject(worker->session, template, 5, &made);
+    if (rv == CKR_DEVICE_MEMORY) {
+        return tidy_up(worker); /* removals left objects behind */
+    }
+    TRY(rv);
     TRY(find_one(worker, template, 2, &found));
     TRY(p11->C_GetAttributeValue(worker->session, found, &read, 1));
     if (found != made || read.ulValueLen != len || memcmp(back, value, len) != 0) {
@@ -225,7 +249,7 @@ static CK_RV task_data(struct worker *worker) {
     TRY(p11->C_DestroyObject(worker->session, made));
     read.pValue = rest;
     read.ulValueLen = sizeof(rest);
-    CK_RV rv = p11->C_GetAttributeValue(worker->session, made, &read, 1);
+    rv = p11->C_GetAttributeValue(worker->session, made, &read, 1);
     if (rv == CKR_OK) {
         wrong("a destroyed object still answers");
     }
@@ -253,26 +277,6 @@ static CK_RV task_set(struct worker *worker) {
         wrong("a label is not what was set");
     }
     return p11->C_DestroyObject(worker->session, made);
-}
-
-/* Removes what an earlier task could not. */
-static CK_RV tidy_up(struct worker *worker) {
-    CK_OBJECT_HANDLE all[128];
-    CK_ULONG count = 0;
-    char label[64], mine[32];
-    TRY(p11->C_FindObjectsInit(worker->session, NULL, 0));
-    CK_RV rv = p11->C_FindObjects(worker->session, all, 128, &count);
-    p11->C_FindObjectsFinal(worker->session);
-    TRY(rv);
-    snprintf(mine, sizeof(mine), "stress-%x-%u-", (unsigned)getpid(), worker->number);
-    for (CK_ULONG i = 0; i < count; i++) {
-        CK_ATTRIBUTE read = {CKA_LABEL, label, sizeof(label)};
-        if (p11->C_GetAttributeValue(worker->session, all[i], &read, 1) == CKR_OK &&
-            read.ulValueLen > strlen(mine) && memcmp(label, mine, strlen(mine)) == 0) {
-            p11->C_DestroyObject(worker->session, all[i]);
-        }
-    }
-    return CKR_OK;
 }
 
 static CK_RV task_generate(struct worker *worker) {
