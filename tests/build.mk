@@ -16,7 +16,7 @@ p11-stress_LDLIBS := -ldl -lpthread
 
 # the module while the card answers nonsense (tests/faults/nonsense.test.mjs)
 PROGRAMS += p11-nonsense
-p11-nonsense_SRCS := $(addprefix tests/faults/nonsense/,main.c mangle.c) tests/conformance/suite/judge.c module/cryptoki/entry.c
+p11-nonsense_SRCS := $(addprefix tests/faults/nonsense/,main.c mangle.c) tests/conformance/suite/judge.c $(openukey-pkcs11_SRCS)
 p11-nonsense_DEPS := p11core
 p11-nonsense_PKGS := libcrypto
 p11-nonsense_LDLIBS := -lpthread -Wl,--wrap=sim_transport_open

@@ -384,7 +384,8 @@ void object_memory_keep(struct token *token) {
     struct token_object_list *objects = token->objects;
     char name[NAME_SIZE];
     if (objects == NULL || !objects->news || !objects->keys_listed || token->has_written ||
-        token->unsure || token->removed || token->driver == NULL || !is_rememberable(token)) {
+        token->unsure || token->has_erred || token->removed || token->driver == NULL ||
+        !is_rememberable(token)) {
         return;
     }
     objects->news = false;

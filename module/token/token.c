@@ -21,6 +21,7 @@ static void forget_pin(struct token *token) {
 
 /* Notes a removal: nothing works on this token any more. */
 static enum token_error finish(struct token *token, enum token_error err) {
+    token->has_erred |= err == TOKEN_DEVICE || err == TOKEN_TIMEOUT;
     if (err == TOKEN_REMOVED && !token->removed) {
         log_info("token %s removed", token->facts.serial);
         token->removed = true;

@@ -45,6 +45,7 @@ struct token {
     bool removed;
     bool
         is_remembered; /* objects and facts.application are those of the file, read for this state of the card */
+    bool has_erred;   /* an answer made no sense or did not come: nothing of it goes to disk */
     bool has_written; /* what we know is newer than facts.change_counter */
 
     struct token_object_list *objects;
