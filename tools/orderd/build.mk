@@ -6,7 +6,7 @@ orderd_sdk_ASSETS := $(sort $(wildcard agent/web/sdk/*.mjs agent/web/sdk/*.js))
 
 orderd_SRCS := tools/orderd/server.c tools/orderd/config.c tools/orderd/clock.c \
                tools/orderd/text.c tools/orderd/import.c agent/log.c \
-               $(sort $(wildcard tools/orderd/store/*.c tools/orderd/engine/*.c \
+               $(sort $(wildcard tools/orderd/store/*.c tools/orderd/engine/*.c tools/orderd/engine/profiles/*.c \
                                  tools/orderd/third/*.c tools/orderd/api/*.c))
 orderd_DEPS := orderd_sql orderd_web orderd_sdk ca formats http identity
 orderd_PKGS := jansson libcrypto libcurl sqlite3

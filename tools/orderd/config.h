@@ -2,7 +2,7 @@
 #ifndef TOOLS_ORDERD_CONFIG_H
 #define TOOLS_ORDERD_CONFIG_H
 
-#include "tools/orderd/engine/flow.h"
+#include "tools/orderd/engine/profile.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -105,28 +105,14 @@ static bool read_subject(struct import *import) {
 /* ---- writing ---- */
 
 static bool write_subject(struct import *import) {
-    struct db_rows *rows = NULL;
-    struct subject_record *subject = &import->subject;
-    char id[ID_SIZE];
-    if (!identifier_random(id) ||
-        !done(import,
-              db_run(import->db, NULL,
-                     "INSERT INTO subjects (id, type, name, credential_type, credential_no, "
-                     "created) VALUES ($1, $2, $3, $4, $5, $6) "
-                     "ON CONFLICT (credential_type, credential_no) DO NOTHING",
-                     "ttttti", id, subject->type, subject->name, subject->credential_type,
-                     subject->credential_no, engine_now_ms(import->engine))) ||
-        !done(import, db_query(import->db, &rows,
-                               "SELECT id, name FROM subjects WHERE credential_type = $1 AND "
-                               "credential_no = $2",
-                               "tt", subject->credential_type, subject->credential_no))) {
-        return false;
+    switch (registry_subject_ensure(import->engine, import->db, &import->subject)) {
+    case ORDER_OK:
+        return true;
+    case ORDER_NAME_MISMATCH: /* R031: the name is exactly the credential's */
+        return complain(import, "the credential number is registered under another name");
+    default:
+        return complain(import, db_message(import->db));
     }
-    bool same = db_next(rows) == DB_OK && strcmp(db_text(rows, 1), subject->name) == 0;
-    snprintf(subject->id, sizeof subject->id, "%s", db_text(rows, 0));
-    db_end(rows);
-    /* R031: the name is exactly the credential's */
-    return same || complain(import, "the credential number is registered under another name");
 }
 
 static bool write_token(struct import *import) {

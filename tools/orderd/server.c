@@ -71,6 +71,17 @@ static bool open_task_key(struct house *house) {
     return good;
 }
 
+static bool open_vault(struct house *house) {
+    struct engine *engine = &house->service.engine;
+    char *path = config_state_path(&house->config, "vault.key");
+    engine->vault = path != NULL ? vault_open(path) : NULL;
+    free(path);
+    if (engine->vault == NULL) {
+        log_error("state", "vault.key cannot be read or made: %s", strerror(errno));
+    }
+    return engine->vault != NULL;
+}
+
 static bool open_payments(struct house *house) {
     if (!house->config.simulators) {
         log_error("payment", "no payment provider: set \"simulators\": true");
@@ -108,14 +119,15 @@ bool house_open(struct house *house) {
     engine->origins = house->config.origins;
     engine->public_url = house->config.public_url;
     pthread_mutex_init(&house->service.crl_lock, NULL);
-    return open_state(&house->config) && open_store(house) && open_authority(house) &&
-           open_task_key(house) && open_payments(house);
+    return open_state(&house->config) && open_vault(house) && open_store(house) &&
+           open_authority(house) && open_task_key(house) && open_payments(house);
 }
 
 void house_close(struct house *house) {
     struct engine *engine = &house->service.engine;
     authority_unload(engine);
     EVP_PKEY_free(engine->task_key);
+    vault_close(engine->vault);
     octets_free(&house->service.crl);
     db_pool_free(house->service.pool);
     pthread_mutex_destroy(&house->service.crl_lock);

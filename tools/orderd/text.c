@@ -56,6 +56,31 @@ static both texts[TEXT_COUNT] = {
     [TEXT_FIELD_HANDLER_PHONE] = {"请填写 11 位手机号码。", "Enter a mobile number of 11 digits."},
     [TEXT_FIELD_HANDLER_EMAIL] = {"请填写正确的电子邮箱。", "Enter a valid e-mail address."},
     [TEXT_FIELD_UNKNOWN] = {"没有这一项。", "There is no such field."},
+    [TEXT_FIELD_AGREEMENT] = {"请阅读并同意服务协议。", "Read and accept the agreement."},
+    [TEXT_FIELD_ID_TYPE] = {"请选择证件类型。", "Choose the kind of identity document."},
+    [TEXT_FIELD_ID_NUMBER] = {"请填写正确的证件号码。", "Enter a valid document number."},
+    [TEXT_FIELD_NAME] = {"请填写名称（不超过 64 个字）。",
+                         "Enter a name of at most 64 characters."},
+    [TEXT_FIELD_USER_NAME] = {"请填写用户名（不超过 12 个字母或数字）。",
+                              "Enter a user name of at most 12 letters or digits."},
+    [TEXT_FIELD_LINE] = {"请填写此项（不超过 200 个字）。",
+                         "Fill this in with at most 200 characters."},
+    [TEXT_FIELD_REASON] = {"请选择补办原因：丢失或损坏。", "Choose the reason: lost or damaged."},
+    [TEXT_FIELD_SEAL_TYPE] = {"请选择印章类型。", "Choose the type of seal."},
+    [TEXT_FIELD_TAX_NUMBER] = {"请填写 15 至 20 位纳税人识别号。",
+                               "Enter a taxpayer number of 15 to 20 characters."},
+    [TEXT_FIELD_POSTCODE] = {"请填写 6 位邮政编码。", "Enter a postcode of 6 digits."},
+    [TEXT_FIELD_DELIVERY] = {"请选择领取方式：快递或自取。", "Choose courier or pick-up."},
+    [TEXT_FIELD_RECIPIENT] = {"快递邮寄请填写收件人、地区和详细地址。",
+                              "For a courier, enter recipient, region and address."},
+    [TEXT_FIELD_INVOICE_TITLE] = {"请填写发票抬头，不能为“个人”。",
+                                  "Enter an invoice title other than \"个人\"."},
+    [TEXT_FIELD_ANSWER_WRONG] = {"密码问题答案不正确。",
+                                 "The answer to the security question is not right."},
+    [TEXT_FIELD_YEARS_PAID] = {"已缴费的订单不能更改年限。",
+                               "The term cannot change once the order is paid."},
+    [TEXT_FIELD_CREDENTIAL] = {"请填写正确的统一社会信用代码或证件号码。",
+                               "Enter a valid unified social credit code or document number."},
     [TEXT_PAY_TITLE] = {"模拟支付", "Simulated payment"},
     [TEXT_PAY_NOTE] =
         {"这是用于演示和测试的模拟支付平台，不会产生真实扣款。",
@@ -89,6 +114,29 @@ static both states[STATE_COUNT] = {
     [STATE_REJECTED] = {"已否决", "Rejected"},
     [STATE_CANCELLED] = {"订单已取消", "Cancelled"},
     [STATE_EXPIRED] = {"订单已过期", "Expired"},
+};
+
+static both gates[GATE_COUNT] = {
+    [GATE_AGREE] = {"服务协议", "Agreement"},
+    [GATE_FORM] = {"信息录入", "Form"},
+    [GATE_VERIFY_ORG] = {"企业核验", "Check of the organisation"},
+    [GATE_VERIFY_HANDLER] = {"经办人核验", "Check of the handler"},
+    [GATE_VERIFY_PERSON] = {"身份核验", "Identity check"},
+    [GATE_KEY_LOGIN] = {"UKey 登录", "Login with the key"},
+    [GATE_MATERIALS] = {"上传资料", "Documents"},
+    [GATE_CONFIRM] = {"申请确认", "Confirmation"},
+    [GATE_INVOICE_INFO] = {"开票信息", "Invoice data"},
+    [GATE_DELIVERY] = {"领取方式", "Delivery"},
+    [GATE_PAPERS] = {"纸质材料", "Papers"},
+    [GATE_PAY] = {"支付", "Payment"},
+    [GATE_PAY_REVIEW] = {"财务审核", "Review of the payment"},
+    [GATE_REVIEW] = {"资料审核", "Review"},
+    [GATE_PRODUCE] = {"制证", "Production"},
+    [GATE_SHIP] = {"发货", "Shipping"},
+    [GATE_ISSUE] = {"下载证书", "Download to the key"},
+    [GATE_APPLY_CA] = {"CA 处理", "Change at the CA"},
+    [GATE_RECEIVE] = {"收货", "Receipt"},
+    [GATE_INVOICE] = {"开具发票", "Invoice"},
 };
 
 struct error_text {
@@ -134,6 +182,26 @@ static const struct error_text errors[ORDER_ERRORS] = {
                             "Continue the order from the state it is in."}},
     [ORDER_TOO_MANY] = {{"请求过于频繁", "Too many requests"},
                         {"请稍后再试。", "Please try again later."}},
+    [ORDER_FORBIDDEN] = {{"无权办理", "Not allowed"},
+                         {"当前登录身份不能办理此操作。", "Whoever is logged in may not do this."}},
+    [ORDER_PASSWORD_WRONG] = {{"用户名或密码错误", "Wrong name or password"},
+                              {"请核对后重试。", "Check both and try again."}},
+    [ORDER_ACCOUNT_EXISTS] = {{"手机号或邮箱已注册", "Already registered"},
+                              {"请直接登录，或使用其他手机号、邮箱。",
+                               "Log in, or use another phone or e-mail."}},
+    [ORDER_CODE_WRONG] = {{"验证码错误或已失效", "The code is wrong or no longer valid"},
+                          {"请核对，或重新获取验证码。", "Check it, or ask for a new one."}},
+    [ORDER_CODE_TOO_SOON] = {{"请稍后再获取验证码", "Too soon for another code"},
+                             {"验证码已发送，请 60 秒后再试。",
+                              "A code was sent; wait 60 seconds."}},
+    [ORDER_NAME_MISMATCH] = {{"名称与证件不一致", "The name is not the credential's"},
+                             {"该证件号码已以其他名称登记，请填写证件上的名称。",
+                              "This number is registered under another name; enter the name as on "
+                              "the credential."}},
+    [ORDER_NOT_OFFERED] = {{"不能办理此业务", "This business is not possible here"},
+                           {"此证书或主体不符合本平台办理条件。",
+                            "The portal's rules do not allow it for this certificate or "
+                            "subject."}},
     [ORDER_SESSION_NEEDED] = {{"请先登录", "Log in first"},
                               {"请使用 UKey 登录。", "Log in with your UKey."}},
     [ORDER_SESSION_INVALID] = {{"登录已失效", "Your session has ended"},
@@ -236,6 +304,10 @@ void text_fill(enum text text, enum language language, const char *name, const c
 
 const char *text_state(enum order_state state, enum language language) {
     return states[state][language];
+}
+
+const char *text_gate(enum gate gate, enum language language) {
+    return gates[gate][language];
 }
 
 const char *text_error_title(enum order_error error, enum language language) {

@@ -43,6 +43,22 @@ enum text {
     TEXT_FIELD_HANDLER_PHONE,
     TEXT_FIELD_HANDLER_EMAIL,
     TEXT_FIELD_UNKNOWN,
+    TEXT_FIELD_AGREEMENT,
+    TEXT_FIELD_ID_TYPE,
+    TEXT_FIELD_ID_NUMBER,
+    TEXT_FIELD_NAME,
+    TEXT_FIELD_USER_NAME,
+    TEXT_FIELD_LINE,
+    TEXT_FIELD_REASON,
+    TEXT_FIELD_SEAL_TYPE,
+    TEXT_FIELD_TAX_NUMBER,
+    TEXT_FIELD_POSTCODE,
+    TEXT_FIELD_DELIVERY,
+    TEXT_FIELD_RECIPIENT,
+    TEXT_FIELD_INVOICE_TITLE,
+    TEXT_FIELD_ANSWER_WRONG,
+    TEXT_FIELD_YEARS_PAID,
+    TEXT_FIELD_CREDENTIAL,
     /* the simulated payment page */
     TEXT_PAY_TITLE,
     TEXT_PAY_NOTE,
@@ -62,6 +78,9 @@ void text_fill(enum text text, enum language language, const char *name, const c
 
 /* The name of an order's state as the portals say it (requirements.md R). */
 const char *text_state(enum order_state state, enum language language);
+
+/* What a step of an order is called where the portal has no word of its own. */
+const char *text_gate(enum gate gate, enum language language);
 
 /* What an error says: a short title and one sentence that tells what to do. */
 const char *text_error_title(enum order_error error, enum language language);

@@ -27,6 +27,16 @@ void fixture_sql(struct fixture *fixture, const char *sql) {
     }
 }
 
+void fixture_take(struct fixture *fixture, int64_t now_ms, const char *topic,
+                  struct outbox_item *out) {
+    assert_int_equal(outbox_take(fixture->db, now_ms, out), ORDER_OK);
+    while (strcmp(out->topic, topic) != 0) {
+        assert_int_equal(outbox_done(fixture->db, out->id), ORDER_OK);
+        outbox_item_clear(out);
+        assert_int_equal(outbox_take(fixture->db, now_ms, out), ORDER_OK);
+    }
+}
+
 int64_t fixture_count(struct fixture *fixture, const char *sql) {
     struct db_rows *rows = NULL;
     assert_int_equal(db_query(fixture->db, &rows, sql, ""), DB_OK);
@@ -45,6 +55,10 @@ int fixture_open(void **state) {
     snprintf(fixture->path, sizeof fixture->path, "%s/orders.db", fixture->folder);
     assert_int_equal(db_open(fixture->path, &fixture->db), DB_OK);
     assert_int_equal(migrate_run(fixture->db, orderd_sql_assets, 0, NULL), MIGRATE_OK);
+    snprintf(fixture->path, sizeof fixture->path, "%s/vault.key", fixture->folder);
+    fixture->engine.vault = vault_open(fixture->path);
+    assert_non_null(fixture->engine.vault);
+    snprintf(fixture->path, sizeof fixture->path, "%s/orders.db", fixture->folder);
     fixture->engine.profile = profile_find("default");
     fixture->engine.service = "urn:openukey:order-service:default";
     fixture->engine.origins = origins;
@@ -52,8 +66,10 @@ int fixture_open(void **state) {
     fixture_turn(fixture, "2026-03-01T10:00:00+08:00");
     fixture_sql(
         fixture,
-        "INSERT INTO subjects VALUES ('s1', 'ORG', 'Holder', 'USCC', '1', 0);"
-        "INSERT INTO tokens VALUES ('T1', 'maker', 'label', 's1', 'ACTIVE', 0);"
+        "INSERT INTO subjects (id, type, name, credential_type, credential_sealed, "
+        "credential_hash, created) VALUES ('s1', 'ORG', 'Holder', 'USCC', '', '1', 0);"
+        "INSERT INTO tokens (serial, manufacturer, label, subject, state, created) VALUES ('T1', "
+        "'maker', 'label', 's1', 'ACTIVE', 0);"
         "INSERT INTO certificates (id, sha256, issuer, serial, subject, subject_dn, profile, "
         "algorithm, usage, not_before, not_after, token, state, created) VALUES ('c1', 'aa', "
         "'CA', '01', 's1', 'CN=Holder', 'default', 'SM2', 'SIGN', 0, 1774900000000, 'T1', "
@@ -77,6 +93,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 int fixture_close(void **state) {
     struct fixture *fixture = *state;
     db_close(fixture->db);
+    vault_close(fixture->engine.vault);
     nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(fixture);
     return 0;
@@ -89,7 +106,8 @@ struct order fixture_order(struct fixture *fixture) {
              fixture->caller.session.certificate);
     snprintf(order.token, sizeof order.token, "%s", fixture->caller.session.token);
     assert_int_equal(db_begin(fixture->db), DB_OK);
-    assert_int_equal(order_insert(&fixture->engine, fixture->db, &order, "user"), ORDER_OK);
+    const struct flow *flow = profile_flow(fixture->engine.profile, KIND_RENEW, SUBJECT_ORG);
+    assert_int_equal(order_insert(&fixture->engine, fixture->db, flow, &order, "user"), ORDER_OK);
     assert_int_equal(db_commit(fixture->db), DB_OK);
     return order;
 }

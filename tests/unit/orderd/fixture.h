@@ -10,9 +10,10 @@
 
 #include <cmocka.h>
 
+#include "tools/orderd/engine/application.h"
 #include "tools/orderd/engine/engine.h"
 #include "tools/orderd/engine/order.h"
-#include "tools/orderd/engine/renewal.h"
+#include "tools/orderd/engine/outbox.h"
 
 struct fixture {
     char folder[64];
@@ -34,6 +35,10 @@ void fixture_turn(struct fixture *fixture, const char *time);
 
 /* An order of the fixture's holder, in AWAIT_KEY, in a transaction of its own. */
 struct order fixture_order(struct fixture *fixture);
+
+/* Take outbox items, done with, until one is of this topic. */
+void fixture_take(struct fixture *fixture, int64_t now_ms, const char *topic,
+                  struct outbox_item *out);
 
 /* One integer out of the database. */
 int64_t fixture_count(struct fixture *fixture, const char *sql);

@@ -39,11 +39,14 @@ static void a_statement_with_other_parameters_than_given_is_refused(void **state
 
 static void foreign_keys_and_unique_rows_are_kept(void **state) {
     struct fixture *fixture = *state;
+    assert_int_equal(db_script(fixture->db,
+                               "INSERT INTO tokens (serial, manufacturer, label, subject, state, "
+                               "created) VALUES ('T2', '', '', 'nobody', 'ACTIVE', 0)"),
+                     DB_CONSTRAINT);
     assert_int_equal(
-        db_script(fixture->db, "INSERT INTO tokens VALUES ('T2', '', '', 'nobody', 'ACTIVE', 0)"),
-        DB_CONSTRAINT);
-    assert_int_equal(
-        db_script(fixture->db, "INSERT INTO subjects VALUES ('s2', 'ORG', 'x', 'USCC', '1', 0)"),
+        db_script(fixture->db,
+                  "INSERT INTO subjects (id, type, name, credential_type, credential_sealed, "
+                  "credential_hash, created) VALUES ('s2', 'ORG', 'x', 'USCC', '', '1', 0)"),
         DB_CONSTRAINT);
 }
 

@@ -50,7 +50,8 @@ static void a_transition_from_the_wrong_state_changes_nothing(void **state) {
     struct order order = fixture_order(fixture);
     for (unsigned i = 0; i < TRANSITION_COUNT; i++) {
         struct order copy = order;
-        bool allowed = i == T25_KEY_LOGIN || i == T22_CANCEL || i == T23_EXPIRE;
+        bool allowed =
+            i == T25_KEY_LOGIN || i == T22_CANCEL || i == T22_CANCEL_REFUND || i == T23_EXPIRE;
         assert_int_equal(transition_is_allowed(&order, (enum transition)i), allowed);
         if (!allowed) {
             assert_int_equal(apply(fixture, &copy, (enum transition)i), ORDER_WRONG_STATE);
@@ -88,8 +89,9 @@ static void a_holder_has_one_open_order_in_a_lane(void **state) {
     struct fixture *fixture = *state;
     struct order first = fixture_order(fixture);
     struct order second = first;
+    const struct flow *flow = profile_flow(fixture->engine.profile, KIND_RENEW, SUBJECT_ORG);
     assert_int_equal(db_begin(fixture->db), DB_OK);
-    assert_int_equal(order_insert(&fixture->engine, fixture->db, &second, "user"),
+    assert_int_equal(order_insert(&fixture->engine, fixture->db, flow, &second, "user"),
                      ORDER_OPEN_EXISTS);
     db_rollback(fixture->db);
     assert_int_equal(apply(fixture, &first, T22_CANCEL), ORDER_OK);
@@ -102,10 +104,10 @@ static void an_unpaid_order_expires_after_its_idle_days_and_not_before(void **st
     int count = -1;
     fixture_order(fixture);
     fixture_turn(fixture, "2026-03-31T09:59:00+08:00");
-    assert_int_equal(renewal_expire_idle(&fixture->engine, fixture->db, &count), ORDER_OK);
+    assert_int_equal(application_expire_idle(&fixture->engine, fixture->db, &count), ORDER_OK);
     assert_int_equal(count, 0);
     fixture_turn(fixture, "2026-03-31T10:01:00+08:00");
-    assert_int_equal(renewal_expire_idle(&fixture->engine, fixture->db, &count), ORDER_OK);
+    assert_int_equal(application_expire_idle(&fixture->engine, fixture->db, &count), ORDER_OK);
     assert_int_equal(count, 1);
     assert_int_equal(fixture_count(fixture, "SELECT COUNT(*) FROM orders WHERE state = 'EXPIRED'"),
                      1);

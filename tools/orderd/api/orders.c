@@ -1,6 +1,8 @@
 /* /v1/eligibility and /v1/orders: from the question to the signed confirmation. */
+#include "agent/http/json.h"
 #include "module/formats/gm_cms.h"
 #include "tools/orderd/api/service.h"
+#include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/statement.h"
 #include "tools/orderd/engine/view.h"
 
@@ -17,16 +19,64 @@ static void eligibility(struct http_request *request) {
         return;
     }
     const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
-    enum order_error error =
-        certificate == NULL
-            ? ORDER_BAD_REQUEST
-            : renewal_eligibility(&call.service->engine, call.db, &call.caller, certificate, &body);
+    enum order_error error = certificate == NULL
+                                 ? ORDER_BAD_REQUEST
+                                 : application_eligibility(&call.service->engine, call.db,
+                                                           &call.caller, certificate, &body);
     call_end(&call, error, 200, body);
 }
 
+/* Who a NEW order is for: {type, name, credentialType, credentialNo}, as on the credential (R031). */
+static enum order_error read_subject(struct call *call, struct subject_record *out) {
+    static const char *const members[] = {"type", "name", "credentialType", "credentialNo", NULL};
+    const json_t *object = json_object_get(http_request_json(call->request), "subject");
+    const char *type = json_member_string(object, "type", sizeof out->type - 1);
+    const char *name = json_member_string(object, "name", sizeof out->name - 1);
+    const char *kind =
+        json_member_string(object, "credentialType", sizeof out->credential_type - 1);
+    const char *number = json_member_string(object, "credentialNo", sizeof out->credential_no - 1);
+    memset(out, 0, sizeof *out);
+    if (type == NULL || name == NULL || kind == NULL || number == NULL ||
+        !json_members_are(object, members, NULL)) {
+        return ORDER_BAD_REQUEST;
+    }
+    json_t *errors = json_array();
+    bool org = strcmp(type, "ORG") == 0;
+    if (!org && strcmp(type, "PERSON") != 0) {
+        field_refuse(errors, "subject.type", TEXT_FIELD_UNKNOWN, call->caller.language);
+    }
+    if (!name_is_valid(name)) {
+        field_refuse(errors, "subject.name", TEXT_FIELD_NAME, call->caller.language);
+    }
+    if (!credential_is_valid(org, kind, number)) {
+        field_refuse(errors, "subject.credentialNo", TEXT_FIELD_CREDENTIAL, call->caller.language);
+    }
+    snprintf(out->type, sizeof out->type, "%s", type);
+    snprintf(out->name, sizeof out->name, "%s", name);
+    snprintf(out->credential_type, sizeof out->credential_type, "%s", kind);
+    snprintf(out->credential_no, sizeof out->credential_no, "%s", number);
+    if (json_array_size(errors) > 0) {
+        json_object_set_new(call->extra, "errors", errors);
+        return ORDER_FIELDS_INVALID;
+    }
+    json_decref(errors);
+    return ORDER_OK;
+}
+
+static void tell_place(struct http_request *request, const json_t *order) {
+    char header[64];
+    snprintf(header, sizeof header, "/v1/orders/%s",
+             json_string_value(json_object_get(order, "no")));
+    http_response_header(request, "Location", header);
+    snprintf(header, sizeof header, "\"%" JSON_INTEGER_FORMAT "\"",
+             json_integer_value(json_object_get(order, "version")));
+    http_response_header(request, "ETag", header);
+}
+
 static void create(struct http_request *request) {
-    static const char *const members[] = {"kind", "certificate", NULL};
+    static const char *const members[] = {"kind", "certificate", "subject", "source", NULL};
     struct call call;
+    struct subject_record subject;
     const char *key = NULL;
     json_t *body = NULL;
     if (!call_begin(&call, request, CALL_SESSION)) {
@@ -34,27 +84,33 @@ static void create(struct http_request *request) {
     }
     enum order_error error = call_idempotency_key(&call, &key);
     const char *kind = call_text(&call, "kind", 32);
-    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
-    if (error == ORDER_OK &&
-        (kind == NULL || certificate == NULL || !call_members_are(&call, members))) {
+    struct application application = {
+        .kind = kind != NULL ? kind_of(kind) : KIND_COUNT,
+        .certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1),
+        .source = call_text(&call, "source", PUBLIC_NUMBER_SIZE - 1),
+    };
+    bool is_new = application.kind == KIND_NEW;
+    if (error == ORDER_OK && (kind == NULL || !call_members_are(&call, members) ||
+                              (!is_new && application.certificate == NULL))) {
         error = ORDER_BAD_REQUEST;
     }
-    if (error == ORDER_OK && kind_of(kind) != KIND_RENEW) {
+    if (error == ORDER_OK && application.kind == KIND_COUNT) {
         error = ORDER_KIND_UNKNOWN;
     }
-    if (error == ORDER_OK) {
-        struct idempotency what = {call.caller.session.subject, key, http_request_json(request)};
-        error = renewal_create(&call.service->engine, call.db, &call.caller, certificate, &what,
-                               &body, call.extra);
+    if (error == ORDER_OK && is_new) {
+        error = read_subject(&call, &subject);
+        application.subject = &subject;
     }
     if (error == ORDER_OK) {
-        char header[64];
-        snprintf(header, sizeof header, "/v1/orders/%s",
-                 json_string_value(json_object_get(body, "no")));
-        http_response_header(request, "Location", header);
-        snprintf(header, sizeof header, "\"%" JSON_INTEGER_FORMAT "\"",
-                 json_integer_value(json_object_get(body, "version")));
-        http_response_header(request, "ETag", header);
+        const struct session *session = &call.caller.session;
+        const char *account =
+            session->kind == SESSION_ACCOUNT ? session->account : session->subject;
+        struct idempotency what = {account, key, http_request_json(request)};
+        error = application_create(&call.service->engine, call.db, &call.caller, &application,
+                                   &what, &body, call.extra);
+    }
+    if (error == ORDER_OK) {
+        tell_place(request, body);
     }
     call_end(&call, error, 201, body);
 }
@@ -81,7 +137,8 @@ static enum order_error list_orders(struct call *call, int64_t is_open, json_t *
         json_t *item = NULL;
         error = order_load(call->db, numbers[i], &order);
         if (error == ORDER_OK) {
-            error = view_order(call->db, &order, call->caller.language, &item);
+            error =
+                view_order(&call->service->engine, call->db, &order, call->caller.language, &item);
         }
         if (error == ORDER_OK) {
             json_array_append_new(list, item);
@@ -131,9 +188,9 @@ static void edit(struct http_request *request) {
     }
     enum order_error error = call_version(&call, &version);
     if (error == ORDER_OK) {
-        error = renewal_edit(&call.service->engine, call.db, &call.caller,
-                             http_request_param(request, "no"), version, http_request_json(request),
-                             &order, call.extra);
+        error = application_edit(&call.service->engine, call.db, &call.caller,
+                                 http_request_param(request, "no"), version,
+                                 http_request_json(request), &order, call.extra);
     }
     call_end_order(&call, error, 200, &order);
 }
@@ -147,8 +204,8 @@ static void submit(struct http_request *request) {
     }
     enum order_error error = call_version(&call, &version);
     if (error == ORDER_OK) {
-        error = renewal_submit(&call.service->engine, call.db, &call.caller,
-                               http_request_param(request, "no"), version, &order, call.extra);
+        error = application_submit(&call.service->engine, call.db, &call.caller,
+                                   http_request_param(request, "no"), version, &order, call.extra);
     }
     call_end_order(&call, error, 200, &order);
 }
@@ -162,8 +219,8 @@ static void cancel(struct http_request *request) {
     }
     enum order_error error = call_version(&call, &version);
     if (error == ORDER_OK) {
-        error = renewal_cancel(&call.service->engine, call.db, &call.caller,
-                               http_request_param(request, "no"), version, &order);
+        error = application_cancel(&call.service->engine, call.db, &call.caller,
+                                   http_request_param(request, "no"), version, &order);
     }
     call_end_order(&call, error, 200, &order);
 }

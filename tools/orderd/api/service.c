@@ -34,6 +34,13 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_NOT_FOUND] = {404, "NOT_FOUND", false},
     [ORDER_WRONG_STATE] = {409, "WRONG_STATE", false},
     [ORDER_TOO_MANY] = {429, "RATE_LIMITED", true},
+    [ORDER_FORBIDDEN] = {403, "FORBIDDEN", false},
+    [ORDER_PASSWORD_WRONG] = {403, "PASSWORD_WRONG", false},
+    [ORDER_ACCOUNT_EXISTS] = {409, "ACCOUNT_EXISTS", false},
+    [ORDER_CODE_WRONG] = {403, "CODE_WRONG", false},
+    [ORDER_CODE_TOO_SOON] = {429, "CODE_TOO_SOON", true},
+    [ORDER_NAME_MISMATCH] = {422, "NAME_MISMATCH", false},
+    [ORDER_NOT_OFFERED] = {409, "NOT_OFFERED", false},
     [ORDER_SESSION_NEEDED] = {401, "SESSION_REQUIRED", false},
     [ORDER_SESSION_INVALID] = {401, "SESSION_EXPIRED", false},
     [ORDER_NONCE_INVALID] = {409, "NONCE_INVALID", true},
@@ -142,7 +149,7 @@ void call_end_order(struct call *call, enum order_error error, int status,
                     const struct order *order) {
     json_t *body = NULL;
     if (error == ORDER_OK) {
-        error = view_order(call->db, order, call->caller.language, &body);
+        error = view_order(&call->service->engine, call->db, order, call->caller.language, &body);
     }
     if (error == ORDER_OK) {
         char tag[32];

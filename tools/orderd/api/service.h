@@ -4,7 +4,7 @@
 
 #include "agent/http/http.h"
 #include "tools/orderd/engine/engine.h"
-#include "tools/orderd/engine/renewal.h"
+#include "tools/orderd/engine/application.h"
 #include "tools/orderd/store/pool.h"
 #include "tools/orderd/third/payment_sim.h"
 #include "tools/orderd/third/worker.h"

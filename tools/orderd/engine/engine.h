@@ -7,7 +7,8 @@
 #include "tools/orderd/ca/ca.h"
 #include "tools/orderd/clock.h"
 #include "tools/orderd/engine/error.h"
-#include "tools/orderd/engine/flow.h"
+#include "tools/orderd/engine/profile.h"
+#include "tools/orderd/engine/vault.h"
 #include "tools/orderd/store/db.h"
 #include "tools/orderd/third/payment.h"
 
@@ -16,6 +17,7 @@
 struct engine {
     struct service_clock clock;
     const struct profile *profile;
+    struct vault *vault;
     const char
         *service; /* the name that login assertions carry: urn:openukey:order-service:PROFILE */
     const char *const *origins; /* page origins that may log in and confirm, ended by NULL */

@@ -20,12 +20,17 @@ enum order_error {
     ORDER_NOT_FOUND,
     ORDER_WRONG_STATE, /* the order's state does not allow this */
     ORDER_TOO_MANY,    /* too many open challenges or attempts; later */
+    ORDER_FORBIDDEN,   /* whoever is logged in may not do this */
     /* logging in */
     ORDER_SESSION_NEEDED,    /* no bearer token came */
     ORDER_SESSION_INVALID,   /* unknown or ended */
     ORDER_NONCE_INVALID,     /* unknown, used or expired */
     ORDER_ASSERTION_INVALID, /* not a GM SignedData over the canonical object expected */
     ORDER_ORIGIN_REFUSED,    /* signed for a page that may not use this service */
+    ORDER_PASSWORD_WRONG,    /* or there is no such account */
+    ORDER_ACCOUNT_EXISTS,
+    ORDER_CODE_WRONG, /* a one-time code: wrong, expired, used, or too many tries */
+    ORDER_CODE_TOO_SOON,
     /* the certificate */
     ORDER_CERTIFICATE_UNKNOWN,
     ORDER_CERTIFICATE_UNTRUSTED,
@@ -38,7 +43,9 @@ enum order_error {
     ORDER_KIND_UNKNOWN,
     ORDER_RENEWAL_TOO_EARLY,
     ORDER_RENEWAL_TOO_LATE,
-    ORDER_OPEN_EXISTS, /* `order` names it */
+    ORDER_OPEN_EXISTS,   /* `order` names it */
+    ORDER_NAME_MISMATCH, /* the credential is registered under another name (R031) */
+    ORDER_NOT_OFFERED, /* the portal's rules do not allow this business for this certificate or subject */
     ORDER_STATEMENT_INVALID,
     ORDER_SIGNER_MISMATCH,
     ORDER_CHANNEL_UNKNOWN,

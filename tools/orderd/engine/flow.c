@@ -1,4 +1,4 @@
-/* The names, the flows and the profiles. A new business is a row here; a new portal is a profile here. */
+/* The names, and the state of each gate. */
 #include "tools/orderd/engine/flow.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ static const struct gate_row gates[GATE_COUNT] = {
     [GATE_PAY] = {"PAY", STATE_AWAIT_PAYMENT},
     [GATE_PAY_REVIEW] = {"PAY_REVIEW", STATE_PAY_REVIEW},
     [GATE_REVIEW] = {"REVIEW", STATE_IN_REVIEW},
-    [GATE_PRODUCE] = {"PRODUCE", STATE_PRODUCING},
+    [GATE_PRODUCE] = {"PRODUCE", STATE_APPROVED},
     [GATE_SHIP] = {"SHIP", STATE_APPROVED},
     [GATE_ISSUE] = {"ISSUE", STATE_READY_TO_ISSUE},
     [GATE_APPLY_CA] = {"APPLY_CA", STATE_READY_TO_ISSUE},
@@ -79,72 +79,34 @@ static const char *const states[STATE_COUNT] = {
     [STATE_EXPIRED] = "EXPIRED",
 };
 
-/* INVOICE begins waived: in the default profile an invoice is made on request (R246), never waited for. */
-static const struct flow default_flows[] = {
-    {KIND_RENEW,
-     6,
-     {{GATE_KEY_LOGIN, GATE_OPEN},
-      {GATE_FORM, GATE_OPEN},
-      {GATE_CONFIRM, GATE_OPEN},
-      {GATE_PAY, GATE_OPEN},
-      {GATE_ISSUE, GATE_OPEN},
-      {GATE_INVOICE, GATE_WAIVED}}},
-};
-
-static const struct price default_prices[] = {
-    {KIND_RENEW, 1, 20000},
-    {KIND_RENEW, 2, 36000},
-    {KIND_RENEW, 3, 50000},
-};
-
-static const struct profile profiles[] = {
-    {
-        .id = "default",
-        .renewal = {.before_days = 90, .after_days = 365},
-        .flows = default_flows,
-        .flow_count = LENGTH(default_flows),
-        .prices = default_prices,
-        .price_count = LENGTH(default_prices),
-        .consent_version = "renew-1",
-        .idle_days = 30,
-        .number_letter = 'A',
-    },
-};
-
-const struct profile *profile_find(const char *id) {
-    for (size_t i = 0; i < LENGTH(profiles); i++) {
-        if (strcmp(profiles[i].id, id) == 0) {
-            return &profiles[i];
+enum gate flow_next(const struct flow_gate *list, size_t count, size_t *at) {
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].status == GATE_OPEN || list[i].status == GATE_FAILED) {
+            if (at != NULL) {
+                *at = i;
+            }
+            return list[i].gate;
         }
     }
-    return NULL;
-}
-
-const struct flow *profile_flow(const struct profile *profile, enum order_kind kind) {
-    for (size_t i = 0; i < profile->flow_count; i++) {
-        if (profile->flows[i].kind == kind) {
-            return &profile->flows[i];
-        }
-    }
-    return NULL;
-}
-
-int64_t profile_price(const struct profile *profile, enum order_kind kind, int years) {
-    for (size_t i = 0; i < profile->price_count; i++) {
-        if (profile->prices[i].kind == kind && profile->prices[i].years == years) {
-            return profile->prices[i].amount_fen;
-        }
-    }
-    return -1;
+    return GATE_NONE;
 }
 
 enum order_state flow_state(const struct flow_gate *list, size_t count) {
+    enum gate next = flow_next(list, count, NULL);
+    if (next == GATE_NONE) {
+        return STATE_COMPLETED;
+    }
+    return next == GATE_SHIP && flow_has(list, count, GATE_PRODUCE) ? STATE_PRODUCING
+                                                                    : gates[next].state;
+}
+
+bool flow_has(const struct flow_gate *list, size_t count, enum gate gate) {
     for (size_t i = 0; i < count; i++) {
-        if (list[i].status == GATE_OPEN || list[i].status == GATE_FAILED) {
-            return gates[list[i].gate].state;
+        if (list[i].gate == gate && list[i].status != GATE_WAIVED) {
+            return true;
         }
     }
-    return STATE_COMPLETED;
+    return false;
 }
 
 bool state_is_final(enum order_state state) {
@@ -204,4 +166,11 @@ enum order_state state_of(const char *name) {
         i++;
     }
     return (enum order_state)i;
+}
+
+enum subject_type subject_type_of(const char *name) {
+    if (strcmp(name, "ORG") == 0) {
+        return SUBJECT_ORG;
+    }
+    return strcmp(name, "PERSON") == 0 ? SUBJECT_PERSON : SUBJECT_ANY;
 }

@@ -1,9 +1,7 @@
-/* What businesses exist and which gates each goes through: data, so that portals differ without code (order-domain.md 3 and 4).
- * The state of an order is derived from its first open gate. */
+/* The words of the trade: kinds of business, gates, states, and how a state follows from gates (order-domain.md 2 to 4). Which gates a
+ * business goes through is the profile's affair (profile.h). */
 #ifndef TOOLS_ORDERD_ENGINE_FLOW_H
 #define TOOLS_ORDERD_ENGINE_FLOW_H
-
-#include "tools/orderd/engine/window.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +20,9 @@ enum order_kind {
     KIND_UNBIND,
     KIND_COUNT
 };
+
+/* Who a certificate is for; a set where a rule is for both. */
+enum subject_type { SUBJECT_ORG = 1, SUBJECT_PERSON = 2, SUBJECT_ANY = 3 };
 
 enum gate {
     GATE_AGREE,
@@ -47,6 +48,9 @@ enum gate {
     GATE_COUNT,
     GATE_NONE = GATE_COUNT
 };
+
+/* A set of gates. */
+#define GATES(gate) (1u << (gate))
 
 enum gate_status { GATE_OPEN, GATE_DONE, GATE_WAIVED, GATE_FAILED };
 
@@ -84,43 +88,23 @@ struct flow_gate {
 
 enum { FLOW_GATES_MAX = 20 };
 
+/* The gates of one business, in order. A kind that organisations and persons go through differently has two flows. */
 struct flow {
     enum order_kind kind;
+    enum subject_type subjects;
     size_t count;
     struct flow_gate gates[FLOW_GATES_MAX];
 };
 
-/* What a term costs (R036): one row a kind and number of years. */
-struct price {
-    enum order_kind kind;
-    int years;
-    int64_t amount_fen;
-};
+/* The first gate that is not done (its position in *at, which may be NULL), or GATE_NONE. */
+enum gate flow_next(const struct flow_gate *gates, size_t count, size_t *at);
 
-/* A portal: everything that differs from another portal. */
-struct profile {
-    const char *id;
-    struct renewal_policy renewal;
-    const struct flow *flows;
-    size_t flow_count;
-    const struct price *prices;
-    size_t price_count;
-    const char *consent_version; /* of the statement's wording (R121) */
-    int idle_days;               /* T23: an unpaid order that rests this long expires */
-    char number_letter;          /* R262: the letter of the day's first numbers */
-};
-
-/* The profile of this name, or NULL. */
-const struct profile *profile_find(const char *id);
-
-/* The profile's flow for a kind, or NULL when the profile does not offer it. */
-const struct flow *profile_flow(const struct profile *profile, enum order_kind kind);
-
-/* The price of `years` of a kind, or -1 when the profile does not sell it. */
-int64_t profile_price(const struct profile *profile, enum order_kind kind, int years);
-
-/* The state of an order whose gates are these: that of the first gate that is not done, COMPLETED when there is none. */
+/* The state of an order whose gates are these: that of the first gate that is not done, COMPLETED when there is none. A key that was
+ * produced and not yet sent is still PRODUCING; one that is to be sent blank is APPROVED. */
 enum order_state flow_state(const struct flow_gate *gates, size_t count);
+
+/* True when the gate is among these and not waived. */
+bool flow_has(const struct flow_gate *gates, size_t count, enum gate gate);
 
 /* True in COMPLETED, REJECTED, CANCELLED and EXPIRED. */
 bool state_is_final(enum order_state state);
@@ -137,5 +121,8 @@ const char *gate_status_name(enum gate_status status);
 bool gate_status_of(const char *name, enum gate_status *out);
 const char *state_name(enum order_state state);
 enum order_state state_of(const char *name);
+
+/* "ORG" or "PERSON"; anything else is SUBJECT_ANY. */
+enum subject_type subject_type_of(const char *name);
 
 #endif

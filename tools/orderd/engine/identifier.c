@@ -57,30 +57,53 @@ bool digest_sm3_hex(const void *data, size_t len, char out[DIGEST_HEX_SIZE]) {
     return digest_hex(EVP_sm3(), data, len, out);
 }
 
-bool public_number_format(int64_t now, char letter, int64_t sequence,
-                          char out[PUBLIC_NUMBER_SIZE]) {
+/* "yyyyMMdd" of the Shanghai day. */
+static void day_digits(int64_t now, char out[9]) {
     char date[11];
-    out[0] = '\0';
-    if (sequence < 1 || letter < 'A' || letter > 'Z') {
-        return false;
-    }
+    calendar_date_text(now, date);
+    snprintf(out, 9, "%.4s%.2s%.2s", date, date + 5, date + 8);
+}
+
+static bool letter_number(const char *day, char letter, int64_t sequence,
+                          char out[PUBLIC_NUMBER_SIZE]) {
     int64_t block = (sequence - 1) / 9999;
     int digits = (int)((sequence - 1) % 9999) + 1;
-    if (block > 'Z' - letter) {
+    if (letter < 'A' || letter > 'Z' || block > 'Z' - letter) {
         return false;
     }
-    calendar_date_text(now, date);
-    snprintf(out, PUBLIC_NUMBER_SIZE, "%.4s%.2s%.2s%c%04d", date, date + 5, date + 8,
-             (char)(letter + block), digits);
+    snprintf(out, PUBLIC_NUMBER_SIZE, "%s%c%04d", day, (char)(letter + block), digits);
     return true;
 }
 
-enum order_error public_number_next(struct db *db, int64_t now, char letter,
+bool public_number_format(enum number_format format, int64_t now_ms, char letter, int64_t sequence,
+                          char out[PUBLIC_NUMBER_SIZE]) {
+    enum { SHANGHAI = 8 * 3600 };
+    char day[9];
+    int64_t now = now_ms / 1000;
+    out[0] = '\0';
+    if (sequence < 1) {
+        return false;
+    }
+    day_digits(now, day);
+    if (format == NUMBER_LETTER) {
+        return letter_number(day, letter, sequence, out);
+    }
+    if (format == NUMBER_UO) {
+        int minutes = (int)((now + SHANGHAI) % 86400 / 60);
+        snprintf(out, PUBLIC_NUMBER_SIZE, "UO%s%02d%02d%06d", day, minutes / 60, minutes % 60,
+                 (int)(sequence % 1000000));
+        return sequence < 1000000;
+    }
+    snprintf(out, PUBLIC_NUMBER_SIZE, "%s%012lld", day, (long long)sequence);
+    return sequence < 1000000000000;
+}
+
+enum order_error public_number_next(struct db *db, const struct profile *profile, int64_t now_ms,
                                     char out[PUBLIC_NUMBER_SIZE]) {
-    char day[11];
+    char day[9];
     struct db_rows *rows = NULL;
     out[0] = '\0';
-    calendar_date_text(now, day);
+    day_digits(now_ms / 1000, day);
     enum db_result result =
         db_query(db, &rows,
                  "INSERT INTO number_sequences (day, last) VALUES ($1, 1) "
@@ -95,7 +118,9 @@ enum order_error public_number_next(struct db *db, int64_t now, char letter,
     if (result != DB_OK) {
         return order_error_of(result);
     }
-    return public_number_format(now, letter, sequence, out) ? ORDER_OK : ORDER_TOO_MANY;
+    return public_number_format(profile->number, now_ms, profile->number_letter, sequence, out)
+               ? ORDER_OK
+               : ORDER_TOO_MANY;
 }
 
 enum order_error order_error_of(enum db_result result) {

@@ -5,8 +5,14 @@
 #include <string.h>
 
 #define ORDER_COLUMNS                                                                              \
-    "SELECT id, public_no, kind, state, subject, certificate, token, version, years, amount_fen, " \
-    "handler_name, handler_phone, handler_email, created, updated FROM orders "
+    "SELECT id, public_no, kind, state, subject, account, certificate, token, source, linked, "    \
+    "closing, version, years, amount_fen, created, updated FROM orders "
+
+#define COPY(field, rows, column) snprintf(field, sizeof(field), "%s", db_text(rows, column))
+
+enum gate order_next_gate(const struct order *order) {
+    return flow_next(order->gates, order->gate_count, NULL);
+}
 
 static enum order_error read_gates(struct db *db, struct order *order) {
     struct db_rows *rows = NULL;
@@ -37,21 +43,22 @@ static enum order_error read_order(struct db *db, struct db_rows *rows, struct o
         db_end(rows);
         return result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
     }
-    snprintf(out->id, sizeof out->id, "%s", db_text(rows, 0));
-    snprintf(out->number, sizeof out->number, "%s", db_text(rows, 1));
+    COPY(out->id, rows, 0);
+    COPY(out->number, rows, 1);
     out->kind = kind_of(db_text(rows, 2));
     out->state = state_of(db_text(rows, 3));
-    snprintf(out->subject, sizeof out->subject, "%s", db_text(rows, 4));
-    snprintf(out->certificate, sizeof out->certificate, "%s", db_text(rows, 5));
-    snprintf(out->token, sizeof out->token, "%s", db_text(rows, 6));
-    out->version = db_int(rows, 7);
-    out->years = db_int(rows, 8);
-    out->amount_fen = db_int(rows, 9);
-    snprintf(out->handler.name, sizeof out->handler.name, "%s", db_text(rows, 10));
-    snprintf(out->handler.phone, sizeof out->handler.phone, "%s", db_text(rows, 11));
-    snprintf(out->handler.email, sizeof out->handler.email, "%s", db_text(rows, 12));
-    out->created_ms = db_int(rows, 13);
-    out->updated_ms = db_int(rows, 14);
+    COPY(out->subject, rows, 4);
+    COPY(out->account, rows, 5);
+    COPY(out->certificate, rows, 6);
+    COPY(out->token, rows, 7);
+    COPY(out->source, rows, 8);
+    COPY(out->linked, rows, 9);
+    out->closing = state_of(db_text(rows, 10));
+    out->version = db_int(rows, 11);
+    out->years = db_int(rows, 12);
+    out->amount_fen = db_int(rows, 13);
+    out->created_ms = db_int(rows, 14);
+    out->updated_ms = db_int(rows, 15);
     db_end(rows);
     if (out->kind == KIND_COUNT || out->state == STATE_COUNT) {
         return ORDER_INTERNAL;

@@ -1,18 +1,12 @@
-/* An order as it stands in the store. Read whole; changed only through transition.h. */
+/* An order as it stands in the store. Read whole; changed only through transition.h. What was filled in is apart (form.h), since it is
+ * personal data under seal. */
 #ifndef TOOLS_ORDERD_ENGINE_ORDER_H
 #define TOOLS_ORDERD_ENGINE_ORDER_H
 
 #include "tools/orderd/engine/engine.h"
 #include "tools/orderd/engine/identifier.h"
 
-enum order_size { HANDLER_NAME_SIZE = 129, HANDLER_PHONE_SIZE = 25, HANDLER_EMAIL_SIZE = 129 };
-
-/* Who is to be asked about the order. Personal data: never in events or logs. */
-struct order_handler {
-    char name[HANDLER_NAME_SIZE];
-    char phone[HANDLER_PHONE_SIZE];
-    char email[HANDLER_EMAIL_SIZE];
-};
+enum order_size { TOKEN_SERIAL_SIZE = 65 };
 
 struct order {
     char id[ID_SIZE];
@@ -20,16 +14,22 @@ struct order {
     enum order_kind kind;
     enum order_state state;
     char subject[ID_SIZE];
-    char certificate[ID_SIZE]; /* internal id of the certificate that the order is about */
-    char token[65];            /* serial of the key it is on */
+    char account[ID_SIZE];     /* who made it, or "" when a key did */
+    char certificate[ID_SIZE]; /* internal id of the certificate that the order is about, or "" */
+    char token[TOKEN_SERIAL_SIZE]; /* serial of the key it is on, or "" */
+    char source[ID_SIZE];          /* the order that it copies or continues, or "" */
+    char linked[ID_SIZE];          /* shared by orders that were made together, or "" */
+    enum order_state closing;      /* while REFUNDING: what it will be then; else STATE_COUNT */
     int64_t version;
     int64_t years;
     int64_t amount_fen;
-    struct order_handler handler;
     int64_t created_ms, updated_ms;
     size_t gate_count;
     struct flow_gate gates[FLOW_GATES_MAX];
 };
+
+/* The first gate that is not done, or GATE_NONE. */
+enum gate order_next_gate(const struct order *order);
 
 /* Read an order by its public number, or by its internal id. ORDER_NOT_FOUND when there is none. */
 enum order_error order_load(struct db *db, const char *number, struct order *out);

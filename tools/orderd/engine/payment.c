@@ -60,6 +60,14 @@ enum order_error payment_close_open(const struct engine *engine, struct db *db,
 
 /* ---- asking ---- */
 
+/* The channel of this name, or 0. */
+static unsigned channel_of(const char *name) {
+    return strcmp(name, "ALIPAY") == 0     ? CHANNEL_ALIPAY
+           : strcmp(name, "WECHAT") == 0   ? CHANNEL_WECHAT
+           : strcmp(name, "TRANSFER") == 0 ? CHANNEL_TRANSFER
+                                           : 0;
+}
+
 static enum order_error find_open(struct db *db, const struct order *order, const char *channel,
                                   struct payment_row *out) {
     struct db_rows *rows = NULL;
@@ -115,7 +123,10 @@ static enum order_error request_in_transaction(const struct engine *engine, stru
     struct payment_row payment = {.amount_fen = 0};
     char account[96];
     int64_t now_ms = engine_now_ms(engine);
-    enum order_error error = order_of_caller(db, caller, number, &order);
+    enum order_error error = caller_may_change(caller);
+    if (error == ORDER_OK) {
+        error = order_of_caller(db, caller, number, &order);
+    }
     if (error != ORDER_OK) {
         return error;
     }
@@ -147,7 +158,8 @@ enum order_error payment_request(const struct engine *engine, struct db *db,
                                  const struct caller *caller, const char *number,
                                  const char *channel, const char *key, json_t **out) {
     *out = NULL;
-    if (!engine->payments->serves(engine->payments->context, channel)) {
+    if ((engine->profile->channels & channel_of(channel)) == 0 ||
+        !engine->payments->serves(engine->payments->context, channel)) {
         return ORDER_CHANNEL_UNKNOWN;
     }
     enum order_error error = order_error_of(db_begin(db));
@@ -165,6 +177,39 @@ enum order_error payment_request(const struct engine *engine, struct db *db,
     return error;
 }
 
+/* ---- what costs nothing ---- */
+
+enum order_error payment_free(const struct engine *engine, struct db *db, struct order *order) {
+    char id[ID_SIZE];
+    if (!identifier_random(id)) {
+        return ORDER_INTERNAL;
+    }
+    enum order_error error = order_error_of(
+        db_run(db, NULL,
+               "INSERT INTO payments (id, order_id, channel, provider, amount_fen, state, pay_url, "
+               "created, updated) VALUES ($1, $2, 'FREE', '', 0, 'PAID', '', $3, $3)",
+               "tti", id, order->id, engine_now_ms(engine)));
+    return error == ORDER_OK ? transition_apply(engine, db, order, T07_PAID, "service", id, NULL)
+                             : error;
+}
+
+/* The payment that was made, if there is one: ORDER_NOT_FOUND. */
+static enum order_error find_paid(struct db *db, const struct order *order,
+                                  struct payment_row *out) {
+    struct db_rows *rows = NULL;
+    enum db_result result = db_query(
+        db, &rows, PAYMENT_COLUMNS "WHERE order_id = $1 AND state = 'PAID' AND amount_fen > 0", "t",
+        order->id);
+    return result == DB_OK ? read_payment(rows, out) : order_error_of(result);
+}
+
+enum order_error payment_is_made(struct db *db, const struct order *order, bool *out) {
+    struct payment_row payment = {.amount_fen = 0};
+    enum order_error error = find_paid(db, order, &payment);
+    *out = error == ORDER_OK;
+    return error == ORDER_NOT_FOUND ? ORDER_OK : error;
+}
+
 /* ---- being paid ---- */
 
 static enum order_error ask_refund(const struct engine *engine, struct db *db,
@@ -176,7 +221,7 @@ static enum order_error ask_refund(const struct engine *engine, struct db *db,
         error = outbox_put(db, TOPIC_REFUND, data, engine_now_ms(engine));
     }
     if (error == ORDER_OK) {
-        error = order_note(engine, db, order, "provider", "payment not wanted", data);
+        error = order_note(engine, db, order, "provider", "refund asked for", data);
     }
     json_decref(data);
     return error;
@@ -249,6 +294,13 @@ enum order_error payment_callback(const struct engine *engine, struct db *db, co
 
 /* ---- giving back ---- */
 
+enum order_error payment_give_back(const struct engine *engine, struct db *db,
+                                   const struct order *order) {
+    struct payment_row payment = {.amount_fen = 0};
+    enum order_error error = find_paid(db, order, &payment);
+    return error == ORDER_OK ? ask_refund(engine, db, order, &payment) : error;
+}
+
 enum order_error payment_refund(const struct engine *engine, struct db *db, const char *id) {
     struct payment_row payment = {.amount_fen = 0};
     struct order order;
@@ -272,7 +324,9 @@ enum order_error payment_refund(const struct engine *engine, struct db *db, cons
     if (error == ORDER_OK) {
         json_t *data =
             json_pack("{s:s,s:I}", "payment", id, "amountFen", (json_int_t)payment.amount_fen);
-        error = order_note(engine, db, &order, "provider", "payment refunded", data);
+        error = order.state == STATE_REFUNDING
+                    ? transition_apply(engine, db, &order, T28_REFUNDED, "provider", id, data)
+                    : order_note(engine, db, &order, "provider", "payment refunded", data);
         json_decref(data);
     }
     if (error == ORDER_OK) {

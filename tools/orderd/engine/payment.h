@@ -2,10 +2,9 @@
 #ifndef TOOLS_ORDERD_ENGINE_PAYMENT_H
 #define TOOLS_ORDERD_ENGINE_PAYMENT_H
 
+#include "tools/orderd/engine/caller.h"
 #include "tools/orderd/engine/idempotency.h"
-#include "tools/orderd/engine/order.h"
 #include "tools/orderd/engine/outbox.h"
-#include "tools/orderd/engine/renewal.h"
 
 /* Outbox topic: money that came for an order that does not want it (any more) goes back. Payload {payment}. */
 #define TOPIC_REFUND "payment.refund"
@@ -25,7 +24,17 @@ enum order_error payment_callback(const struct engine *engine, struct db *db, co
 enum order_error payment_close_open(const struct engine *engine, struct db *db,
                                     const struct order *order);
 
-/* Do one refund of the outbox; idempotent. */
+/* Has money come for this order, and not gone back? What costs nothing does not count. */
+enum order_error payment_is_made(struct db *db, const struct order *order, bool *out);
+
+/* T07 of an order that costs nothing; in the caller's transaction. */
+enum order_error payment_free(const struct engine *engine, struct db *db, struct order *order);
+
+/* The order's money goes back: ask for the refund of what was paid; in the caller's transaction, order in REFUNDING. */
+enum order_error payment_give_back(const struct engine *engine, struct db *db,
+                                   const struct order *order);
+
+/* Do one refund of the outbox; idempotent. An order that waits for it is closed then (T28). */
 enum order_error payment_refund(const struct engine *engine, struct db *db, const char *id);
 
 #endif

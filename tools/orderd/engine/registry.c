@@ -8,26 +8,90 @@
 
 #define COPY(field, rows, column) snprintf(field, sizeof(field), "%s", db_text(rows, column))
 
-enum order_error registry_subject(struct db *db, const char *id, struct subject_record *out) {
-    struct db_rows *rows = NULL;
+static const char CREDENTIAL[] = "credential"; /* what the vault calls it */
+
+#define SUBJECT_COLUMNS "SELECT id, type, name, credential_type, credential_sealed FROM subjects "
+
+static enum order_error read_subject(const struct engine *engine, struct db_rows *rows,
+                                     struct subject_record *out) {
+    char *number = NULL;
     memset(out, 0, sizeof *out);
-    enum db_result result = db_query(
-        db, &rows,
-        "SELECT id, type, name, credential_type, credential_no FROM subjects WHERE id = $1", "t",
-        id);
-    if (result != DB_OK) {
-        return order_error_of(result);
-    }
-    result = db_next(rows);
-    if (result == DB_OK) {
+    enum db_result result = db_next(rows);
+    enum order_error error = result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
+    if (error == ORDER_OK) {
         COPY(out->id, rows, 0);
         COPY(out->type, rows, 1);
         COPY(out->name, rows, 2);
         COPY(out->credential_type, rows, 3);
-        COPY(out->credential_no, rows, 4);
+        error = vault_unseal(engine->vault, CREDENTIAL, db_text(rows, 4), &number);
     }
+    if (error == ORDER_OK) {
+        snprintf(out->credential_no, sizeof out->credential_no, "%s", number);
+    }
+    vault_free(number);
     db_end(rows);
-    return result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
+    return error;
+}
+
+enum order_error registry_subject(const struct engine *engine, struct db *db, const char *id,
+                                  struct subject_record *out) {
+    struct db_rows *rows = NULL;
+    enum db_result result = db_query(db, &rows, SUBJECT_COLUMNS "WHERE id = $1", "t", id);
+    return result == DB_OK ? read_subject(engine, rows, out) : order_error_of(result);
+}
+
+enum order_error registry_subject_find(const struct engine *engine, struct db *db,
+                                       const char *credential_type, const char *credential_no,
+                                       struct subject_record *out) {
+    char hash[DIGEST_HEX_SIZE];
+    struct db_rows *rows = NULL;
+    enum order_error error = vault_hash(engine->vault, CREDENTIAL, credential_no, hash);
+    if (error == ORDER_OK) {
+        error = order_error_of(db_query(
+            db, &rows, SUBJECT_COLUMNS "WHERE credential_type = $1 AND credential_hash = $2", "tt",
+            credential_type, hash));
+    }
+    return error == ORDER_OK ? read_subject(engine, rows, out) : error;
+}
+
+static enum order_error insert_subject(const struct engine *engine, struct db *db,
+                                       struct subject_record *subject) {
+    char hash[DIGEST_HEX_SIZE];
+    char *sealed = NULL;
+    if (!identifier_random(subject->id)) {
+        return ORDER_INTERNAL;
+    }
+    enum order_error error = vault_hash(engine->vault, CREDENTIAL, subject->credential_no, hash);
+    if (error == ORDER_OK) {
+        error = vault_seal(engine->vault, CREDENTIAL, subject->credential_no, &sealed);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(
+            db_run(db, NULL,
+                   "INSERT INTO subjects (id, type, name, credential_type, credential_sealed, "
+                   "credential_hash, created) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                   "tttttti", subject->id, subject->type, subject->name, subject->credential_type,
+                   sealed, hash, engine_now_ms(engine)));
+    }
+    vault_free(sealed);
+    return error;
+}
+
+enum order_error registry_subject_ensure(const struct engine *engine, struct db *db,
+                                         struct subject_record *out) {
+    struct subject_record known;
+    enum order_error error =
+        registry_subject_find(engine, db, out->credential_type, out->credential_no, &known);
+    if (error == ORDER_NOT_FOUND) {
+        return insert_subject(engine, db, out);
+    }
+    if (error == ORDER_OK) {
+        snprintf(out->id, sizeof out->id, "%s", known.id);
+        error = strcmp(known.name, out->name) == 0 && strcmp(known.type, out->type) == 0
+                    ? ORDER_OK
+                    : ORDER_NAME_MISMATCH;
+    }
+    return error;
 }
 
 #define CERTIFICATE_COLUMNS                                                                        \

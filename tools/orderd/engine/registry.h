@@ -40,8 +40,19 @@ struct seal_record {
     struct octets der; /* owned: octets_free */
 };
 
+/* Find the subject with this credential, or write it; out->id tells which it is. `out` comes filled in but for the id.
+ * ORDER_NAME_MISMATCH when the credential is registered under another name (R031). In the caller's transaction. */
+enum order_error registry_subject_ensure(const struct engine *engine, struct db *db,
+                                         struct subject_record *out);
+
+/* The subject with this credential; ORDER_NOT_FOUND when there is none. */
+enum order_error registry_subject_find(const struct engine *engine, struct db *db,
+                                       const char *credential_type, const char *credential_no,
+                                       struct subject_record *out);
+
 /* ORDER_NOT_FOUND when there is no such row. */
-enum order_error registry_subject(struct db *db, const char *id, struct subject_record *out);
+enum order_error registry_subject(const struct engine *engine, struct db *db, const char *id,
+                                  struct subject_record *out);
 enum order_error registry_certificate(struct db *db, const char *id,
                                       struct certificate_record *out);
 enum order_error registry_certificate_by_sha256(struct db *db, const char *sha256,

@@ -64,6 +64,40 @@ enum order_error nonce_use(struct db *db, const char *nonce, const char *purpose
     return error;
 }
 
+static const char *const session_kinds[] = {
+    [SESSION_KEY] = "KEY", [SESSION_ACCOUNT] = "ACCOUNT", [SESSION_QUERY] = "QUERY"};
+
+struct role_row {
+    const char *name;
+    const char *actor;
+};
+static const struct role_row roles[ROLE_NAMES] = {
+    [ROLE_USER] = {"USER", "user"},
+    [ROLE_REVIEWER] = {"REVIEWER", "reviewer"},
+    [ROLE_FINANCE] = {"FINANCE", "finance"},
+    [ROLE_OPERATOR] = {"OPERATOR", "operator"},
+};
+
+const char *role_name(enum role role) {
+    return roles[role].name;
+}
+
+const char *role_actor(enum role role) {
+    return roles[role].actor;
+}
+
+enum role role_of(const char *name) {
+    unsigned i = 0;
+    while (i < ROLE_NAMES && strcmp(roles[i].name, name) != 0) {
+        i++;
+    }
+    return (enum role)i;
+}
+
+static const char *or_null(const char *text) {
+    return text[0] != '\0' ? text : NULL;
+}
+
 enum order_error session_open(struct db *db, const struct session *session, int64_t now_ms,
                               char secret[SECRET_SIZE]) {
     char hash[DIGEST_HEX_SIZE];
@@ -72,10 +106,17 @@ enum order_error session_open(struct db *db, const struct session *session, int6
     }
     return order_error_of(
         db_run(db, NULL,
-               "INSERT INTO sessions (token_hash, subject, certificate, token, created, expires) "
-               "VALUES ($1, $2, $3, $4, $5, $6)",
-               "ttttii", hash, session->subject, session->certificate, session->token, now_ms,
-               now_ms + (int64_t)SESSION_SECONDS * 1000));
+               "INSERT INTO sessions (token_hash, kind, role, account, subject, certificate, "
+               "token, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+               "tttttttii", hash, session_kinds[session->kind], role_name(session->role),
+               or_null(session->account), or_null(session->subject), or_null(session->certificate),
+               or_null(session->token), now_ms, now_ms + (int64_t)SESSION_SECONDS * 1000));
+}
+
+static enum session_kind kind_of_session(const char *name) {
+    return strcmp(name, "ACCOUNT") == 0 ? SESSION_ACCOUNT
+           : strcmp(name, "QUERY") == 0 ? SESSION_QUERY
+                                        : SESSION_KEY;
 }
 
 enum order_error session_find(struct db *db, const char *secret, int64_t now_ms,
@@ -86,20 +127,27 @@ enum order_error session_find(struct db *db, const char *secret, int64_t now_ms,
     if (!digest_sha256_hex(secret, strlen(secret), hash)) {
         return ORDER_INTERNAL;
     }
-    enum db_result result = db_query(
-        db, &rows,
-        "SELECT subject, certificate, token FROM sessions WHERE token_hash = $1 AND expires > $2",
-        "ti", hash, now_ms);
+    enum db_result result =
+        db_query(db, &rows,
+                 "SELECT kind, role, account, subject, certificate, token FROM sessions WHERE "
+                 "token_hash = $1 AND expires > $2",
+                 "ti", hash, now_ms);
     if (result != DB_OK) {
         return order_error_of(result);
     }
     result = db_next(rows);
     if (result == DB_OK) {
-        snprintf(out->subject, sizeof out->subject, "%s", db_text(rows, 0));
-        snprintf(out->certificate, sizeof out->certificate, "%s", db_text(rows, 1));
-        snprintf(out->token, sizeof out->token, "%s", db_text(rows, 2));
+        out->kind = kind_of_session(db_text(rows, 0));
+        out->role = role_of(db_text(rows, 1));
+        snprintf(out->account, sizeof out->account, "%s", db_text(rows, 2));
+        snprintf(out->subject, sizeof out->subject, "%s", db_text(rows, 3));
+        snprintf(out->certificate, sizeof out->certificate, "%s", db_text(rows, 4));
+        snprintf(out->token, sizeof out->token, "%s", db_text(rows, 5));
     }
     db_end(rows);
+    if (result == DB_OK && out->role == ROLE_NAMES) {
+        return ORDER_INTERNAL;
+    }
     return result == DB_DONE ? ORDER_SESSION_INVALID : order_error_of(result);
 }
 

@@ -12,11 +12,27 @@ enum session_limit {
     SESSION_SECONDS = 3600,
 };
 
+enum session_kind {
+    SESSION_KEY,     /* the key has signed a challenge: subject, certificate, token */
+    SESSION_ACCOUNT, /* somebody with a password: account, role */
+    SESSION_QUERY /* a credential's number and a code sent to its handler: subject; may only look (R230) */
+};
+
+enum role { ROLE_USER, ROLE_REVIEWER, ROLE_FINANCE, ROLE_OPERATOR, ROLE_NAMES };
+
 struct session {
+    enum session_kind kind;
+    enum role role;
+    char account[ID_SIZE];
     char subject[ID_SIZE];
     char certificate[ID_SIZE]; /* the certificate that logged in */
     char token[65];            /* the key it is on */
 };
+
+/* "USER", "REVIEWER", ... and back (ROLE_NAMES: none); the word that events carry. */
+const char *role_name(enum role role);
+enum role role_of(const char *name);
+const char *role_actor(enum role role);
 
 /* A fresh nonce for one purpose ("login", "confirm") and target (an order's number and language, or ""). ORDER_TOO_MANY when
  * NONCES_LIVE_MAX are waiting. */

@@ -2,6 +2,7 @@
 #ifndef TOOLS_ORDERD_ENGINE_SIGNED_H
 #define TOOLS_ORDERD_ENGINE_SIGNED_H
 
+#include "tools/orderd/engine/base64.h"
 #include "tools/orderd/engine/registry.h"
 
 #include <jansson.h>
@@ -18,11 +19,5 @@ struct signed_object {
 enum order_error signed_object_read(const struct engine *engine, struct db *db,
                                     const struct octets *der, struct signed_object *out);
 void signed_object_clear(struct signed_object *object);
-
-/* base64 (standard alphabet, padded) to bytes, at most `max`; false when it is not base64. *out is the caller's. */
-bool base64_read(const char *text, size_t max, struct octets *out);
-
-/* Bytes to base64 as a JSON string; NULL when memory is out. */
-json_t *base64_json(const struct octets *bytes);
 
 #endif

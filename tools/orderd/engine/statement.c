@@ -3,6 +3,7 @@
 
 #include "module/formats/calendar.h"
 #include "module/formats/canonical_json.h"
+#include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/signed.h"
 #include "tools/orderd/engine/transition.h"
 
@@ -14,34 +15,45 @@
 struct matter {
     const struct order *order;
     struct subject_record subject;
-    struct certificate_record certificate;
+    struct certificate_record certificate; /* empty for NEW */
+    json_t *form;
     char digest[DIGEST_HEX_SIZE];
 };
 
+static void matter_clear(struct matter *matter) {
+    json_decref(matter->form);
+    matter->form = NULL;
+}
+
+static enum order_error digest_matter(const struct engine *engine, struct matter *matter) {
+    const struct order *order = matter->order;
+    struct octets text = {NULL, 0};
+    json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:O,s:s}", "no", order->number,
+                               "kind", kind_name(order->kind), "holder", matter->subject.name,
+                               "credentialNo", matter->subject.credential_no, "certificate",
+                               matter->certificate.sha256, "tokenSerial", order->token, "years",
+                               (json_int_t)order->years, "amountFen", (json_int_t)order->amount_fen,
+                               "form", matter->form, "wording", engine->profile->consent_version);
+    bool made = object != NULL && canonical_json_write(object, &text) == FORMATS_OK &&
+                digest_sm3_hex(text.data, text.len, matter->digest);
+    octets_free(&text);
+    json_decref(object);
+    return made ? ORDER_OK : ORDER_INTERNAL;
+}
+
+/* End *out with matter_clear, also after an error. */
 static enum order_error load_matter(const struct engine *engine, struct db *db,
                                     const struct order *order, struct matter *out) {
     memset(out, 0, sizeof *out);
     out->order = order;
-    enum order_error error = registry_subject(db, order->subject, &out->subject);
-    if (error == ORDER_OK) {
+    enum order_error error = registry_subject(engine, db, order->subject, &out->subject);
+    if (error == ORDER_OK && order->certificate[0] != '\0') {
         error = registry_certificate(db, order->certificate, &out->certificate);
     }
-    if (error != ORDER_OK) {
-        return error;
+    if (error == ORDER_OK) {
+        error = form_load(engine, db, order, &out->form);
     }
-    struct octets text = {NULL, 0};
-    json_t *object = json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:s}", "no", order->number, "kind",
-        kind_name(order->kind), "holder", out->subject.name, "credentialNo",
-        out->subject.credential_no, "certificate", out->certificate.sha256, "tokenSerial",
-        order->token, "years", (json_int_t)order->years, "amountFen", (json_int_t)order->amount_fen,
-        "handlerName", order->handler.name, "handlerPhone", order->handler.phone, "handlerEmail",
-        order->handler.email, "wording", engine->profile->consent_version);
-    bool made = object != NULL && canonical_json_write(object, &text) == FORMATS_OK &&
-                digest_sm3_hex(text.data, text.len, out->digest);
-    octets_free(&text);
-    json_decref(object);
-    return made ? ORDER_OK : ORDER_INTERNAL;
+    return error == ORDER_OK ? digest_matter(engine, out) : error;
 }
 
 enum order_error statement_digest(const struct engine *engine, struct db *db,
@@ -49,6 +61,7 @@ enum order_error statement_digest(const struct engine *engine, struct db *db,
     struct matter matter;
     enum order_error error = load_matter(engine, db, order, &matter);
     memcpy(out, matter.digest, DIGEST_HEX_SIZE);
+    matter_clear(&matter);
     return error;
 }
 
@@ -86,9 +99,9 @@ static json_t *make_fields(const struct engine *engine, const struct matter *mat
     text_yuan(order->amount_fen, number);
     text_fill(TEXT_STATEMENT_AMOUNT_VALUE, language, "yuan", number, value, sizeof value);
     add_field(fields, TEXT_STATEMENT_AMOUNT, language, value);
-    add_field(fields, TEXT_STATEMENT_HANDLER, language, order->handler.name);
-    add_field(fields, TEXT_STATEMENT_PHONE, language, order->handler.phone);
-    add_field(fields, TEXT_STATEMENT_EMAIL, language, order->handler.email);
+    add_field(fields, TEXT_STATEMENT_HANDLER, language, form_text(matter->form, "handlerName"));
+    add_field(fields, TEXT_STATEMENT_PHONE, language, form_text(matter->form, "handlerPhone"));
+    add_field(fields, TEXT_STATEMENT_EMAIL, language, form_text(matter->form, "handlerEmail"));
     add_field(fields, TEXT_STATEMENT_CONSENT, language,
               text_get(TEXT_STATEMENT_CONSENT_VALUE, language));
     return fields;
@@ -104,7 +117,7 @@ static json_t *make_statement(const struct engine *engine, const struct matter *
 enum order_error statement_make(const struct engine *engine, struct db *db,
                                 const struct caller *caller, const char *number, json_t **out) {
     struct order order;
-    struct matter matter;
+    struct matter matter = {.form = NULL};
     char target[40];
     char nonce[SECRET_SIZE];
     *out = NULL;
@@ -131,6 +144,7 @@ enum order_error statement_make(const struct engine *engine, struct db *db,
         *out = make_statement(engine, &matter, caller->language, nonce);
         error = *out != NULL ? ORDER_OK : ORDER_INTERNAL;
     }
+    matter_clear(&matter);
     return error;
 }
 
@@ -201,13 +215,10 @@ enum order_error statement_confirm(const struct engine *engine, struct db *db,
                                    const struct octets *signature, const char *address,
                                    struct order *out) {
     struct signed_object object;
-    struct matter matter;
+    struct matter matter = {.form = NULL};
     char target[40];
     memset(&object, 0, sizeof object);
-    enum order_error error = order_of_caller(db, caller, number, out);
-    if (error == ORDER_OK && out->version != version) {
-        error = ORDER_VERSION_CONFLICT;
-    }
+    enum order_error error = order_to_change(db, caller, number, version, out);
     if (error == ORDER_OK && !transition_is_allowed(out, T06_CONFIRM)) {
         error = ORDER_WRONG_STATE;
     }
@@ -242,6 +253,7 @@ enum order_error statement_confirm(const struct engine *engine, struct db *db,
         error = order_error_of(db_commit(db));
     }
     db_rollback(db);
+    matter_clear(&matter);
     signed_object_clear(&object);
     return error;
 }

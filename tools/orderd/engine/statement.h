@@ -3,7 +3,7 @@
 #define TOOLS_ORDERD_ENGINE_STATEMENT_H
 
 #include "module/formats/octets.h"
-#include "tools/orderd/engine/renewal.h"
+#include "tools/orderd/engine/caller.h"
 
 /* SM3 in hex of the canonical order: number, kind, holder, certificate, key, term, amount, handler and the wording's version. Whatever
  * changes one of these changes the digest. */

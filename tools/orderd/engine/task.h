@@ -3,7 +3,7 @@
 #ifndef TOOLS_ORDERD_ENGINE_TASK_H
 #define TOOLS_ORDERD_ENGINE_TASK_H
 
-#include "tools/orderd/engine/renewal.h"
+#include "tools/orderd/engine/caller.h"
 
 #include "module/formats/octets.h"
 

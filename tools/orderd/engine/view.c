@@ -3,6 +3,7 @@
 
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
+#include "tools/orderd/engine/form.h"
 
 #include <string.h>
 
@@ -24,13 +25,28 @@ json_t *view_certificate(const struct certificate_record *record) {
                      "notAfter", view_time(record->not_after), "state", record->state);
 }
 
-static json_t *view_gates(const struct order *order) {
+/* R054: the steps, in the portal's own words where it has them. */
+static json_t *view_gates(const struct engine *engine, const struct order *order,
+                          enum language language) {
     json_t *list = json_array();
     for (size_t i = 0; i < order->gate_count; i++) {
-        json_array_append_new(list, json_pack("{s:s,s:s}", "name", gate_name(order->gates[i].gate),
-                                              "state", gate_status_name(order->gates[i].status)));
+        enum gate gate = order->gates[i].gate;
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", gate_name(gate), "title",
+                                              view_gate_words(engine, gate, language), "state",
+                                              gate_status_name(order->gates[i].status)));
     }
     return list;
+}
+
+const char *view_gate_words(const struct engine *engine, enum gate gate, enum language language) {
+    const char *own = language == LANGUAGE_ZH ? profile_gate_words(engine->profile, gate) : NULL;
+    return own != NULL ? own : text_gate(gate, language);
+}
+
+const char *view_state_words(const struct engine *engine, enum order_state state,
+                             enum language language) {
+    const char *own = language == LANGUAGE_ZH ? profile_state_words(engine->profile, state) : NULL;
+    return own != NULL ? own : text_state(state, language);
 }
 
 static enum order_error add_payment(struct db *db, const struct order *order, json_t *object) {
@@ -134,32 +150,64 @@ static enum order_error add_result(struct db *db, const struct order *order, jso
     return error;
 }
 
-enum order_error view_order(struct db *db, const struct order *order, enum language language,
-                            json_t **out) {
-    struct subject_record subject;
-    struct certificate_record certificate;
-    *out = NULL;
-    enum order_error error = registry_subject(db, order->subject, &subject);
-    if (error == ORDER_OK) {
-        error = registry_certificate(db, order->certificate, &certificate);
+/* What was filled in, and what can be: never the answer to the security question. */
+static enum order_error add_form(const struct engine *engine, struct db *db,
+                                 const struct order *order, enum subject_type type,
+                                 json_t *object) {
+    json_t *form = NULL;
+    enum order_error error = form_load(engine, db, order, &form);
+    if (error != ORDER_OK) {
+        return error;
     }
+    json_object_del(form, "securityAnswer");
+    json_object_set_new(object, "handler",
+                        json_pack("{s:s,s:s,s:s}", "name", form_text(form, "handlerName"), "phone",
+                                  form_text(form, "handlerPhone"), "email",
+                                  form_text(form, "handlerEmail")));
+    json_object_set_new(object, "form", form);
+    json_object_set_new(object, "fields", form_fields(engine, order, type));
+    return ORDER_OK;
+}
+
+static enum order_error add_certificate(struct db *db, const struct order *order, json_t *object) {
+    struct certificate_record certificate;
+    if (order->certificate[0] == '\0') {
+        return ORDER_OK;
+    }
+    enum order_error error = registry_certificate(db, order->certificate, &certificate);
+    if (error == ORDER_OK) {
+        json_object_set_new(object, "certificate", view_certificate(&certificate));
+    }
+    return error;
+}
+
+enum order_error view_order(const struct engine *engine, struct db *db, const struct order *order,
+                            enum language language, json_t **out) {
+    struct subject_record subject;
+    *out = NULL;
+    enum order_error error = registry_subject(engine, db, order->subject, &subject);
     if (error != ORDER_OK) {
         return error;
     }
     json_t *object = json_pack(
-        "{s:s,s:s,s:s,s:s,s:I,s:o,s:{s:s,s:s,s:s},s:o,s:s,s:I,s:I,s:{s:s,s:s,s:s},s:o,s:o}", "no",
-        order->number, "kind", kind_name(order->kind), "state", state_name(order->state),
-        "stateText", text_state(order->state, language), "version", (json_int_t)order->version,
-        "gates", view_gates(order), "subject", "type", subject.type, "name", subject.name,
-        "credentialNo", subject.credential_no, "certificate", view_certificate(&certificate),
-        "tokenSerial", order->token, "amountFen", (json_int_t)order->amount_fen, "years",
-        (json_int_t)order->years, "handler", "name", order->handler.name, "phone",
-        order->handler.phone, "email", order->handler.email, "created",
+        "{s:s,s:s,s:s,s:s,s:I,s:o,s:{s:s,s:s,s:s,s:s},s:s,s:I,s:I,s:o,s:o}", "no", order->number,
+        "kind", kind_name(order->kind), "state", state_name(order->state), "stateText",
+        view_state_words(engine, order->state, language), "version", (json_int_t)order->version,
+        "gates", view_gates(engine, order, language), "subject", "type", subject.type, "name",
+        subject.name, "credentialType", subject.credential_type, "credentialNo",
+        subject.credential_no, "tokenSerial", order->token, "amountFen",
+        (json_int_t)order->amount_fen, "years", (json_int_t)order->years, "created",
         view_time(order->created_ms / 1000), "updated", view_time(order->updated_ms / 1000));
     if (object == NULL) {
         return ORDER_INTERNAL;
     }
-    error = add_payment(db, order, object);
+    error = add_certificate(db, order, object);
+    if (error == ORDER_OK) {
+        error = add_form(engine, db, order, subject_type_of(subject.type), object);
+    }
+    if (error == ORDER_OK) {
+        error = add_payment(db, order, object);
+    }
     if (error == ORDER_OK && order->state == STATE_COMPLETED) {
         error = add_result(db, order, object);
     }

@@ -9,11 +9,16 @@
 #include <jansson.h>
 
 /* The order object of docs/api/orderd.yaml; *out is the caller's. */
-enum order_error view_order(struct db *db, const struct order *order, enum language language,
-                            json_t **out);
+enum order_error view_order(const struct engine *engine, struct db *db, const struct order *order,
+                            enum language language, json_t **out);
 
 /* {id, serial, subject, notBefore, notAfter, state}; NULL when memory is out. */
 json_t *view_certificate(const struct certificate_record *record);
+
+/* A step or a state as the portal calls it. */
+const char *view_gate_words(const struct engine *engine, enum gate gate, enum language language);
+const char *view_state_words(const struct engine *engine, enum order_state state,
+                             enum language language);
 
 /* RFC 3339 of a time as a JSON string. */
 json_t *view_time(int64_t seconds);

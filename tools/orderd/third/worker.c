@@ -2,6 +2,7 @@
 #include "tools/orderd/third/worker.h"
 
 #include "agent/log.h"
+#include "tools/orderd/engine/application.h"
 #include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/session.h"
@@ -124,7 +125,7 @@ static void sweep(struct worker *worker, struct db *db) {
     int leases = 0;
     int idle = 0;
     if (task_sweep(engine, db, &leases) != ORDER_OK ||
-        renewal_expire_idle(engine, db, &idle) != ORDER_OK ||
+        application_expire_idle(engine, db, &idle) != ORDER_OK ||
         session_sweep(db, engine_now_ms(engine)) != ORDER_OK) {
         log_warn("sweep", "not everything could be swept: %s", db_message(db));
     }

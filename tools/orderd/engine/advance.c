@@ -1,0 +1,42 @@
+/* See advance.h. */
+#include "tools/orderd/engine/advance.h"
+
+#include "tools/orderd/engine/outbox.h"
+#include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/transition.h"
+
+static enum order_error tell(const struct engine *engine, struct db *db, const struct order *order,
+                             const char *topic) {
+    json_t *payload = json_pack("{s:s,s:s}", "order", order->id, "state", state_name(order->state));
+    enum order_error error =
+        payload != NULL ? outbox_put(db, topic, payload, engine_now_ms(engine)) : ORDER_INTERNAL;
+    json_decref(payload);
+    return error;
+}
+
+enum order_error order_advanced(const struct engine *engine, struct db *db, struct order *order,
+                                enum order_state from) {
+    enum order_error error = ORDER_OK;
+    if (order->state == from) {
+        return ORDER_OK;
+    }
+    if (from != STATE_COUNT) {
+        error = tell(engine, db, order, TOPIC_NOTIFY);
+    }
+    if (error != ORDER_OK || state_is_final(order->state)) {
+        return error;
+    }
+    switch (order_next_gate(order)) {
+    case GATE_PAY:
+        /* what costs nothing is paid already (R138) */
+        return order->state == STATE_AWAIT_PAYMENT && order->amount_fen == 0
+                   ? payment_free(engine, db, order)
+                   : ORDER_OK;
+    case GATE_APPLY_CA:
+        return tell(engine, db, order, TOPIC_APPLY_CA);
+    case GATE_INVOICE:
+        return tell(engine, db, order, TOPIC_INVOICE);
+    default:
+        return ORDER_OK;
+    }
+}
