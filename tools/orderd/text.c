@@ -8,7 +8,14 @@
 typedef const char *const both[LANGUAGE_COUNT];
 
 static both texts[TEXT_COUNT] = {
-    [TEXT_STATEMENT_TITLE] = {"证书更新申请确认", "Confirmation of a certificate renewal"},
+    [TEXT_STATEMENT_TITLE_ANY] = {"{kind}申请确认", "Confirmation: {kind}"},
+    [TEXT_STATEMENT_NEW_NAME] = {"变更后名称", "New name"},
+    [TEXT_STATEMENT_CONSENT_ANY] =
+        {"本申请人申请办理上述数字证书及电子印章业务，已阅读并遵守电子认证业务规则，所填资料真实有"
+         "效；以 UKey 签名或输入短信验证码确认本申请，即为本申请人的真实意思表示。",
+         "The applicant applies for this business of certificate and electronic seal, has read and "
+         "obeys the certification practice statement, and states that the data are true. Signing "
+         "with the UKey or entering the SMS code expresses the applicant's true intent."},
     [TEXT_STATEMENT_ORDER] = {"订单号", "Order number"},
     [TEXT_STATEMENT_SUBJECT] = {"证书名称", "Certificate holder"},
     [TEXT_STATEMENT_CREDENTIAL] = {"证件号码", "Credential number"},
@@ -79,8 +86,23 @@ static both texts[TEXT_COUNT] = {
                                  "The answer to the security question is not right."},
     [TEXT_FIELD_YEARS_PAID] = {"已缴费的订单不能更改年限。",
                                "The term cannot change once the order is paid."},
+    [TEXT_FIELD_PASSWORD] = {"密码为 6 至 18 位，至少包含数字、字母、符号中的两种。",
+                             "A password has 6 to 18 characters of at least two kinds: digits, "
+                             "letters, signs."},
     [TEXT_FIELD_CREDENTIAL] = {"请填写正确的统一社会信用代码或证件号码。",
                                "Enter a valid unified social credit code or document number."},
+    [TEXT_SMS_REGISTER] = {"注册验证码 {code}，5 分钟内有效，请勿告知他人。",
+                           "Your registration code is {code}, valid for 5 minutes. Tell nobody."},
+    [TEXT_SMS_LOGIN] = {"登录验证码 {code}，5 分钟内有效，请勿告知他人。",
+                        "Your login code is {code}, valid for 5 minutes. Tell nobody."},
+    [TEXT_SMS_QUERY] = {"订单查询验证码 {code}，5 分钟内有效，请勿告知他人。",
+                        "Your query code is {code}, valid for 5 minutes. Tell nobody."},
+    [TEXT_SMS_CONFIRM] = {"证书申请签名确认验证码 {code}，5 分钟内有效。输入即表示确认本次申请。",
+                          "Your confirmation code is {code}, valid for 5 minutes. Entering it "
+                          "confirms the application."},
+    [TEXT_MESSAGE_STATE] = {"您的订单 {number} 状态：{state}。",
+                            "Your order {number} is now: {state}."},
+    [TEXT_MESSAGE_STATE_SUBJECT] = {"证书订单状态通知", "Your certificate order"},
     [TEXT_PAY_TITLE] = {"模拟支付", "Simulated payment"},
     [TEXT_PAY_NOTE] =
         {"这是用于演示和测试的模拟支付平台，不会产生真实扣款。",
@@ -114,6 +136,19 @@ static both states[STATE_COUNT] = {
     [STATE_REJECTED] = {"已否决", "Rejected"},
     [STATE_CANCELLED] = {"订单已取消", "Cancelled"},
     [STATE_EXPIRED] = {"订单已过期", "Expired"},
+};
+
+static both kinds[KIND_COUNT] = {
+    [KIND_NEW] = {"证书新办", "new certificate"},
+    [KIND_RENEW] = {"证书更新", "renewal of a certificate"},
+    [KIND_REPLACE] = {"证书补办", "replacement of a certificate"},
+    [KIND_CHANGE] = {"证书变更", "change of a certificate"},
+    [KIND_UNLOCK] = {"UKey 解锁", "unlocking of a key"},
+    [KIND_FREEZE] = {"证书冻结", "hold on a certificate"},
+    [KIND_UNFREEZE] = {"证书恢复", "end of the hold on a certificate"},
+    [KIND_REVOKE] = {"证书撤销", "revocation of a certificate"},
+    [KIND_KEY_RECOVERY] = {"密钥恢复", "recovery of an encryption key"},
+    [KIND_UNBIND] = {"解绑", "unbinding"},
 };
 
 static both gates[GATE_COUNT] = {
@@ -202,6 +237,9 @@ static const struct error_text errors[ORDER_ERRORS] = {
                            {"此证书或主体不符合本平台办理条件。",
                             "The portal's rules do not allow it for this certificate or "
                             "subject."}},
+    [ORDER_METHOD_NOT_OFFERED] = {{"不支持此方式", "Not in this way"},
+                                  {"请选择本平台提供的方式。",
+                                   "Choose one of the ways that are offered."}},
     [ORDER_SESSION_NEEDED] = {{"请先登录", "Log in first"},
                               {"请使用 UKey 登录。", "Log in with your UKey."}},
     [ORDER_SESSION_INVALID] = {{"登录已失效", "Your session has ended"},
@@ -283,9 +321,8 @@ const char *text_get(enum text text, enum language language) {
     return texts[text][language];
 }
 
-void text_fill(enum text text, enum language language, const char *name, const char *value,
-               char *out, size_t size) {
-    const char *template = texts[text][language];
+void text_replace(const char *template, const char *name, const char *value, char *out,
+                  size_t size) {
     char mark[32];
     snprintf(mark, sizeof mark, "{%s}", name);
     const char *at = strstr(template, mark);
@@ -302,8 +339,17 @@ void text_fill(enum text text, enum language language, const char *name, const c
     }
 }
 
+void text_fill(enum text text, enum language language, const char *name, const char *value,
+               char *out, size_t size) {
+    text_replace(texts[text][language], name, value, out, size);
+}
+
 const char *text_state(enum order_state state, enum language language) {
     return states[state][language];
+}
+
+const char *text_kind(enum order_kind kind, enum language language) {
+    return kinds[kind][language];
 }
 
 const char *text_gate(enum gate gate, enum language language) {

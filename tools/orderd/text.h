@@ -11,7 +11,9 @@ enum language { LANGUAGE_ZH, LANGUAGE_EN, LANGUAGE_COUNT };
 
 enum text {
     /* the statement that the applicant signs (R121, R122) */
-    TEXT_STATEMENT_TITLE,
+    TEXT_STATEMENT_TITLE_ANY, /* {kind} */
+    TEXT_STATEMENT_NEW_NAME,
+    TEXT_STATEMENT_CONSENT_ANY,
     TEXT_STATEMENT_ORDER,
     TEXT_STATEMENT_SUBJECT,
     TEXT_STATEMENT_CREDENTIAL,
@@ -59,6 +61,14 @@ enum text {
     TEXT_FIELD_ANSWER_WRONG,
     TEXT_FIELD_YEARS_PAID,
     TEXT_FIELD_CREDENTIAL,
+    TEXT_FIELD_PASSWORD,
+    /* SMS and mail */
+    TEXT_SMS_REGISTER, /* {code} */
+    TEXT_SMS_LOGIN,
+    TEXT_SMS_QUERY,
+    TEXT_SMS_CONFIRM,
+    TEXT_MESSAGE_STATE, /* {number}, {state} */
+    TEXT_MESSAGE_STATE_SUBJECT,
     /* the simulated payment page */
     TEXT_PAY_TITLE,
     TEXT_PAY_NOTE,
@@ -76,8 +86,14 @@ const char *text_get(enum text text, enum language language);
 void text_fill(enum text text, enum language language, const char *name, const char *value,
                char *out, size_t size);
 
+/* The same for text that has been filled in part. */
+void text_replace(const char *text, const char *name, const char *value, char *out, size_t size);
+
 /* The name of an order's state as the portals say it (requirements.md R). */
 const char *text_state(enum order_state state, enum language language);
+
+/* What a kind of business is called. */
+const char *text_kind(enum order_kind kind, enum language language);
 
 /* What a step of an order is called where the portal has no word of its own. */
 const char *text_gate(enum gate gate, enum language language);

@@ -41,6 +41,7 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_CODE_TOO_SOON] = {429, "CODE_TOO_SOON", true},
     [ORDER_NAME_MISMATCH] = {422, "NAME_MISMATCH", false},
     [ORDER_NOT_OFFERED] = {409, "NOT_OFFERED", false},
+    [ORDER_METHOD_NOT_OFFERED] = {409, "METHOD_NOT_OFFERED", false},
     [ORDER_SESSION_NEEDED] = {401, "SESSION_REQUIRED", false},
     [ORDER_SESSION_INVALID] = {401, "SESSION_EXPIRED", false},
     [ORDER_NONCE_INVALID] = {409, "NONCE_INVALID", true},

@@ -67,6 +67,7 @@ void respond_error(struct http_request *request, enum order_error error, json_t 
 
 /* The routes; each file of this folder has a table. */
 extern const struct http_route api_login_routes[];
+extern const struct http_route api_account_routes[];
 extern const struct http_route api_order_routes[];
 extern const struct http_route api_payment_routes[];
 extern const struct http_route api_task_routes[];

@@ -46,6 +46,7 @@ enum order_error {
     ORDER_OPEN_EXISTS,   /* `order` names it */
     ORDER_NAME_MISMATCH, /* the credential is registered under another name (R031) */
     ORDER_NOT_OFFERED, /* the portal's rules do not allow this business for this certificate or subject */
+    ORDER_METHOD_NOT_OFFERED, /* this order is confirmed, or its holder checked, in other ways */
     ORDER_STATEMENT_INVALID,
     ORDER_SIGNER_MISMATCH,
     ORDER_CHANNEL_UNKNOWN,

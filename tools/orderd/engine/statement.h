@@ -23,4 +23,22 @@ enum order_error statement_confirm(const struct engine *engine, struct db *db,
                                    const struct octets *signature, const char *address,
                                    struct order *out);
 
+/* R120: send a code to the handler's phone; whoever enters it confirms the order as it is now (its digest), and no other.
+ * *expires_ms: until when it counts; `phone` receives the masked phone. */
+enum order_error statement_send_code(const struct engine *engine, struct db *db,
+                                     const struct caller *caller, const char *number,
+                                     const char *address, char phone[16], int64_t *expires_ms);
+
+/* T06 by the code. */
+enum order_error statement_confirm_code(const struct engine *engine, struct db *db,
+                                        const struct caller *caller, const char *number,
+                                        int64_t version, const char *code, const char *address,
+                                        struct order *out);
+
+/* T06 by the answer to the security question (R032), where the portal takes it. */
+enum order_error statement_confirm_answer(const struct engine *engine, struct db *db,
+                                          const struct caller *caller, const char *number,
+                                          int64_t version, const char *answer, const char *address,
+                                          struct order *out, json_t *extra);
+
 #endif

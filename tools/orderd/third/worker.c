@@ -2,10 +2,14 @@
 #include "tools/orderd/third/worker.h"
 
 #include "agent/log.h"
+#include "tools/orderd/engine/advance.h"
 #include "tools/orderd/engine/application.h"
+#include "tools/orderd/engine/limit.h"
+#include "tools/orderd/engine/message.h"
 #include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/session.h"
+#include "tools/orderd/engine/standing.h"
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/third/http_post.h"
 
@@ -75,11 +79,29 @@ static bool deliver_refund(struct worker *worker, struct db *db, const struct ou
     return error == ORDER_OK;
 }
 
+static bool deliver_message(struct worker *worker, struct db *db, const struct outbox_item *item) {
+    return message_deliver(worker->options.engine, db, item->id, item->payload) == ORDER_OK;
+}
+
+static bool deliver_notice(struct worker *worker, struct db *db, const struct outbox_item *item) {
+    return message_notify(worker->options.engine, db, item->id, item->payload) == ORDER_OK;
+}
+
+static bool deliver_change(struct worker *worker, struct db *db, const struct outbox_item *item) {
+    enum order_error error =
+        standing_apply(worker->options.engine, db, payload_text(item, "order"));
+    if (error != ORDER_OK) {
+        log_warn("ca", "a change was not made, attempt %lld", (long long)item->attempts);
+    }
+    return error == ORDER_OK;
+}
+
 static const struct {
     const char *topic;
     deliver *deliver;
 } topics[] = {
-    {TOPIC_SIM_CALLBACK, deliver_callback},
+    {TOPIC_MESSAGE, deliver_message}, {TOPIC_NOTIFY, deliver_notice},
+    {TOPIC_APPLY_CA, deliver_change}, {TOPIC_SIM_CALLBACK, deliver_callback},
     {TOPIC_REFUND, deliver_refund},
 };
 
@@ -126,7 +148,8 @@ static void sweep(struct worker *worker, struct db *db) {
     int idle = 0;
     if (task_sweep(engine, db, &leases) != ORDER_OK ||
         application_expire_idle(engine, db, &idle) != ORDER_OK ||
-        session_sweep(db, engine_now_ms(engine)) != ORDER_OK) {
+        session_sweep(db, engine_now_ms(engine)) != ORDER_OK ||
+        limit_sweep(db, engine_now_ms(engine)) != ORDER_OK) {
         log_warn("sweep", "not everything could be swept: %s", db_message(db));
     }
     if (leases > 0 || idle > 0) {
