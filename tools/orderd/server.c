@@ -98,6 +98,8 @@ static bool open_payments(struct house *house) {
     house->service.sim = &house->sim;
     house->service.engine.payments = &house->provider;
     house->service.engine.messenger = &messenger_sim;
+    house->identity = identity_sim_provider(house->config.public_url);
+    house->service.engine.identity = &house->identity;
     return true;
 }
 
@@ -196,10 +198,11 @@ static struct worker *start_worker(struct house *house, char **callback_url) {
 
 static enum http_error start_server(struct house *house, const char *certificate, const char *key,
                                     struct http_server **server) {
-    static const struct http_route *const routes[] = {
-        api_login_routes,     api_account_routes, api_order_routes,
-        api_payment_routes,   api_task_routes,    api_sim_routes,
-        api_authority_routes, api_page_routes,    NULL};
+    static const struct http_route *const routes[] = {api_login_routes,   api_account_routes,
+                                                      api_order_routes,   api_verification_routes,
+                                                      api_payment_routes, api_task_routes,
+                                                      api_sim_routes,     api_authority_routes,
+                                                      api_page_routes,    NULL};
     struct http_server_options options = {
         .listen = house->config.listen,
         .certificate = certificate,

@@ -11,6 +11,7 @@ struct house {
     struct service service;
     struct payment_sim sim;
     struct payment_provider provider;
+    struct identity_provider identity;
     char *ca_directory;
     char *service_name;
     char *own_ca; /* of the own TLS identity, NULL with a configured certificate */

@@ -62,11 +62,14 @@ enum text {
     TEXT_FIELD_YEARS_PAID,
     TEXT_FIELD_CREDENTIAL,
     TEXT_FIELD_PASSWORD,
+    TEXT_FIELD_BANK_CARD,
+    TEXT_FIELD_BANK_ACCOUNT,
     /* SMS and mail */
     TEXT_SMS_REGISTER, /* {code} */
     TEXT_SMS_LOGIN,
     TEXT_SMS_QUERY,
     TEXT_SMS_CONFIRM,
+    TEXT_SMS_FACE,      /* {url} */
     TEXT_MESSAGE_STATE, /* {number}, {state} */
     TEXT_MESSAGE_STATE_SUBJECT,
     /* the simulated payment page */

@@ -24,6 +24,7 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_STORE_BUSY] = {503, "STORE_BUSY", true},
     [ORDER_INTERNAL] = {500, "INTERNAL", true},
     [ORDER_CA_FAILED] = {503, "CA_UNAVAILABLE", true},
+    [ORDER_PROVIDER_FAILED] = {503, "PROVIDER_UNAVAILABLE", true},
     [ORDER_BAD_REQUEST] = {400, "BAD_REQUEST", false},
     [ORDER_FIELDS_INVALID] = {422, "FIELDS_INVALID", false},
     [ORDER_IDEMPOTENCY_NEEDED] = {400, "IDEMPOTENCY_KEY_REQUIRED", false},

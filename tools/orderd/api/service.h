@@ -69,6 +69,7 @@ void respond_error(struct http_request *request, enum order_error error, json_t 
 extern const struct http_route api_login_routes[];
 extern const struct http_route api_account_routes[];
 extern const struct http_route api_order_routes[];
+extern const struct http_route api_verification_routes[];
 extern const struct http_route api_payment_routes[];
 extern const struct http_route api_task_routes[];
 extern const struct http_route api_authority_routes[];

@@ -10,6 +10,7 @@
 #include "tools/orderd/engine/profile.h"
 #include "tools/orderd/engine/vault.h"
 #include "tools/orderd/store/db.h"
+#include "tools/orderd/third/identity.h"
 #include "tools/orderd/third/messenger.h"
 #include "tools/orderd/third/payment.h"
 
@@ -30,6 +31,7 @@ struct engine {
     X509 *issuing;
     const struct payment_provider *payments;
     const struct messenger *messenger;
+    const struct identity_provider *identity;
     EVP_PKEY *task_key; /* P-256, signs task documents */
     char task_kid[44];  /* its RFC 7638 thumbprint */
 };

@@ -5,10 +5,11 @@
 enum order_error {
     ORDER_OK = 0,
     /* the service's own trouble */
-    ORDER_STORE_FAILED, /* the database refused or cannot be reached */
-    ORDER_STORE_BUSY,   /* another writer was too slow; ask again */
-    ORDER_INTERNAL,     /* out of memory, random or crypto failed, a row breaks an invariant */
-    ORDER_CA_FAILED,    /* the CA or the seal maker could not do its part; ask again */
+    ORDER_STORE_FAILED,    /* the database refused or cannot be reached */
+    ORDER_STORE_BUSY,      /* another writer was too slow; ask again */
+    ORDER_INTERNAL,        /* out of memory, random or crypto failed, a row breaks an invariant */
+    ORDER_CA_FAILED,       /* the CA or the seal maker could not do its part; ask again */
+    ORDER_PROVIDER_FAILED, /* a third party cannot be reached; ask again */
     /* the request */
     ORDER_BAD_REQUEST,    /* a member is missing or not of its form */
     ORDER_FIELDS_INVALID, /* `fields` names them */

@@ -40,6 +40,14 @@ bool phone_is_valid(const char *text) {
     return digits_are_valid(text, 11, 11) && text[0] == '1';
 }
 
+static bool bank_card_is_valid(const char *text) {
+    return digits_are_valid(text, 16, 19);
+}
+
+static bool bank_account_is_valid(const char *text) {
+    return digits_are_valid(text, 8, 30);
+}
+
 static bool postcode_is_valid(const char *text) {
     return digits_are_valid(text, 6, 6);
 }
@@ -169,6 +177,12 @@ static const struct field fields[] = {
     {"handlerIdType", FIELD_TEXT, TEXT_FIELD_ID_TYPE, 32, id_type_is_valid},
     {"handlerIdNumber", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 32, any_number_is_valid},
     {"legalName", FIELD_TEXT, TEXT_FIELD_NAME, 256, name_is_valid},
+    {"legalIdNumber", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 32, any_number_is_valid},
+    {"legalPhone", FIELD_TEXT, TEXT_FIELD_HANDLER_PHONE, 11, phone_is_valid},
+    {"phone", FIELD_TEXT, TEXT_FIELD_HANDLER_PHONE, 11, phone_is_valid},
+    {"bankCard", FIELD_TEXT, TEXT_FIELD_BANK_CARD, 19, bank_card_is_valid},
+    {"bankName", FIELD_TEXT, TEXT_FIELD_LINE, 400, line_is_valid},
+    {"bankAccount", FIELD_TEXT, TEXT_FIELD_BANK_ACCOUNT, 30, bank_account_is_valid},
     {"newName", FIELD_TEXT, TEXT_FIELD_NAME, 256, name_is_valid},
     {"userName", FIELD_TEXT, TEXT_FIELD_USER_NAME, 12, user_name_is_valid},
     {"securityQuestion", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
