@@ -172,6 +172,69 @@ export class SoftKey {
     }
 }
 
+/* Somebody with an account, or of the staff. */
+export class Person {
+    constructor(service, phone) {
+        this.service = service;
+        this.phone = phone;
+    }
+
+    /* The newest SMS to `phone` that carries a code, once it is there. */
+    async code(phone = this.phone) {
+        for (;;) {
+            const [row] = await this.service.rows(
+                `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${phone}' AND body GLOB '*验证码*' ORDER BY created DESC, rowid DESC LIMIT 1`,
+            );
+            if (row && row.id !== this.lastCode) {
+                this.lastCode = row.id;
+                return /\d{6}/.exec(row.body)[0];
+            }
+            await new Promise((done) => setTimeout(done, 50));
+        }
+    }
+
+    async register(details = {}) {
+        await this.service.post('/v1/otp', { purpose: 'REGISTER', phone: this.phone });
+        const answer = await this.service.post('/v1/accounts', { phone: this.phone, password: 'geheim-1', code: await this.code(), ...details });
+        this.session = answer.body;
+        return answer;
+    }
+
+    async logIn(name, password) {
+        const answer = await this.service.post('/v1/login', { name, password });
+        this.session = answer.body;
+        return answer;
+    }
+
+    ask(method, path, json, headers = {}) {
+        return this.service.ask(method, path, json, { authorization: `Bearer ${this.session.token}`, ...headers });
+    }
+
+    /* Make an order; `what` is the request. */
+    async create(what) {
+        const answer = await this.ask('POST', '/v1/orders', what, { 'idempotency-key': `create-${(numbers += 1)}` });
+        if (answer.status === 201) this.order = answer.body;
+        return answer;
+    }
+
+    async look(no = this.order.no) {
+        this.order = (await this.ask('GET', `/v1/orders/${no}`)).body;
+        return this.order;
+    }
+
+    /* A write on the order at the version it has now. */
+    async change(method, suffix, json, headers = {}) {
+        const { version } = await this.look();
+        const answer = await this.ask(method, `/v1/orders/${this.order.no}${suffix}`, json, { 'if-match': `"${version}"`, ...headers });
+        if (answer.status === 200) this.order = answer.body;
+        return answer;
+    }
+
+    upload(suffix, bytes) {
+        return this.change('PUT', suffix, bytes, { 'content-type': 'application/octet-stream', 'content-length': bytes.length });
+    }
+}
+
 export class Service {
     constructor(changes = {}) {
         this.dir = mkdtempSync(join(tmpdir(), 'openukey-orderd-'));
@@ -233,8 +296,16 @@ export class Service {
         return key;
     }
 
+    /* Somebody of the staff, logged in. */
+    async staff(name, role) {
+        await run(bin('ukey-orderd'), ['--config', this.config, 'staff', name, role], { input: 'correct horse battery\n' });
+        const person = new Person(this);
+        await person.logIn(name, 'correct horse battery');
+        return person;
+    }
+
     ask(method, path, json, headers = {}) {
-        const body = json === undefined ? undefined : typeof json === 'string' ? json : JSON.stringify(json);
+        const body = json === undefined ? undefined : typeof json === 'string' || Buffer.isBuffer(json) ? json : JSON.stringify(json);
         return new Promise((done, fail) => {
             const asked = request(
                 `${this.url}${path}`,

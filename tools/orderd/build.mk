@@ -17,6 +17,11 @@ ukey-orderd_SRCS := tools/orderd/main.c
 ukey-orderd_DEPS := orderd
 ukey-orderd_PKGS := jansson libcrypto
 
+# looks at uploads, in a process of its own
+PROGRAMS += ukey-inspect
+ukey-inspect_SRCS := tools/orderd/inspect/inspect.c
+ukey-inspect_PKGS := gdk-pixbuf-2.0
+
 # a key in software, for the integration tests
 PROGRAMS += soft-key
 soft-key_SRCS := tests/support/soft_key.c

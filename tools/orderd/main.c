@@ -3,12 +3,14 @@
 
 #include "agent/http/json.h"
 #include "agent/log.h"
+#include "tools/orderd/engine/account.h"
 #include "tools/orderd/engine/event.h"
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/import.h"
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,7 @@ static const char *const usage[LANGUAGE_COUNT] = {
     "  import 清单...         登记已制好的 UKey（ukey provision --manifest 写出的清单）\n"
     "  verify-events          校验事件哈希链\n"
     "  retry 订单号           让下载失败的订单重新可以下载\n"
+    "  staff 名称 角色        增加工作人员（REVIEWER、FINANCE、OPERATOR），口令从标准输入读取\n"
     "\n"
     "  -c, --config 文件      JSON 配置文件\n"
     "  -h, --help             显示本帮助\n"
@@ -44,6 +47,7 @@ static const char *const usage[LANGUAGE_COUNT] = {
     "  import MANIFEST...     register keys (manifests of `ukey provision --manifest`)\n"
     "  verify-events          check the hash chain of events\n"
     "  retry ORDER            let an order whose download failed be downloaded again\n"
+    "  staff NAME ROLE        add staff (REVIEWER, FINANCE, OPERATOR); password on standard input\n"
     "\n"
     "  -c, --config FILE      JSON configuration\n"
     "  -h, --help             show this help\n"
@@ -135,6 +139,36 @@ static int retry(struct house *house, char **arguments) {
     return 0;
 }
 
+/* ---- staff ---- */
+
+/* staff NAME ROLE: the password is one line of standard input, so that no list of processes shows it. */
+static int staff(struct house *house, char **arguments) {
+    char password[STAFF_PASSWORD_MAX + 2] = "";
+    enum role role = role_of(arguments[1]);
+    if (role == ROLE_USER || role == ROLE_NAMES) {
+        fputs("ukey-orderd: ROLE is REVIEWER, FINANCE or OPERATOR\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (fgets(password, sizeof password, stdin) == NULL) {
+        password[0] = '\0';
+    }
+    password[strcspn(password, "\n")] = '\0';
+    struct db *db = db_pool_take(house->service.pool);
+    enum order_error error = db != NULL ? account_add_staff(&house->service.engine, db,
+                                                            arguments[0], role, password)
+                                        : ORDER_STORE_FAILED;
+    db_pool_give(house->service.pool, db);
+    OPENSSL_cleanse(password, sizeof password);
+    if (error == ORDER_BAD_REQUEST) {
+        fputs("ukey-orderd: the password is read from standard input and has 12 to 128 "
+              "characters; a name is neither a phone nor an address\n",
+              stderr);
+    } else if (error != ORDER_OK) {
+        fprintf(stderr, "ukey-orderd: %s: %s\n", arguments[0], text_error_title(error, speaking()));
+    }
+    return error == ORDER_OK ? 0 : 1;
+}
+
 /* ---- which ---- */
 
 static const struct command {
@@ -146,6 +180,7 @@ static const struct command {
     {"import", import, 1, 1000},
     {"verify-events", verify_events, 0, 0},
     {"retry", retry, 1, 1},
+    {"staff", staff, 2, 2},
 };
 
 static const struct command *find_command(const char *name) {

@@ -9,10 +9,12 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { BODY_MAX = 512 * 1024, THREADS = 64 };
 
@@ -82,6 +84,34 @@ static bool open_vault(struct house *house) {
     return engine->vault != NULL;
 }
 
+/* The program that looks at uploads lies beside this one, installed or built. */
+static char *find_inspector(void) {
+    char self[PATH_MAX];
+    char *path = NULL;
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0) {
+        return NULL;
+    }
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    return slash != NULL && asprintf(&path, "%.*s/ukey-inspect", (int)(slash - self), self) > 0
+               ? path
+               : NULL;
+}
+
+static bool open_documents(struct house *house) {
+    struct engine *engine = &house->service.engine;
+    house->blobs = config_state_path(&house->config, "blobs");
+    house->inspector = find_inspector();
+    engine->blobs = house->blobs;
+    engine->inspector = house->inspector;
+    if (house->inspector == NULL || access(house->inspector, X_OK) != 0) {
+        log_error("documents", "the program ukey-inspect is not beside ukey-orderd");
+        return false;
+    }
+    return house->blobs != NULL;
+}
+
 static bool open_payments(struct house *house) {
     if (!house->config.simulators) {
         log_error("payment", "no payment provider: set \"simulators\": true");
@@ -100,6 +130,7 @@ static bool open_payments(struct house *house) {
     house->service.engine.messenger = &messenger_sim;
     house->identity = identity_sim_provider(house->config.public_url);
     house->service.engine.identity = &house->identity;
+    house->service.engine.invoicer = &invoicer_sim;
     return true;
 }
 
@@ -123,7 +154,8 @@ bool house_open(struct house *house) {
     engine->public_url = house->config.public_url;
     pthread_mutex_init(&house->service.crl_lock, NULL);
     return open_state(&house->config) && open_vault(house) && open_store(house) &&
-           open_authority(house) && open_task_key(house) && open_payments(house);
+           open_documents(house) && open_authority(house) && open_task_key(house) &&
+           open_payments(house);
 }
 
 void house_close(struct house *house) {
@@ -136,6 +168,8 @@ void house_close(struct house *house) {
     pthread_mutex_destroy(&house->service.crl_lock);
     OPENSSL_cleanse(&house->sim, sizeof house->sim);
     free(house->ca_directory);
+    free(house->blobs);
+    free(house->inspector);
     free(house->service_name);
     free(house->own_ca);
     config_free(&house->config);
@@ -198,11 +232,10 @@ static struct worker *start_worker(struct house *house, char **callback_url) {
 
 static enum http_error start_server(struct house *house, const char *certificate, const char *key,
                                     struct http_server **server) {
-    static const struct http_route *const routes[] = {api_login_routes,   api_account_routes,
-                                                      api_order_routes,   api_verification_routes,
-                                                      api_payment_routes, api_task_routes,
-                                                      api_sim_routes,     api_authority_routes,
-                                                      api_page_routes,    NULL};
+    static const struct http_route *const routes[] = {
+        api_login_routes,    api_account_routes,   api_order_routes,   api_verification_routes,
+        api_document_routes, api_staff_routes,     api_payment_routes, api_task_routes,
+        api_sim_routes,      api_authority_routes, api_page_routes,    NULL};
     struct http_server_options options = {
         .listen = house->config.listen,
         .certificate = certificate,

@@ -13,6 +13,8 @@ struct house {
     struct payment_provider provider;
     struct identity_provider identity;
     char *ca_directory;
+    char *blobs;
+    char *inspector;
     char *service_name;
     char *own_ca; /* of the own TLS identity, NULL with a configured certificate */
 };

@@ -70,6 +70,8 @@ extern const struct http_route api_login_routes[];
 extern const struct http_route api_account_routes[];
 extern const struct http_route api_order_routes[];
 extern const struct http_route api_verification_routes[];
+extern const struct http_route api_document_routes[];
+extern const struct http_route api_staff_routes[];
 extern const struct http_route api_payment_routes[];
 extern const struct http_route api_task_routes[];
 extern const struct http_route api_authority_routes[];

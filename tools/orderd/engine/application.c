@@ -375,16 +375,36 @@ static enum order_error patch_form(const struct engine *engine, struct db *db, s
     return error;
 }
 
+/* Which edit it is: one that makes a confirmation void, or one of what comes after it. */
+static enum transition edit_of(const struct engine *engine, const struct order *order,
+                               enum subject_type type, const json_t *patch) {
+    const char *name = NULL;
+    json_t *value = NULL;
+    if (order->state == STATE_RETURNED) {
+        return T03_REWORK;
+    }
+    json_object_foreach((json_t *)patch, name, value) {
+        if (!form_is_after_confirm(engine, order, type, name)) {
+            return T03_EDIT;
+        }
+    }
+    return T03_FILL;
+}
+
 enum order_error application_edit(const struct engine *engine, struct db *db,
                                   const struct caller *caller, const char *number, int64_t version,
                                   const json_t *patch, struct order *out, json_t *extra) {
     enum transition transition = T03_EDIT;
+    enum subject_type type = SUBJECT_ANY;
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
         error = order_to_change(db, caller, number, version, out);
     }
     if (error == ORDER_OK) {
-        transition = out->state == STATE_RETURNED ? T03_REWORK : T03_EDIT;
+        error = subject_type_of_order(engine, db, out, &type);
+    }
+    if (error == ORDER_OK) {
+        transition = edit_of(engine, out, type, patch);
         error = transition_is_allowed(out, transition) ? ORDER_OK : ORDER_WRONG_STATE;
     }
     if (error == ORDER_OK) {

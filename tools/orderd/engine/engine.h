@@ -11,6 +11,8 @@
 #include "tools/orderd/engine/vault.h"
 #include "tools/orderd/store/db.h"
 #include "tools/orderd/third/identity.h"
+#include "tools/orderd/third/inspector.h"
+#include "tools/orderd/third/invoicer.h"
 #include "tools/orderd/third/messenger.h"
 #include "tools/orderd/third/payment.h"
 
@@ -32,8 +34,11 @@ struct engine {
     const struct payment_provider *payments;
     const struct messenger *messenger;
     const struct identity_provider *identity;
-    EVP_PKEY *task_key; /* P-256, signs task documents */
-    char task_kid[44];  /* its RFC 7638 thumbprint */
+    const struct invoicer *invoicer;
+    const char *blobs;     /* folder of documents, vouchers and invoices (blob.h) */
+    const char *inspector; /* the program ukey-inspect */
+    EVP_PKEY *task_key;    /* P-256, signs task documents */
+    char task_kid[44];     /* its RFC 7638 thumbprint */
 };
 
 /* Milliseconds and seconds by the engine's clock. */

@@ -48,6 +48,10 @@ enum order_error {
     ORDER_NAME_MISMATCH, /* the credential is registered under another name (R031) */
     ORDER_NOT_OFFERED, /* the portal's rules do not allow this business for this certificate or subject */
     ORDER_METHOD_NOT_OFFERED, /* this order is confirmed, or its holder checked, in other ways */
+    ORDER_DOCUMENT_REFUSED,   /* `errors` says why */
+    ORDER_NOT_SEEN,           /* a reviewer has not looked at every document */
+    ORDER_REASON_NEEDED, /* a refusal needs a reason, a parcel its number, a payment its transaction */
+    ORDER_PAYER_MISMATCH, /* R131: the money came from somebody else */
     ORDER_STATEMENT_INVALID,
     ORDER_SIGNER_MISMATCH,
     ORDER_CHANNEL_UNKNOWN,

@@ -109,6 +109,19 @@ enum order_error form_patch(const struct engine *engine, struct db *db, struct o
     return ORDER_OK;
 }
 
+bool form_is_after_confirm(const struct engine *engine, const struct order *order,
+                           enum subject_type subject, const char *name) {
+    const struct field_rule *rule = rule_of(engine, order, subject, name);
+    bool confirmed = false;
+    for (size_t i = 0; rule != NULL && i < order->gate_count; i++) {
+        if (order->gates[i].gate == rule->gate) {
+            return confirmed;
+        }
+        confirmed = confirmed || order->gates[i].gate == GATE_CONFIRM;
+    }
+    return false;
+}
+
 /* What goes by courier needs an address, wherever the form asks for one. */
 static bool is_needed(const struct field_rule *rule, const json_t *form) {
     return rule->required || (strncmp(rule->field, "recipient", 9) == 0 &&

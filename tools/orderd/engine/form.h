@@ -24,6 +24,10 @@ enum order_error form_patch(const struct engine *engine, struct db *db, struct o
                             enum subject_type subject, json_t *form, const json_t *patch,
                             enum language language, json_t *errors);
 
+/* Is the field asked for after the order's confirmation? Then it is no part of what is confirmed. */
+bool form_is_after_confirm(const struct engine *engine, const struct order *order,
+                           enum subject_type subject, const char *name);
+
 /* Append to `errors` what is missing or wrong in the fields of the given gates (a set of GATES). */
 void form_check(const struct engine *engine, const struct order *order, enum subject_type subject,
                 const json_t *form, unsigned gates, enum language language, json_t *errors);

@@ -28,15 +28,32 @@ static void matter_clear(struct matter *matter) {
     matter->form = NULL;
 }
 
+/* The entries that are asked for before the confirmation. */
+static json_t *confirmed_form(const struct engine *engine, const struct matter *matter) {
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_t *form = json_object();
+    enum subject_type type = subject_type_of(matter->subject.type);
+    json_object_foreach(matter->form, name, value) {
+        if (!form_is_after_confirm(engine, matter->order, type, name)) {
+            /* canonical JSON has no booleans here: what is ticked is the word */
+            json_object_set_new(form, name,
+                                json_is_true(value) ? json_string("true") : json_incref(value));
+        }
+    }
+    return form;
+}
+
 static enum order_error digest_matter(const struct engine *engine, struct matter *matter) {
     const struct order *order = matter->order;
     struct octets text = {NULL, 0};
-    json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:O,s:s}", "no", order->number,
+    json_t *form = confirmed_form(engine, matter);
+    json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:s}", "no", order->number,
                                "kind", kind_name(order->kind), "holder", matter->subject.name,
                                "credentialNo", matter->subject.credential_no, "certificate",
                                matter->certificate.sha256, "tokenSerial", order->token, "years",
                                (json_int_t)order->years, "amountFen", (json_int_t)order->amount_fen,
-                               "form", matter->form, "wording", engine->profile->consent_version);
+                               "form", form, "wording", engine->profile->consent_version);
     bool made = object != NULL && canonical_json_write(object, &text) == FORMATS_OK &&
                 digest_sm3_hex(text.data, text.len, matter->digest);
     octets_free(&text);

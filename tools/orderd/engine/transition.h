@@ -10,7 +10,9 @@
 enum transition {
     T02_SUBMIT,
     T03_EDIT,
-    T03_REWORK, /* an edit after a return: documents are asked for again */
+    T03_FILL,     /* an edit of what is asked for after the confirmation: it stands */
+    T03_REWORK,   /* an edit after a return: documents are asked for again */
+    T04_DOCUMENT, /* one more, one less, another */
     T05_MATERIALS_DONE,
     T06_CONFIRM,
     T07_PAID,

@@ -4,10 +4,12 @@
 #include "agent/log.h"
 #include "tools/orderd/engine/advance.h"
 #include "tools/orderd/engine/application.h"
+#include "tools/orderd/engine/invoice.h"
 #include "tools/orderd/engine/limit.h"
 #include "tools/orderd/engine/message.h"
 #include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/review.h"
 #include "tools/orderd/engine/session.h"
 #include "tools/orderd/engine/standing.h"
 #include "tools/orderd/engine/task.h"
@@ -96,13 +98,17 @@ static bool deliver_change(struct worker *worker, struct db *db, const struct ou
     return error == ORDER_OK;
 }
 
+static bool deliver_invoice(struct worker *worker, struct db *db, const struct outbox_item *item) {
+    return invoice_issue(worker->options.engine, db, payload_text(item, "order")) == ORDER_OK;
+}
+
 static const struct {
     const char *topic;
     deliver *deliver;
 } topics[] = {
-    {TOPIC_MESSAGE, deliver_message}, {TOPIC_NOTIFY, deliver_notice},
-    {TOPIC_APPLY_CA, deliver_change}, {TOPIC_SIM_CALLBACK, deliver_callback},
-    {TOPIC_REFUND, deliver_refund},
+    {TOPIC_MESSAGE, deliver_message},       {TOPIC_NOTIFY, deliver_notice},
+    {TOPIC_APPLY_CA, deliver_change},       {TOPIC_INVOICE, deliver_invoice},
+    {TOPIC_SIM_CALLBACK, deliver_callback}, {TOPIC_REFUND, deliver_refund},
 };
 
 static bool deliver_item(struct worker *worker, struct db *db, const struct outbox_item *item) {
@@ -146,8 +152,10 @@ static void sweep(struct worker *worker, struct db *db) {
     const struct engine *engine = worker->options.engine;
     int leases = 0;
     int idle = 0;
+    int parcels = 0;
     if (task_sweep(engine, db, &leases) != ORDER_OK ||
         application_expire_idle(engine, db, &idle) != ORDER_OK ||
+        receipt_sweep(engine, db, &parcels) != ORDER_OK ||
         session_sweep(db, engine_now_ms(engine)) != ORDER_OK ||
         limit_sweep(db, engine_now_ms(engine)) != ORDER_OK) {
         log_warn("sweep", "not everything could be swept: %s", db_message(db));
