@@ -66,8 +66,9 @@ bool slow_hash_matches(const char *secret, const char *hash) {
     }
     long rounds = strtol(hash + sizeof scheme - 1, &end, 10);
     if (rounds < 1 || rounds > 10000000 || *end != '$' ||
-        strlen(end) != 1 + 2 * SALT_SIZE + 1 + 2 * HASH_SIZE || end[1 + 2 * SALT_SIZE] != '$' ||
-        !unhex(end + 1, salt, SALT_SIZE) || !unhex(end + 2 + 2 * SALT_SIZE, stored, HASH_SIZE) ||
+        strlen(end) != 1 + 2 * SALT_SIZE + 1 + 2 * HASH_SIZE ||
+        end[1 + (size_t)2 * SALT_SIZE] != '$' || !unhex(end + 1, salt, SALT_SIZE) ||
+        !unhex(end + 2 + (size_t)2 * SALT_SIZE, stored, HASH_SIZE) ||
         !derive(secret, salt, (int)rounds, made)) {
         return false;
     }

@@ -198,9 +198,9 @@ static enum order_error turn_gates(struct db *db, struct order *order,
     for (size_t i = 0; error == ORDER_OK && i < order->gate_count; i++) {
         unsigned gate = GATES(order->gates[i].gate);
         enum gate_status status = order->gates[i].status;
-        if ((row->reopen & gate) != 0 && status == GATE_DONE) {
-            error = set_gate(db, order, i, GATE_OPEN, NULL);
-        } else if ((row->ask & gate) != 0 && status != GATE_OPEN) {
+        bool opens = ((row->reopen & gate) != 0 && status == GATE_DONE) ||
+                     ((row->ask & gate) != 0 && status != GATE_OPEN);
+        if (opens) {
             error = set_gate(db, order, i, GATE_OPEN, NULL);
         } else if ((row->waive & gate) != 0 && status == GATE_OPEN) {
             error = set_gate(db, order, i, GATE_WAIVED, NULL);

@@ -178,7 +178,8 @@ static enum order_error decide(const struct engine *engine, struct db *db,
     if (error == ORDER_OK) {
         error = registry_subject(engine, db, order->subject, &subject);
     }
-    if (error == ORDER_OK && accept && strcmp(voucher.payer, subject.name) != 0) {
+    if (error == ORDER_OK && accept &&
+        (voucher.payer == NULL || strcmp(voucher.payer, subject.name) != 0)) {
         error = ORDER_PAYER_MISMATCH; /* R131 */
     }
     if (error == ORDER_OK) {

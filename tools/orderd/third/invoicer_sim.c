@@ -44,11 +44,15 @@ static bool draw_page(const struct invoice_request *request, const char *number,
                        number, request->tax_number, request->amount_fen / 100,
                        (int)(request->amount_fen % 100));
     fputs("%PDF-1.4\n", out);
+    static const char page_object[] = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] "
+                                      "/Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>";
     static const char *const objects[] = {
-        "<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font "
-        "<< /F1 5 0 R >> >> >>",
-        NULL, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"};
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        page_object,
+        NULL,
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    };
     for (size_t i = 0; i < 5; i++) {
         fflush(out);
         offsets[i + 1] = size;

@@ -37,8 +37,8 @@ static const struct price prices[] = {
 };
 
 /* R106: 1.5 MB */
-static const struct document_limits picture = {FORMAT_GIF | FORMAT_JPEG | FORMAT_PNG, 3 * (1 << 19),
-                                               0, false};
+static const struct document_limits picture = {FORMAT_GIF | FORMAT_JPEG | FORMAT_PNG, 3LL << 19, 0,
+                                               false};
 
 #define APPLY (KINDS(KIND_NEW) | KINDS(KIND_REPLACE))
 #define FORMS (APPLY | KINDS(KIND_RENEW) | KINDS(KIND_CHANGE) | KINDS(KIND_UNLOCK))
