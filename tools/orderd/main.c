@@ -154,9 +154,9 @@ static int staff(struct house *house, char **arguments) {
     }
     password[strcspn(password, "\n")] = '\0';
     struct db *db = db_pool_take(house->service.pool);
-    enum order_error error = db != NULL ? account_add_staff(&house->service.engine, db,
-                                                            arguments[0], role, password)
-                                        : ORDER_STORE_FAILED;
+    enum order_error error =
+        db != NULL ? account_add_staff(&house->service.engine, db, arguments[0], role, password)
+                   : ORDER_STORE_FAILED;
     db_pool_give(house->service.pool, db);
     OPENSSL_cleanse(password, sizeof password);
     if (error == ORDER_BAD_REQUEST) {
@@ -176,11 +176,8 @@ static const struct command {
     int (*run)(struct house *house, char **arguments);
     int least, most; /* arguments */
 } commands[] = {
-    {"run", run, 0, 0},
-    {"import", import, 1, 1000},
-    {"verify-events", verify_events, 0, 0},
-    {"retry", retry, 1, 1},
-    {"staff", staff, 2, 2},
+    {"run", run, 0, 0},     {"import", import, 1, 1000}, {"verify-events", verify_events, 0, 0},
+    {"retry", retry, 1, 1}, {"staff", staff, 2, 2},
 };
 
 static const struct command *find_command(const char *name) {
