@@ -3,8 +3,8 @@
 #define TOOLS_ORDERD_API_SERVICE_H
 
 #include "agent/http/http.h"
-#include "tools/orderd/engine/engine.h"
 #include "tools/orderd/engine/application.h"
+#include "tools/orderd/engine/engine.h"
 #include "tools/orderd/store/pool.h"
 #include "tools/orderd/third/payment_sim.h"
 #include "tools/orderd/third/worker.h"
