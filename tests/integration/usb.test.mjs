@@ -82,7 +82,7 @@ test('our module uses a whole key over USB, long commands and slow answers inclu
     // made by ukey: certificates, seal
     await run(join(build, 'bin/ukey'), ['ca', 'init', join(desk.dir, 'ca')]);
     await run(join(build, 'bin/ukey'), ['provision', 'tools/ukey/profiles/org-expiring-30-days.json', '--ca', join(desk.dir, 'ca'), '--out', key.image]);
-    writeFileSync(join(desk.dir, 'openukey.conf'), 'socket-dir = off\npcsc = on\n');
+    writeFileSync(join(desk.dir, 'openukey.conf'), 'socket-dir = off\npcsc = on\nsm2-objects = vendor\n');
     writeFileSync(join(desk.dir, 'data'), Buffer.alloc(5000, 'over USB '));
     const tool = `pkcs11-tool --module ${join(build, 'lib/openukey-pkcs11.so')}`;
     const preload = process.env.SAN?.includes('address') ? (await run('gcc', ['-print-file-name=libasan.so'])).stdout.trim() : '';
