@@ -36,6 +36,7 @@ static UMockdevIoctlClient *claimer; /* who has the one interface */
 static const UMockdevIoctlClient
     *given; /* who got the last finished request, until it asks for more */
 static UMockdevTestbed *testbed;
+static bool is_unplugged;
 static GPid child;
 static int child_status;
 
@@ -245,6 +246,7 @@ static gboolean on_guest(gint fd, GIOCondition condition, gpointer ctx) {
         if (!((struct urb *)at->data)->done)
             finish(at->data, -ENODEV, 0);
     }
+    is_unplugged = true;
     testbed_remove_device(testbed);
     return G_SOURCE_REMOVE;
 }
@@ -253,6 +255,10 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *client, g
     (void)base;
     (void)ctx;
     gulong request = umockdev_ioctl_client_get_request(client);
+    if (is_unplugged && request != USBDEVFS_REAPURB && request != USBDEVFS_REAPURBNDELAY) {
+        umockdev_ioctl_client_complete(client, -1, ENODEV);
+        return TRUE;
+    }
     UMockdevIoctlData *arg = umockdev_ioctl_client_get_arg(client);
     UMockdevIoctlData *data = NULL;
     if (_IOC_SIZE(request)) {

@@ -5,6 +5,7 @@
 #include "module/transport/deadline.h"
 #include "module/transport/t1.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,8 @@ enum {
     ABORT_MS = 2000,
     NOTIFY_MS = 1, /* an interrupt message that is there already */
     NOTIFICATIONS_MAX = 16,
+    NOTICE_REMOVAL_MS = 1000,
+    NOTICE_STEP_MS = 50,
     BLOCKS_MAX = 8192
 };
 
@@ -479,6 +482,25 @@ static enum transport_error receive_response(struct usb_reader *reader, struct c
     return TRANSPORT_IO;
 }
 
+/* Pulling the device out first looks like a failure of the bus. TRANSPORT_NO_READER if it is gone within a moment. */
+static enum transport_error failure_or_removal(const struct usb_reader *reader) {
+    enum { GET_STATUS = 0 };
+    uint64_t deadline = deadline_after(NOTICE_REMOVAL_MS);
+    do {
+        uint8_t status[2];
+        int rv = reader->usb->control_transfer(reader->handle, LIBUSB_ENDPOINT_IN, GET_STATUS, 0, 0,
+                                               status, sizeof(status), NOTICE_STEP_MS);
+        if (rv >= 0 || rv == LIBUSB_ERROR_PIPE) {
+            return TRANSPORT_IO;
+        }
+        if (rv == LIBUSB_ERROR_NO_DEVICE) {
+            return TRANSPORT_NO_READER;
+        }
+        poll(NULL, 0, NOTICE_STEP_MS);
+    } while (deadline_left(deadline) > 0);
+    return TRANSPORT_IO;
+}
+
 enum transport_error usb_reader_transmit(struct usb_reader *reader, const uint8_t *command,
                                          size_t command_len, uint8_t *response,
                                          size_t response_size, size_t *response_len,
@@ -505,6 +527,9 @@ enum transport_error usb_reader_transmit(struct usb_reader *reader, const uint8_
     explicit_bzero(reader->in, reader->in_size);
     if (err != TRANSPORT_OK) {
         *response_len = 0;
+    }
+    if (err == TRANSPORT_IO) {
+        err = failure_or_removal(reader);
     }
     if (err == TRANSPORT_TIMEOUT || err == TRANSPORT_IO) {
         power_off(reader, deadline_after(CONTROL_MS)); /* its state is unknown now */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pcscdMissing } from '../../tools/demo/pcscd.mjs';
-import { Desk, usbMissing } from '../support/desk.mjs';
+import { run } from '../../tools/demo/program.mjs';
+import { Desk, PIN, usbMissing } from '../support/desk.mjs';
 
 const INS_ECC_SIGN = '74';
 const CKR_DEVICE_REMOVED = '0x32';
@@ -53,6 +54,37 @@ for (const [transport, skip] of [
                 assert.equal((await desk.keycheck('sign', sign)).ok, true);
             });
         }
+
+        await t.test('unplugged from the bus: told as a removal, and a running command ends with an error', { skip: transport !== 'usb' }, async () => {
+            const waiting = await desk.keycheckLines('wait', '1');
+            assert.deepEqual(await waiting.next(), { waiting: true });
+            await desk.key.program.kill();
+            assert.equal((await waiting.next()).present, false);
+            assert.equal((await waiting.program.ended).code, 0);
+            await desk.key.plug();
+            const talk = await desk.key.talk();
+            await talk.say(`hold before ${INS_ECC_SIGN}`);
+            const signing = desk.keycheck('sign', sign);
+            assert.match(await talk.next(), /^held/);
+            await desk.key.program.kill();
+            talk.close();
+            assert.equal((await signing).rv, CKR_DEVICE_REMOVED);
+            await desk.key.plug();
+            assert.equal((await desk.keycheck('sign', sign)).ok, true);
+        });
+
+        await t.test('a reader that another program has is not used, and the log says why', { skip: transport !== 'usb' }, async () => {
+            const both = `coproc HOST { "$0" "$1" ${PIN} reset; }
+                read -r line <&"\${HOST[0]}"; echo "$line"
+                echo >&"\${HOST[1]}"; read -r line <&"\${HOST[0]}"; echo "first: $line"
+                "$2" "$1" --option socket-dir=off --option pcsc=off --option usb=on list
+                echo >&"\${HOST[1]}"; read -r line <&"\${HOST[0]}"; echo "first: $line"
+                kill $HOST_PID`;
+            const { command, args, env } = desk.command('bash', ['-c', both, desk.binary('strange-host'), desk.module, desk.binary('keycheck')], { OPENUKEY_CONF: desk.conf });
+            const { stdout, stderr } = await run(command, args, { env, allow: [0, 1, 143] });
+            assert.deepEqual(stdout.split('\n').filter((text) => text.startsWith('first')), ['first: 0x0 1', 'first: 0x0 1'], stdout + stderr);
+            assert.match(stderr, /USB OpenUKey simulated USB key \(1-1:1\.0\) is not used: pcscd or another program holds it/);
+        });
 
         // over USB one program has the device at a time
         await t.test('several programs use it at once', { skip: transport === 'usb' }, async () => {

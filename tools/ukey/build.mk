@@ -11,6 +11,7 @@ PROGRAMS += ukey
 ukey_SRCS := tools/ukey/main.c tools/ukey/text.c tools/ukey/profile.c tools/ukey/simulator.c \
              tools/ukey/key.c tools/ukey/key_objects.c tools/ukey/container.c \
              tools/ukey/manifest.c tools/ukey/provision.c \
+             tools/ukey/look.c tools/ukey/look_commands.c tools/ukey/doctor.c \
              tools/ukey/sim_exec.c tools/ukey/sim_image.c
 ukey_ASSETS := $(sort $(wildcard tools/ukey/profiles/*.json))
 ukey_DEPS := ca formats http identity

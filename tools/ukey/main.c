@@ -1,6 +1,7 @@
 /* ukey: the command line. */
 #include "module/formats/calendar.h"
 #include "tools/orderd/ca/ca.h"
+#include "tools/ukey/look_commands.h"
 #include "tools/ukey/provision.h"
 #include "tools/ukey/sim_exec.h"
 #include "tools/ukey/text.h"
@@ -127,6 +128,12 @@ int main(int argc, char **argv) {
         puts("ukey " OPENUKEY_VERSION);
         return EXIT_SUCCESS;
     }
+    if (strcmp(argv[1], "list") == 0)
+        return look_list(argv + 2);
+    if (strcmp(argv[1], "show") == 0)
+        return look_show(argv + 2);
+    if (strcmp(argv[1], "doctor") == 0)
+        return look_doctor(argv + 2);
     if (strcmp(argv[1], "provision") == 0)
         return command_provision(argv + 2);
     if (strcmp(argv[1], "sim") == 0 && argc > 2 && strcmp(argv[2], "exec") == 0)

@@ -99,6 +99,9 @@ static int bulk(libusb_device_handle *handle, unsigned char endpoint, unsigned c
     (void)handle;
     (void)timeout;
     *moved = 0;
+    if (fake_usb.is_breaking) {
+        return LIBUSB_ERROR_IO;
+    }
     if (fake_usb.is_gone) {
         return LIBUSB_ERROR_NO_DEVICE;
     }
@@ -130,7 +133,7 @@ static int control(libusb_device_handle *handle, uint8_t type, uint8_t request, 
     (void)len;
     (void)timeout;
     fake_usb.aborts += request == ABORT;
-    return 0;
+    return fake_usb.is_gone || fake_usb.is_breaking ? LIBUSB_ERROR_NO_DEVICE : 0;
 }
 
 static const char *error_name(int error) {

@@ -8,6 +8,8 @@ struct fake_usb {
     uint8_t descriptors[64]; /* behind the interface descriptor */
     size_t descriptors_len;
     bool has_interrupt, is_claimed_elsewhere, is_gone;
+    bool
+        is_breaking; /* pulled out just now: the bus fails, once the device is asked for it is gone */
 
     /* a message to the reader; an answer for the next read of the bulk pipe: its length, 0 for none yet */
     void (*take)(const uint8_t *message, size_t len);

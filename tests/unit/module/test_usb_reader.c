@@ -428,6 +428,15 @@ static void a_card_that_was_changed_is_gone(void **state) {
     close_reader();
 }
 
+static void a_reader_pulled_out_at_work_is_gone_not_broken(void **state) {
+    (void)state;
+    describe(4, CCID_AUTO_PARAMETERS | CCID_AUTO_VOLTAGE);
+    power_on();
+    fake_usb.is_breaking = true;
+    assert_int_equal(echo(10), TRANSPORT_NO_READER);
+    close_reader();
+}
+
 static unsigned notifications;
 
 static size_t notify(uint8_t *out, size_t size) {
@@ -606,6 +615,7 @@ int main(void) {
         cmocka_unit_test(time_extensions_and_stale_answers_are_passed_over),
         cmocka_unit_test(a_mute_reader_is_told_to_abort_and_the_card_is_switched_off),
         cmocka_unit_test(a_card_that_was_changed_is_gone),
+        cmocka_unit_test(a_reader_pulled_out_at_work_is_gone_not_broken),
         cmocka_unit_test(the_interrupt_pipe_tells_of_a_card_that_came_or_went),
         cmocka_unit_test(voltages_are_tried_one_after_another),
         cmocka_unit_test(what_cannot_be_spoken_is_refused_with_a_reason),
