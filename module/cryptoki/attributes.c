@@ -6,6 +6,8 @@
 #include "module/cryptoki/sessions.h"
 
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/objects.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,16 +135,21 @@ GETTER(get_id) {
     return give(out, a->id, a->id_len);
 }
 
+static enum token_algorithm algorithm_of(const struct attribute_source *source) {
+    return source->object.key->key.algorithm;
+}
+
 static bool is_rsa(const struct attribute_source *source) {
-    return source->object.key->key.algorithm == ALGORITHM_RSA;
+    return algorithm_of(source) == ALGORITHM_RSA;
 }
 
 GETTER(get_key_type) {
     UNUSED_ROW;
-    if (is_rsa(source)) {
-        return give_ulong(out, CKK_RSA);
-    }
-    return give_ulong(out, source->session->module->sm2_objects == SM2_EC ? CKK_EC : CKK_SM2);
+    static const CK_KEY_TYPE types[] = {
+        [ALGORITHM_RSA] = CKK_RSA, [ALGORITHM_SM2] = CKK_SM2, [ALGORITHM_EC] = CKK_EC};
+    bool as_ec =
+        algorithm_of(source) == ALGORITHM_SM2 && source->session->module->sm2_objects == SM2_EC;
+    return give_ulong(out, as_ec ? CKK_EC : types[algorithm_of(source)]);
 }
 
 GETTER(get_usage) {
@@ -156,15 +163,16 @@ GETTER(get_always_authenticate) {
 
 GETTER(get_local) {
     UNUSED_ROW;
-    return give_bool(out, source->object.key->key.usage == USAGE_SIGN);
+    return give_bool(out, source->object.key->key.is_local);
 }
 
 GETTER(get_key_gen_mechanism) {
     UNUSED_ROW;
-    if (source->object.key->key.usage != USAGE_SIGN) {
-        return give_ulong(out, CK_UNAVAILABLE_INFORMATION);
-    }
-    return give_ulong(out, is_rsa(source) ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_SM2_KEY_PAIR_GEN);
+    static const CK_MECHANISM_TYPE mechanisms[] = {[ALGORITHM_RSA] = CKM_RSA_PKCS_KEY_PAIR_GEN,
+                                                   [ALGORITHM_SM2] = CKM_SM2_KEY_PAIR_GEN,
+                                                   [ALGORITHM_EC] = CKM_EC_KEY_PAIR_GEN};
+    return give_ulong(out, source->object.key->key.is_local ? mechanisms[algorithm_of(source)]
+                                                            : CK_UNAVAILABLE_INFORMATION);
 }
 
 static CK_RV public_key(struct attribute_source *source, const struct token_public_key **out) {
@@ -207,12 +215,34 @@ GETTER(get_public_exponent) {
     return give_copy(out, e + skip, sizeof(e) - skip);
 }
 
-GETTER(get_ec_params) {
-    UNUSED_ROW;
-    return is_rsa(source) ? CKR_ATTRIBUTE_TYPE_INVALID
-                          : give(out, sm2_curve_oid, sizeof(sm2_curve_oid));
+static CK_RV own(struct attribute_value *out, unsigned char *der, int len) {
+    CK_RV rv = der != NULL && len > 0 && octets_copy(&out->owned, der, (size_t)len) == FORMATS_OK
+                   ? CKR_OK
+                   : CKR_HOST_MEMORY;
+    OPENSSL_free(der);
+    return rv != CKR_OK ? rv : give(out, out->owned.data, out->owned.len);
 }
 
+/* ---- elliptic keys ---- */
+
+GETTER(get_ec_params) {
+    UNUSED_ROW;
+    unsigned char *der = NULL;
+    switch (algorithm_of(source)) {
+    case ALGORITHM_SM2:
+        return give(out, sm2_curve_oid, sizeof(sm2_curve_oid));
+    case ALGORITHM_EC: {
+        const char *curve = host_curve_name(source->object.key->key.bits);
+        const ASN1_OBJECT *oid = curve != NULL ? OBJ_nid2obj(EC_curve_nist2nid(curve)) : NULL;
+        int len = oid != NULL ? i2d_ASN1_OBJECT(oid, &der) : 0;
+        return own(out, der, len);
+    }
+    default:
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    }
+}
+
+/* The uncompressed point in a DER OCTET STRING, as PKCS#11 3.2, 6.3.3 wants it. */
 GETTER(get_ec_point) {
     UNUSED_ROW;
     const struct token_public_key *key;
@@ -223,10 +253,18 @@ GETTER(get_ec_point) {
     if (rv != CKR_OK) {
         return rv;
     }
-    uint8_t point[3 + 2 * SM2_COORD_SIZE] = {0x04, 1 + 2 * SM2_COORD_SIZE, 0x04};
-    memcpy(point + 3, key->point.x, SM2_COORD_SIZE);
-    memcpy(point + 3 + SM2_COORD_SIZE, key->point.y, SM2_COORD_SIZE);
-    return give_copy(out, point, sizeof(point));
+    uint8_t point[2 + TOKEN_EC_POINT_MAX] = {0x04};
+    size_t len = key->ec_point_len;
+    if (key->algorithm == ALGORITHM_SM2) {
+        len = 1 + 2 * SM2_COORD_SIZE;
+        point[2] = 0x04;
+        memcpy(point + 3, key->point.x, SM2_COORD_SIZE);
+        memcpy(point + 3 + SM2_COORD_SIZE, key->point.y, SM2_COORD_SIZE);
+    } else {
+        memcpy(point + 2, key->ec_point, len);
+    }
+    point[1] = (uint8_t)len; /* under 128 */
+    return give_copy(out, point, 2 + len);
 }
 
 /* ---- certificates ---- */
@@ -252,14 +290,6 @@ static CK_RV certificate(struct attribute_source *source, X509 **out) {
     source->certificate = x509;
     *out = x509;
     return CKR_OK;
-}
-
-static CK_RV own(struct attribute_value *out, unsigned char *der, int len) {
-    CK_RV rv = der != NULL && len > 0 && octets_copy(&out->owned, der, (size_t)len) == FORMATS_OK
-                   ? CKR_OK
-                   : CKR_HOST_MEMORY;
-    OPENSSL_free(der);
-    return rv != CKR_OK ? rv : give(out, out->owned.data, out->owned.len);
 }
 
 GETTER(get_certificate_field) {

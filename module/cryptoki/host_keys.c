@@ -1,6 +1,8 @@
 /* Public and private keys on OpenSSL. */
 #include "module/cryptoki/host_keys.h"
 
+#include "module/formats/key_names.h"
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
@@ -16,7 +18,7 @@ static EVP_PKEY *rsa_public_key(OSSL_LIB_CTX *libctx, const struct token_public_
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     BIGNUM *n = BN_bin2bn(key->modulus, (int)key->modulus_len, NULL);
     BIGNUM *e = BN_new();
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, KEY_NAME_RSA, NULL);
     if (builder != NULL && n != NULL && e != NULL && ctx != NULL &&
         BN_set_word(e, key->exponent) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
@@ -42,7 +44,7 @@ static EVP_PKEY *ec_key_from_point(OSSL_LIB_CTX *libctx, const char *curve, cons
     EVP_PKEY *out = NULL;
     OSSL_PARAM *params = NULL;
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, KEY_NAME_EC, NULL);
     if (builder != NULL && ctx != NULL && curve != NULL && len > 0 &&
         OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) == 1 &&
         OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, len) == 1 &&
@@ -52,6 +54,17 @@ static EVP_PKEY *ec_key_from_point(OSSL_LIB_CTX *libctx, const char *curve, cons
     }
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(builder);
+    EVP_PKEY_CTX_free(ctx);
+    return out;
+}
+
+EVP_PKEY *host_generate_ec(OSSL_LIB_CTX *libctx, const char *curve) {
+    EVP_PKEY *out = NULL;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, KEY_NAME_EC, NULL);
+    if (ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 &&
+        EVP_PKEY_CTX_set_group_name(ctx, curve) == 1 && EVP_PKEY_generate(ctx, &out) != 1) {
+        out = NULL;
+    }
     EVP_PKEY_CTX_free(ctx);
     return out;
 }

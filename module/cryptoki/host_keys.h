@@ -8,6 +8,9 @@
 /* A token's public key for OpenSSL; the caller's (EVP_PKEY_free). NULL when it is no key. */
 EVP_PKEY *host_public_key(OSSL_LIB_CTX *libctx, const struct token_public_key *key);
 
+/* A new EC key on a curve that OpenSSL knows by this name; the caller's. NULL when it cannot be. */
+EVP_PKEY *host_generate_ec(OSSL_LIB_CTX *libctx, const char *curve);
+
 /* The curve of an EC point on the token by the bits of its field; NULL: none that we know. */
 const char *host_curve_name(uint32_t bits);
 

@@ -138,7 +138,7 @@ static CK_RV ephemeral_secret(OSSL_LIB_CTX *libctx, EVP_PKEY *peer, uint8_t poin
     char curve[64] = "";
     CK_RV rv = CKR_FUNCTION_FAILED;
     EVP_PKEY *own = EVP_PKEY_get_group_name(peer, curve, sizeof(curve), NULL) == 1
-                        ? EVP_PKEY_Q_keygen(libctx, NULL, "EC", curve)
+                        ? host_generate_ec(libctx, curve)
                         : NULL;
     EVP_PKEY_CTX *ctx = own != NULL ? EVP_PKEY_CTX_new_from_pkey(libctx, own, NULL) : NULL;
     if (ctx != NULL &&

@@ -3,6 +3,7 @@
 #include "module/cryptoki/host_secret.h"
 #include "module/cryptoki/key_creation.h"
 #include "module/cryptoki/sessions.h"
+#include "module/formats/key_names.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -151,7 +152,7 @@ static CK_RV generate_rsa(OSSL_LIB_CTX *libctx, CK_ULONG bits, struct template t
     }
     BIGNUM *e = BN_bin2bn(given ? exponent->pValue : f4,
                           given ? (int)exponent->ulValueLen : (int)sizeof(f4), NULL);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, "RSA", NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, KEY_NAME_RSA, NULL);
     CK_RV rv = CKR_FUNCTION_FAILED;
     if (e != NULL && (!BN_is_odd(e) || BN_is_one(e))) {
         rv = CKR_ATTRIBUTE_VALUE_INVALID;
@@ -176,7 +177,7 @@ static CK_RV generate(OSSL_LIB_CTX *libctx, const struct mechanism *mechanism,
         return generate_rsa(libctx, wish->bits, t, out);
     }
     *out = mechanism->family == FAMILY_SM2 ? EVP_PKEY_Q_keygen(libctx, NULL, "SM2")
-                                           : EVP_PKEY_Q_keygen(libctx, NULL, "EC", wish->curve);
+                                           : host_generate_ec(libctx, wish->curve);
     return *out != NULL ? CKR_OK : CKR_FUNCTION_FAILED;
 }
 

@@ -1,6 +1,7 @@
 /* The keys among session objects, for OpenSSL; checking that they are keys, and what follows from their material. */
 #include "module/cryptoki/host.h"
 #include "module/cryptoki/session_object_parts.h"
+#include "module/formats/key_names.h"
 
 #include <openssl/asn1.h>
 #include <openssl/core_names.h>
@@ -70,7 +71,7 @@ static EVP_PKEY *rsa_key(OSSL_LIB_CTX *libctx, const struct session_object *obje
     }
     good = good && BN_num_bytes(numbers[0]) >= RSA_MODULUS_MIN && BN_is_odd(numbers[0]) &&
            BN_is_odd(numbers[1]) && BN_num_bits(numbers[1]) > 1;
-    EVP_PKEY *key = good ? from_params(libctx, "RSA", build,
+    EVP_PKEY *key = good ? from_params(libctx, KEY_NAME_RSA, build,
                                        is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY)
                          : NULL;
     for (size_t i = 0; i < PARTS; i++) {
@@ -165,7 +166,8 @@ static EVP_PKEY *ec_key(OSSL_LIB_CTX *libctx, const struct session_object *objec
         good = OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, scalar) == 1;
     }
     if (good) {
-        key = from_params(libctx, "EC", build, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
+        key = from_params(libctx, KEY_NAME_EC, build,
+                          is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
     }
     OSSL_PARAM_BLD_free(build);
     BN_clear_free(scalar);

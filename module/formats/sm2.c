@@ -1,6 +1,8 @@
 /* SM2 keys, SM3 digests and SM2 signatures on OpenSSL's providers. */
 #include "module/formats/sm2.h"
 
+#include "module/formats/key_names.h"
+
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -38,7 +40,7 @@ static enum formats_error key_from_parts(OSSL_LIB_CTX *libctx, const unsigned ch
         (scalar != NULL && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, scalar) != 1))
         goto out;
     params = OSSL_PARAM_BLD_to_param(bld);
-    ctx = EVP_PKEY_CTX_new_from_name(libctx, "SM2", NULL);
+    ctx = EVP_PKEY_CTX_new_from_name(libctx, KEY_NAME_SM2, NULL);
     if (params == NULL)
         goto out;
     error = FORMATS_CRYPTO;

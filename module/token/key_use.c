@@ -1,6 +1,7 @@
 /* A private key at work, and the proof that it was this one. */
 #include "module/token/key_use.h"
 
+#include "module/formats/key_names.h"
 #include "module/formats/sm2.h"
 #include "module/log.h"
 
@@ -91,7 +92,7 @@ static bool ecdsa_proof(OSSL_LIB_CTX *libctx, const struct token_public_key *key
         OSSL_PARAM_construct_end()};
     unsigned char *der = NULL;
     EVP_PKEY *pkey = NULL;
-    EVP_PKEY_CTX *made = EVP_PKEY_CTX_new_from_name(libctx, "EC", NULL);
+    EVP_PKEY_CTX *made = EVP_PKEY_CTX_new_from_name(libctx, KEY_NAME_EC, NULL);
     ECDSA_SIG *signature = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(raw, (int)field, NULL), *s = BN_bin2bn(raw + field, (int)field, NULL);
     bool good = key->algorithm == ALGORITHM_EC && raw_len == 2 * field && made != NULL &&

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { pcscdMissing } from '../../tools/demo/pcscd.mjs';
+import { absent as absentClient, ClientDesk, eachKey } from '../support/client_desk.mjs';
+import { ownTest, pkcs11Tool } from '../support/clients/pkcs11_tool.mjs';
 import { Desk, PIN, usbMissing } from '../support/desk.mjs';
 import { flip, missing } from '../support/world.mjs';
 
@@ -119,6 +121,13 @@ for (const [transport, place, skip] of transports) {
         });
     });
 }
+
+test('pkcs11-tool with a GM and a PIV key at once', { skip: absentClient() }, async (t) => {
+    await eachKey(t, await ClientDesk.make(t), {
+        'it signs for openssl, and decrypts if the key does': pkcs11Tool,
+        'its own test of the whole token finds no error': ownTest,
+    });
+});
 
 test('pkcs11-tool brings a blank key into use', { skip: absent }, async (t) => {
     const desk = await (await Desk.make(t)).withBlankKey();

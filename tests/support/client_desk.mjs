@@ -15,7 +15,7 @@ export const notSanitized = process.env.SAN ? 'not with sanitizers' : false;
 
 /* Why a test of these commands cannot run here, or false. */
 export const absent = (...commands) =>
-    missing('openssl', 'pkcs11-tool', ...commands) || (pcscdMissing() ?? false);
+    missing('openssl', 'pkcs11-tool', 'yubico-piv-tool', ...commands) || (pcscdMissing() ?? false);
 
 const EXTENSIONS = `basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature, nonRepudiation, keyEncipherment
@@ -30,10 +30,17 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 `;
 const NEW_EC_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
+// name, algorithm, slot, how our module calls it
+const PIV_KEYS = [
+    ['piv-rsa', 'RSA', '9a', { id: '01', label: 'PIV AUTH key', certificate: 'Certificate for PIV Authentication' }],
+    ['piv-ec', 'EC', '9d', { id: '03', label: 'KEY MAN key', certificate: 'Certificate for Key Management' }],
+];
+
 const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 
 export class ClientDesk extends Desk {
-    /* A desk behind the real pcscd with a GM key; `identities` are the keys that clients use. options: conf as for Desk. */
+    /* A desk behind the real pcscd with a GM key and a PIV one; `identities` are the keys in them that clients use. options:
+     * conf as for Desk, piv: false for the GM key alone. */
     static async make(t, options = {}) {
         const desk = new ClientDesk({ transport: 'pcsc', ...options });
         await desk.open(t);
@@ -41,7 +48,37 @@ export class ClientDesk extends Desk {
         await desk.#makeServerCertificate();
         await desk.withKey();
         await desk.#certifyGm();
+        if (options.piv ?? true) await desk.#addPiv();
         return desk;
+    }
+
+    // A PIV key in the second reader, made by Yubico's tool
+    async #addPiv() {
+        const image = join(this.dir, 'piv.img');
+        await run(this.binary('ukey-sim'), ['format', '--application', 'piv', '--serial', 'CAFE', image]);
+        await this.whileAppearing(async () => {
+            this.piv = await Program.start({
+                name: 'ukey-sim (PIV)',
+                command: this.binary('ukey-sim'),
+                args: ['run', '--vpcd', `127.0.0.1:${this.pcscd.port + 1}`, '--socket', join(this.dir, 'piv.sock'), image],
+                ready: /^ready ?(.*)$/,
+                log: join(this.dir, 'piv.log'),
+            });
+        });
+        const { stdout: slots } = await this.pkcs11Tool(['--list-slots']);
+        const token = /token label\s+: (PIV.*)/.exec(slots)[1];
+        const yubico = (...args) => this.client('yubico-piv-tool', ['--reader', 'Virtual PCD 00 01', ...args]);
+        for (const [name, algorithm, slot, labels] of PIV_KEYS) {
+            await yubico('-a', 'generate', '-s', slot, '-A', algorithm === 'RSA' ? 'RSA2048' : 'ECCP256', '-o', this.file(`${name}.pub`));
+            const key = await this.#certify({ name, algorithm, token, ...labels });
+            await yubico('-a', 'import-certificate', '-s', slot, '-i', key.pem);
+            this.identities.push({ ...key, slot: 1 });
+        }
+    }
+
+    async close() {
+        await this.piv?.stop();
+        await super.close();
     }
 
     // The container's certificate of the GM CA makes way for one that programs without SM3 can verify
@@ -56,7 +93,7 @@ export class ClientDesk extends Desk {
         await this.openssl(['pkey', '-pubin', '-inform', 'DER', '-in', `${name}.spki`, '-out', `${name}.pub`]);
         const key = await this.#certify({ name, algorithm: 'RSA', token: 'Demo UKey', id });
         await tool('--write-object', key.der, '--type', 'cert', '--id', id, '--label', name);
-        this.identities.push({ ...key, label: name, slot: 0 });
+        this.identities.push({ ...key, label: name, certificate: name, slot: 0 });
     }
 
     /* A certificate for NAME.pub from a CA of its own, so that a server can ask for this one and no other. */
@@ -89,8 +126,14 @@ export class ClientDesk extends Desk {
 
     /* The URI (RFC 7512) of one of the key's objects. */
     uri(key, type, { pin } = {}) {
-        const attributes = `token=${encodeURIComponent(key.token)};object=${encodeURIComponent(key.label)};type=${type}`;
+        const attributes = `token=${encodeURIComponent(key.token)};id=${key.id.replace(/../g, '%$&')};type=${type}`;
         return `pkcs11:${attributes}${pin ? `;pin-value=${pin}` : ''}`;
+    }
+
+    /* Environment in which the module sees this key's token and no other. */
+    alone(key) {
+        const conf = `${readFileSync(this.conf, 'utf8')}pcsc-readers = Virtual PCD 00 0${key.slot}\n`;
+        return { OPENUKEY_CONF: this.file(`${key.name}.conf`, conf) };
     }
 
     /* Runs a program that is to find our module and its keys; in the desk's folder for files. */
@@ -148,9 +191,12 @@ export class ClientDesk extends Desk {
     }
 }
 
-/* One test a client and key: `clients` is {sentence: function of (desk, key)}. */
+/* One test a client and key: `clients` is {sentence: function of (desk, key)}, or {sentence: [function, why not]}. */
 export async function eachKey(t, desk, clients) {
     for (const key of desk.identities) {
-        for (const [sentence, client] of Object.entries(clients)) await t.test(`${sentence} (${key.name})`, () => client(desk, key));
+        for (const [sentence, wanted] of Object.entries(clients)) {
+            const [client, skip] = [wanted].flat();
+            await t.test(`${sentence} (${key.name})`, { skip }, () => client(desk, key));
+        }
     }
 }

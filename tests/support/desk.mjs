@@ -88,7 +88,7 @@ export class Desk extends House {
 
     /* Programs that are not built with the sanitizer need its library first. */
     async environment() {
-        const env = { OPENUKEY_CONF: this.conf, ...this.pcscd?.env };
+        const env = { OPENUKEY_CONF: this.conf, XDG_CACHE_HOME: join(this.dir, 'cache'), ...this.pcscd?.env };
         if (process.env.SAN?.includes('address')) {
             const { stdout } = await run('gcc', ['-print-file-name=libasan.so']);
             Object.assign(env, { LD_PRELOAD: stdout.trim(), ASAN_OPTIONS: 'detect_leaks=0' });

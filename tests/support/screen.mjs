@@ -33,7 +33,7 @@ export class Screen {
 
     /* Waits for the window and gives it the keyboard (there is no window manager that would). */
     async window(pattern, by) {
-        await until(async () => (await this.windows(pattern, by)).length > 0, `a window of ${pattern}`);
+        await until(async () => (await this.windows(pattern, by)).length > 0, `a window of ${pattern}`, 60_000);
         const window = (await this.windows(pattern, by)).at(-1);
         await this.xdotool('windowfocus', window);
         return window;

@@ -127,7 +127,7 @@ export async function firefox(desk, key) {
         command: 'firefox-esr',
         args: ['--headless', '--marionette', '--remote-allow-system-access', '--no-remote', '--profile', profile],
         ready: null,
-        env: { ...desk.env, HOME: folder, MOZ_HEADLESS: '1' },
+        env: { ...desk.env, ...desk.alone(key), HOME: folder, MOZ_HEADLESS: '1' },
         cwd: folder,
     });
     try {

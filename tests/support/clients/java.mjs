@@ -15,8 +15,8 @@ function keystore(desk, key) {
 
 export async function keytool(desk, key) {
     const { stdout } = await desk.client('keytool', ['-list', ...keystore(desk, key)], { env: JAVA_ENV });
-    assert.match(stdout, new RegExp(`^${key.label}, PrivateKeyEntry`, 'm'));
-    await desk.client('keytool', ['-certreq', '-alias', key.label, '-file', 'java.csr', ...keystore(desk, key)], { env: JAVA_ENV });
+    assert.match(stdout, new RegExp(`^${key.certificate}, PrivateKeyEntry`, 'm'));
+    await desk.client('keytool', ['-certreq', '-alias', key.certificate, '-file', 'java.csr', ...keystore(desk, key)], { env: JAVA_ENV });
     assert.match((await desk.openssl(['req', '-in', 'java.csr', '-noout', '-verify'])).stderr, /verify OK/);
 }
 
@@ -25,7 +25,7 @@ export async function jarsigner(desk, key) {
     const archive = desk.file(`java-${key.name}.jar`);
     desk.file('hello.txt', 'hello\n');
     await desk.client('jar', ['cf', archive, 'hello.txt'], { env: JAVA_ENV });
-    await desk.client('jarsigner', [...keystore(desk, key), '-sigfile', 'SIGNER', archive, key.label], { env: JAVA_ENV });
+    await desk.client('jarsigner', [...keystore(desk, key), '-sigfile', 'SIGNER', archive, key.certificate], { env: JAVA_ENV });
     const { stdout } = await desk.client('jarsigner', ['-verify', '-verbose', '-certs', archive], { env: { OPENUKEY_CONF: '/dev/null' } });
     assert.match(stdout, /jar verified\./);
     assert.match(stdout, new RegExp(`X\\.509, CN=${key.name}`));

@@ -30,7 +30,8 @@ export async function libreoffice(desk, key) {
             `-env:UserInstallation=file://${join(folder, 'profile')}`,
         ],
         ready: null,
-        env: { ...desk.env, MOZILLA_CERTIFICATE_FOLDER: nss, HOME: folder },
+        // each token that NSS sees asks for its PIN; the script answers once
+        env: { ...desk.env, ...desk.alone(key), MOZILLA_CERTIFICATE_FOLDER: nss, HOME: folder },
         cwd: folder,
     });
     try {
