@@ -83,8 +83,9 @@ function environment(kind) {
 }
 
 function lastLine(path) {
-    const text = readFileSync(path, 'utf8').slice(-2000).trimEnd();
-    return text.slice(text.lastIndexOf('\n') + 1).replace(/^\s*#\s*/, '') || 'nothing said yet';
+    const lines = readFileSync(path, 'utf8').slice(-4000).split('\n').slice(0, -1);
+    const line = lines.findLast((text) => /^\s*(#|(not )?ok\b)|^[^\s.-]/.test(text)); // not the details of node's TAP
+    return line?.replace(/^\s*#\s*/, '').trim() ?? 'nothing said yet';
 }
 
 function runProcess(job, dir) {
