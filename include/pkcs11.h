@@ -882,6 +882,25 @@ typedef struct CK_OPENUKEY_SM2_PARAMS {
     CK_ULONG ulIdLen; /* at most 8191 bytes: Z counts it in 16 bits of bits */
 } CK_OPENUKEY_SM2_PARAMS;
 
+/* CKM_OPENUKEY_SM2_AGREEMENT, C_DeriveKey with the private encryption key of a container: an SM4 key of the session.
+ * The initiator calls twice: BEGIN gives the ephemeral point to send (and no key: *phKey is CK_INVALID_HANDLE), FINISH makes
+ * the key of what came back. The responder calls once, RESPOND: ephemeral point and key. An agreement that was begun is used up
+ * by FINISH, and gone when the card is reset. Points are 65 bytes: 04 || X || Y. */
+#define CK_OPENUKEY_AGREEMENT_BEGIN   1UL
+#define CK_OPENUKEY_AGREEMENT_RESPOND 2UL
+#define CK_OPENUKEY_AGREEMENT_FINISH  3UL
+typedef struct CK_OPENUKEY_SM2_AGREEMENT_PARAMS {
+    CK_ULONG ulStep;
+    CK_BYTE_PTR pOwnId; /* identities; NULL with length 0: "1234567812345678" */
+    CK_ULONG ulOwnIdLen;
+    CK_BYTE_PTR pPeerId;
+    CK_ULONG ulPeerIdLen;
+    CK_BYTE_PTR pPeerPoint;     /* RESPOND, FINISH: the other side's public encryption key */
+    CK_BYTE_PTR pPeerEphemeral; /* RESPOND, FINISH */
+    CK_BYTE_PTR pOwnEphemeral;  /* BEGIN, RESPOND: written */
+    CK_ULONG ulAgreement;       /* BEGIN: written; FINISH: as it was written */
+} CK_OPENUKEY_SM2_AGREEMENT_PARAMS;
+
 /* What a key says of itself; text is NUL-terminated UTF-8. */
 typedef struct CK_OPENUKEY_DEVICE_INFO {
     char serial[33]; /* whole; CK_TOKEN_INFO has its last 16 characters */

@@ -182,7 +182,8 @@ static CK_RV gather(struct host_cipher *cipher, const uint8_t *in, size_t len) {
         }
         size_t kept = gathered->len;
         octets_free(gathered);
-        *gathered = (struct octets){data, kept};
+        gathered->data = data;
+        gathered->len = kept;
         cipher->room = room;
     }
     if (len > 0) {
@@ -360,7 +361,7 @@ static CK_RV final_gathered(const struct host_cipher *cipher, struct octets *out
         return rv;
     }
     /* OpenSSL's key wrap writes up to 16 bytes more than it gives; the longest input is far below INT_MAX */
-    size_t room = len + 2 * BLOCK;
+    size_t room = len + (size_t)2 * BLOCK;
     unsigned char *data = malloc(room);
     int n = 0, last = 0;
     bool done = data != NULL;

@@ -30,6 +30,11 @@ CK_RV key_decapsulate(struct session *session, CK_MECHANISM_PTR mechanism,
                       CK_OBJECT_HANDLE private_key, struct template t, CK_BYTE_PTR ciphertext,
                       CK_ULONG ciphertext_len, CK_OBJECT_HANDLE_PTR out);
 
+/* sm2_agreement.c: C_DeriveKey with CKM_OPENUKEY_SM2_AGREEMENT. */
+CK_RV sm2_agree(struct session *session, const struct mechanism *mechanism,
+                CK_OPENUKEY_SM2_AGREEMENT_PARAMS *params, const struct key *key, struct template t,
+                CK_OBJECT_HANDLE_PTR out);
+
 /* ---- what these share ---- */
 
 /* A secret key of the session from its bytes. type: CK_UNAVAILABLE_INFORMATION takes the template's. */

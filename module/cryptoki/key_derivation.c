@@ -123,7 +123,9 @@ CK_RV key_derive(struct session *session, CK_MECHANISM_PTR given, CK_OBJECT_HAND
         return rv;
     }
     rv = key_find_for(session, mechanism, base_key, CKA_DERIVE, &key);
-    if (rv == CKR_OK) {
+    if (rv == CKR_OK && mechanism->scheme == SCHEME_SM2_AGREEMENT) {
+        rv = sm2_agree(session, mechanism, given->pParameter, &key, t, out);
+    } else if (rv == CKR_OK) {
         rv = agree(session, t, mechanism, &parameters, &key, parameters.peer, parameters.peer_len,
                    CKR_MECHANISM_PARAM_INVALID, out);
     }

@@ -185,6 +185,13 @@ PARAMETER_READER(parameters_ecdh) {
                : copy(params.pPublicData, params.ulPublicDataLen, &out->peer, &out->peer_len);
 }
 
+PARAMETER_READER(parameters_agreement) {
+    (void)mechanism;
+    (void)out;
+    CK_OPENUKEY_SM2_AGREEMENT_PARAMS params;
+    return take(given, &params, sizeof(params));
+}
+
 PARAMETER_READER(parameters_iv16) {
     (void)mechanism;
     if (given->pParameter == NULL || given->ulParameterLen != BLOCK) {
@@ -197,7 +204,7 @@ PARAMETER_READER(parameters_ctr) {
     (void)mechanism;
     CK_AES_CTR_PARAMS params;
     CK_RV rv = take(given, &params, sizeof(params));
-    if (rv != CKR_OK || params.ulCounterBits == 0 || params.ulCounterBits > 8 * BLOCK) {
+    if (rv != CKR_OK || params.ulCounterBits == 0 || params.ulCounterBits > (CK_ULONG)8 * BLOCK) {
         return CKR_MECHANISM_PARAM_INVALID;
     }
     out->counter_bits = (unsigned)params.ulCounterBits;

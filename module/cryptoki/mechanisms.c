@@ -14,7 +14,7 @@
 #define ON_CURVE (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 
 /* sizes: bits of keys on the host, bytes of secret keys */
-#define RSA    1024, 8 * RSA_BLOCK_MAX
+#define RSA    1024, (CK_ULONG)8 * RSA_BLOCK_MAX
 #define EC     256, 521
 #define SM2    256, 256
 #define AES    16, 32
@@ -66,6 +66,7 @@ static const struct mechanism table[] = {
     {CKM_SM2_SM3, SCHEME_SM2_SIGN, FAMILY_SM2, "SM3", SM2, SIGNS | ON_CURVE, parameters_sm2},
     {CKM_SM2, SCHEME_SM2_SIGN, FAMILY_SM2, NULL, SM2, SIGNS | ON_CURVE, parameters_none},
     {CKM_SM2_ENCRYPT, SCHEME_SM2_ENCRYPT, FAMILY_SM2, NULL, SM2, CRYPTS | WRAPS | ON_CURVE, parameters_none},
+    {CKM_OPENUKEY_SM2_AGREEMENT, SCHEME_SM2_AGREEMENT, FAMILY_SM2, NULL, SM2, CKF_DERIVE | ON_CURVE, parameters_agreement},
     {CKM_OPENUKEY_SM2_ENVELOPED_KEY, SCHEME_SM2_ENVELOPE, FAMILY_SM2, NULL, SM2, CKF_UNWRAP | ON_CURVE, parameters_none},
 
     {CKM_AES_KEY_GEN, SCHEME_KEY, FAMILY_AES, NULL, AES, CKF_GENERATE, parameters_none},
@@ -189,6 +190,8 @@ static bool card_does(const struct token *token, const struct mechanism *mechani
             able = kind->is_generated;
         } else if (mechanism->scheme == SCHEME_SM2_ENVELOPE) {
             able = token->driver->import_envelope != NULL;
+        } else if (mechanism->scheme == SCHEME_SM2_AGREEMENT) {
+            able = token->driver->agree != NULL;
         } else {
             able = (kind->operations & mechanism_card_operations(mechanism)) != 0;
         }
@@ -204,7 +207,9 @@ static bool card_does(const struct token *token, const struct mechanism *mechani
 /* What only a card can do is there only when it can. */
 static bool is_available(const struct token *token, const struct mechanism *mechanism) {
     CK_ULONG min, max;
-    return mechanism->scheme != SCHEME_SM2_ENVELOPE || card_does(token, mechanism, &min, &max);
+    bool is_of_card_alone =
+        mechanism->scheme == SCHEME_SM2_ENVELOPE || mechanism->scheme == SCHEME_SM2_AGREEMENT;
+    return !is_of_card_alone || card_does(token, mechanism, &min, &max);
 }
 
 CK_RV mechanism_for(const struct token *token, const CK_MECHANISM *given, CK_FLAGS flag,

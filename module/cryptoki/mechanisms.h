@@ -104,7 +104,8 @@ PARAMETER_READER(parameters_pss);
 PARAMETER_READER(parameters_oaep);
 PARAMETER_READER(parameters_sm2);
 PARAMETER_READER(parameters_ecdh);
-PARAMETER_READER(parameters_iv16); /* 16 bytes */
+PARAMETER_READER(parameters_agreement); /* its size alone: the call reads and writes it */
+PARAMETER_READER(parameters_iv16);      /* 16 bytes */
 PARAMETER_READER(parameters_ctr);
 PARAMETER_READER(parameters_gcm);
 PARAMETER_READER(parameters_wrap_iv); /* none, or the alternative initial value */

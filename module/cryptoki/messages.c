@@ -170,7 +170,7 @@ CK_RV message_crypt(struct session *session, enum operation_kind kind, CK_VOID_P
                     CK_ULONG parameter_len, CK_BYTE_PTR associated, CK_ULONG associated_len,
                     CK_BYTE_PTR in, CK_ULONG len, CK_BYTE_PTR out, CK_ULONG_PTR out_len) {
     struct operation *operation;
-    CK_GCM_MESSAGE_PARAMS params;
+    CK_GCM_MESSAGE_PARAMS params = {.pIv = NULL};
     CK_RV rv = find(session, kind, false, &operation);
     if (rv == CKR_OK && (out_len == NULL || is_missing(in, len))) {
         rv = CKR_ARGUMENTS_BAD;
@@ -196,7 +196,7 @@ CK_RV message_crypt(struct session *session, enum operation_kind kind, CK_VOID_P
 CK_RV message_crypt_begin(struct session *session, enum operation_kind kind, CK_VOID_PTR parameter,
                           CK_ULONG parameter_len, CK_BYTE_PTR associated, CK_ULONG associated_len) {
     struct operation *operation;
-    CK_GCM_MESSAGE_PARAMS params;
+    CK_GCM_MESSAGE_PARAMS params = {.pIv = NULL};
     CK_RV rv = find(session, kind, false, &operation);
     if (rv != CKR_OK) {
         return rv;
@@ -217,7 +217,7 @@ CK_RV message_crypt_next(struct session *session, enum operation_kind kind, CK_V
                          CK_ULONG parameter_len, CK_BYTE_PTR in, CK_ULONG len, CK_BYTE_PTR out,
                          CK_ULONG_PTR out_len, CK_FLAGS flags) {
     struct operation *operation;
-    CK_GCM_MESSAGE_PARAMS params;
+    CK_GCM_MESSAGE_PARAMS params = {.pIv = NULL};
     bool is_last = (flags & CKF_END_OF_MESSAGE) != 0, encrypts = kind == OPERATION_MESSAGE_ENCRYPT;
     CK_RV rv = find(session, kind, true, &operation);
     if (rv != CKR_OK) {

@@ -99,6 +99,9 @@ CK_RV operation_start(struct session *session, enum operation_kind kind,
         CK_RV rv = start_digest(session, operation, key);
         return rv == CKR_OK && key != NULL ? signature_size(session, operation, key) : rv;
     }
+    if (key == NULL) {
+        return CKR_KEY_HANDLE_INVALID;
+    }
     switch (mechanism->scheme) {
     case SCHEME_MAC: {
         const uint8_t *secret = key_secret(key, &len);

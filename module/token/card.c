@@ -230,6 +230,7 @@ enum token_error card_status(uint16_t sw) {
         {SW_APP_NOT_FOUND, TOKEN_STALE},
         {SW_APP_EXISTS, TOKEN_EXISTS},
         {SW_CONTAINER_NAME, TOKEN_NOT_FOUND},
+        {SW_NO_SESSION_KEY, TOKEN_NOT_FOUND},
         {SW_FILE_EXISTS, TOKEN_EXISTS},
         {SW_FILE_NOT_FOUND, TOKEN_NOT_FOUND},
         {SW_CONTAINER_ID, TOKEN_STALE},

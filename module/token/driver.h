@@ -158,6 +158,17 @@ struct token_file_list {
 
 struct token;
 
+/* SM2 key agreement (GB/T 32918.3) with an encryption pair. */
+enum agreement_step { AGREEMENT_BEGIN, AGREEMENT_RESPOND, AGREEMENT_FINISH };
+struct token_agreement {
+    const uint8_t *own_id, *peer_id; /* BEGIN: own; RESPOND: both; FINISH: peer's */
+    size_t own_id_len, peer_id_len;
+    struct sm2_point peer, peer_ephemeral; /* RESPOND, FINISH */
+    struct sm2_point own_ephemeral;        /* out of BEGIN, RESPOND */
+    uint32_t handle;                       /* out of BEGIN, into FINISH */
+    uint8_t key[16];                       /* out of RESPOND, FINISH: for SM4 */
+};
+
 enum {
     UNLOCK_CHALLENGE_SIZE = 16,
     UNLOCK_ORDER_MAX = 32,
@@ -254,6 +265,10 @@ struct token_driver {
     /* Optional, both: the keys of a container cannot be deleted; a signing key not without its container. */
     enum token_error (*delete_container)(struct token *token, const char *container);
     enum token_error (*retire_signing_key)(struct token *token, const char *container);
+
+    /* Optional. */
+    enum token_error (*agree)(struct token *token, const struct token_key *key,
+                              enum agreement_step step, struct token_agreement *agreement);
 
     enum token_error (*private_operation)(struct token *token, const struct token_key *key,
                                           enum private_operation operation, const uint8_t *in,

@@ -375,6 +375,7 @@ const struct token_driver gm_driver = {
     .generate_key = gm_generate_key,
     .import_envelope = gm_import_envelope,
     .import_rsa = gm_import_rsa,
+    .agree = gm_agree,
     .delete_container = gm_delete_container,
     .retire_signing_key = gm_retire_signing_key,
     .private_operation = gm_private_operation,

@@ -133,6 +133,10 @@ enum token_error gm_import_envelope(struct token *token, const char *container,
 enum token_error gm_delete_container(struct token *token, const char *container);
 enum token_error gm_retire_signing_key(struct token *token, const char *container);
 
+/* gm_agreement.c */
+enum token_error gm_agree(struct token *token, const struct token_key *key,
+                          enum agreement_step step, struct token_agreement *agreement);
+
 /* gm_private.c */
 enum token_error gm_private_operation(struct token *token, const struct token_key *key,
                                       enum private_operation operation, const uint8_t *in,

@@ -115,6 +115,9 @@ static unsigned uses_of(const struct token *token, const struct token_key *key) 
     if ((key->usage == USAGE_ENC || is_rsa) && kind != NULL && (kind->operations & opens) != 0) {
         uses |= KEY_DECRYPTS;
     }
+    if (key->usage == USAGE_ENC && !is_rsa) {
+        uses |= KEY_DERIVES;
+    }
     if (key->usage == USAGE_SIGN && !is_rsa) {
         uses |= KEY_UNWRAPS; /* the envelope of the container's encryption pair */
     }

@@ -434,6 +434,11 @@ enum token_error token_import_rsa(struct token *token, const char *container,
     RETURN_HEALED(token, OPTIONAL(import_rsa, (token, container, wrapped, encrypted)));
 }
 
+enum token_error token_agree(struct token *token, const struct token_key *key,
+                             enum agreement_step step, struct token_agreement *agreement) {
+    RETURN_HEALED(token, OPTIONAL(agree, (token, key, step, agreement)));
+}
+
 enum token_error token_delete_container(struct token *token, const char *container) {
     token->has_written = true;
     RETURN_HEALED(token, OPTIONAL(delete_container, (token, container)));

@@ -115,6 +115,8 @@ enum token_error token_import_rsa(struct token *token, const char *container,
                                   const struct octets *wrapped, const struct octets *encrypted);
 enum token_error token_delete_container(struct token *token, const char *container);
 enum token_error token_retire_signing_key(struct token *token, const char *container);
+enum token_error token_agree(struct token *token, const struct token_key *key,
+                             enum agreement_step step, struct token_agreement *agreement);
 enum token_error token_private_operation(struct token *token, const struct token_key *key,
                                          enum private_operation operation, const uint8_t *in,
                                          size_t in_len, uint8_t *out, size_t out_size,

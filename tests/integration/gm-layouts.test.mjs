@@ -60,6 +60,8 @@ for (const layout of ['A', 'B']) {
             const { stdout } = await run('openssl', ['dgst', '-sha256', '-verify', 'rsa.pub', ...pss, '-signature', 'signature', 'message'], { cwd: desk.dir });
             assert.match(stdout, /Verified OK/);
         }
+        const { stdout: agreed } = await run(join(desk.build, 'bin/agreementcheck'), [join(desk.build, 'lib/openukey-pkcs11.so'), PIN], { env: { OPENUKEY_CONF: conf, ASAN_OPTIONS: 'detect_leaks=0' } });
+        assert.equal(agreed, 'responder: agreed\ninitiator: agreed\n', 'SM2 key agreement, checked in software');
         await tool(['--login', '--pin', PIN, '--write-object', 'message', '--type', 'data', '--label', 'note']);
         await tool(['--read-object', '--type', 'data', '--label', 'note', '-o', 'note']);
         assert.equal((await run('cmp', ['note', 'message'], { cwd: desk.dir, allow: ANY })).code, 0);

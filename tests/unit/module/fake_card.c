@@ -1,5 +1,6 @@
 /* A GM card in a few lines, and the transport to it. */
 #include "fake_card.h"
+#include "fake_agreement.h"
 
 #include "module/formats/sm2.h"
 #include "openukey/apdu.h"
@@ -492,6 +493,15 @@ static uint16_t handle(const uint8_t *command, const uint8_t *data, size_t len, 
     case INS_ECC_SIGN:
     case INS_VENDOR_SM2_DECRYPT:
         return key_command(command, data, len, r);
+    case INS_AGREEMENT_DATA:
+    case INS_AGREEMENT_DATA_AND_KEY:
+    case INS_AGREEMENT_KEY:
+    case INS_ECC_EXPORT_SESSION_KEY_EX:
+    case INS_DESTROY_SESSION_KEY:
+        return get_le(data + 2, 2) != SM2_ID ? SW_CONTAINER_ID
+               : !card->user_verified
+                   ? SW_SECURITY_STATUS
+                   : fake_agreement_command(command[1], data + 4, len - 4, r->data, &r->len);
     case INS_ENUM_FILES:
     case INS_CREATE_FILE:
     case INS_GET_FILE_INFO:
@@ -676,6 +686,7 @@ void fake_card_reset(void) {
 }
 
 void fake_card_free(void) {
+    fake_agreement_free();
     EVP_PKEY_free(fake_card.rsa);
     EVP_PKEY_free(fake_card.sm2_sign);
     EVP_PKEY_free(fake_card.sm2_enc);

@@ -412,7 +412,7 @@ static CK_RV derive(CK_ECDH1_DERIVE_PARAMS *params, CK_OBJECT_HANDLE key, CK_ULO
 
 static void ecdh_gives_nists_secret_and_what_is_cut_of_it(void **state) {
     (void)state;
-    uint8_t peer[67], z[32], value[128], shared[] = "info";
+    uint8_t peer[67], z[32], value[128], shared[] = {'i', 'n', 'f', 'o'};
     CK_ULONG len = sizeof(value);
     CK_OBJECT_HANDLE key = cdh_key();
     peer[0] = 0x04; /* OCTET STRING */

@@ -1,0 +1,38 @@
+// A key that wants the PIN for each use (PIV slot 9C, CKA_ALWAYS_AUTHENTICATE): nothing without C_Login(CKU_CONTEXT_SPECIFIC) between
+// C_SignInit and C_Sign, one signature with it.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { run } from '../../tools/demo/program.mjs';
+import { plugIn } from '../support/cards.mjs';
+import { missing } from '../support/world.mjs';
+
+const skip = missing('pkcs11-tool', 'openssl');
+const ANY = [...Array(256).keys()];
+const [FREE, ALWAYS] = ['01', '02'];
+
+test('a key that wants the PIN for each use gets it for each use', { skip }, async (t) => {
+    const { desk, conf, pin } = await plugIn(t, 'PIV');
+    const module = join(desk.build, 'lib/openukey-pkcs11.so');
+    const asan = process.env.SAN?.includes('address') ? { LD_PRELOAD: (await run('gcc', ['-print-file-name=libasan.so'])).stdout.trim() } : {};
+    const env = { OPENUKEY_CONF: conf, ASAN_OPTIONS: 'detect_leaks=0' };
+    const tool = (args, options = {}) => run('pkcs11-tool', ['--module', module, ...args], { env: { ...env, ...asan }, cwd: desk.dir, ...options });
+    const client = (...args) => run(join(desk.build, 'bin/p11-bench'), ['--module', module, '--pin', pin, ...args], { env, allow: ANY });
+
+    writeFileSync(join(desk.dir, 'message'), 'signed with the PIN at hand');
+    const { stdout: listed } = await tool(['--login', '--pin', pin, '--list-objects', '--type', 'privkey']);
+    assert.match(listed.split('Private Key Object').find((text) => /ID:\s+02/.test(text)), /always authenticate/i);
+
+    assert.equal((await client('--id', FREE, '--sign', '2')).code, 0);
+    const refused = await client('--id', ALWAYS); // knows nothing of the second login
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr + refused.stdout, /0x101|CKR_USER_NOT_LOGGED_IN|257/);
+
+    await tool(['--read-object', '--type', 'pubkey', '--id', ALWAYS, '-o', 'key.der']);
+    for (let i = 0; i < 2; i++) {
+        await tool(['--login', '--pin', pin, '--sign', '--id', ALWAYS, '-m', 'SHA256-RSA-PKCS', '-i', 'message', '-o', 'signature']);
+        const { stdout } = await run('openssl', ['dgst', '-sha256', '-keyform', 'DER', '-verify', 'key.der', '-signature', 'signature', 'message'], { cwd: desk.dir });
+        assert.match(stdout, /Verified OK/);
+    }
+});
