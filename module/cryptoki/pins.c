@@ -64,6 +64,8 @@ CK_RV pin_login(struct session *session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
                           wanted == SECURITY_OFFICER ? ASK_SO_PIN : ASK_USER_PIN, pin, len, &input);
     }
     if (rv == CKR_OK) {
+        /* a login that another program put an end to left its private objects behind */
+        sessions_forget_private(session->slot, session->module);
         rv = rv_of_tried_pin(token_login(session_token(session), wanted, input.text, input.len));
     }
     pin_input_free(&input);

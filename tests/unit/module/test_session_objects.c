@@ -300,6 +300,25 @@ static void private_objects_are_the_users_alone(void **state) {
     assert_int_equal(secret_keys(session), 2); /* destroyed at logout, not hidden */
 }
 
+static void a_lost_login_takes_private_objects_along(void **state) {
+    (void)state;
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, NULL, 0};
+    CK_BYTE data[] = "x", signature[256];
+    CK_ULONG len = sizeof(signature);
+    CK_UTF8CHAR changed[] = "654321";
+    fixture_login();
+    aes_key(); /* private, as the user is logged in */
+    CK_OBJECT_HANDLE key = fixture_find(CKO_PRIVATE_KEY, "rsa");
+    fake_card_foreign_reset();
+    memcpy(fake_card.user_pin, changed, sizeof(changed));
+    assert_rv(C_SignInit(session, &mechanism, key), CKR_OK);
+    assert_rv(C_Sign(session, data, 1, signature, &len), CKR_USER_NOT_LOGGED_IN);
+    assert_int_equal(secret_keys(session), 0);
+    assert_rv(C_Login(session, CKU_USER, changed, 6), CKR_OK);
+    assert_int_equal(secret_keys(session), 0);
+    assert_rv(C_SignInit(session, &mechanism, key), CKR_KEY_HANDLE_INVALID);
+}
+
 static void a_search_is_a_snapshot(void **state) {
     (void)state;
     CK_OBJECT_HANDLE first = aes_key(), second = aes_key(), found[8];
@@ -444,6 +463,7 @@ int main(void) {
         TEST(a_copy_differs_only_where_it_may),
         TEST(objects_go_with_the_session_that_made_them),
         TEST(private_objects_are_the_users_alone),
+        TEST(a_lost_login_takes_private_objects_along),
         TEST(a_search_is_a_snapshot),
         TEST(searching_session_objects_asks_the_card_nothing),
         TEST(data_objects_may_stay_on_the_host),
