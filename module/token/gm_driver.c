@@ -307,7 +307,9 @@ static enum token_error gm_device_info(struct token *token) {
 }
 
 static enum token_error gm_read_facts(struct token *token) {
-    enum token_error err = gm_device_info(token);
+    /* what was read since anybody last used the card is still so */
+    bool are_fresh = gm_of(token)->layout_known && !token->unsure && !token->has_written;
+    enum token_error err = are_fresh ? TOKEN_OK : gm_device_info(token);
     return err != TOKEN_OK ? err : gm_find_application(token);
 }
 

@@ -27,6 +27,8 @@ struct pcsc_calls {
     char reader[TRANSPORT_READER_NAME];
     DWORD protocol;
     bool is_connected;
+    uint8_t atr[TRANSPORT_ATR_MAX];
+    DWORD atr_len;
     DWORD initialization; /* of a reconnection */
     DWORD command_len, response_len;
     uint8_t command[APDU_MAX_COMMAND], response[APDU_MAX_RESPONSE];
@@ -93,6 +95,13 @@ static LONG call_connect(void *state) {
         rv = c->pcsc->connect(c->context, c->reader, SCARD_SHARE_SHARED, PROTOCOLS, &c->card,
                               &c->protocol);
         c->is_connected = rv == SCARD_S_SUCCESS;
+        DWORD name_len = 0, ignored_state, ignored_protocol;
+        c->atr_len = sizeof(c->atr);
+        if (rv == SCARD_S_SUCCESS &&
+            c->pcsc->status(c->card, NULL, &name_len, &ignored_state, &ignored_protocol, c->atr,
+                            &c->atr_len) != SCARD_S_SUCCESS) {
+            c->atr_len = 0;
+        }
         if (rv != SCARD_S_SUCCESS) {
             c->pcsc->release_context(c->context);
         }
@@ -181,6 +190,8 @@ static enum transport_error pcsc_connect(struct transport *base, const char *rea
         pcsc_disconnect(&connection->base);
         return is_done ? from_pcsc(rv) : TRANSPORT_TIMEOUT;
     }
+    memcpy(connection->base.atr, calls->atr, calls->atr_len);
+    connection->base.atr_len = calls->atr_len;
     *out = &connection->base;
     return TRANSPORT_OK;
 }

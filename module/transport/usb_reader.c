@@ -28,6 +28,8 @@ struct usb_reader {
     struct ccid_facts facts;
     uint8_t sequence;
     bool powered;
+    uint8_t atr[TRANSPORT_ATR_MAX];
+    size_t atr_len;
     struct t1 t1; /* of a reader of the block level */
     uint64_t t1_deadline_ms;
     uint8_t *out, *in; /* max_message bytes and a packet */
@@ -424,11 +426,18 @@ enum transport_error usb_reader_power_on(struct usb_reader *reader, uint64_t dea
         return TRANSPORT_IO;
     }
     reader->powered = true;
+    reader->atr_len = answer.len < sizeof(reader->atr) ? answer.len : sizeof(reader->atr);
+    memcpy(reader->atr, answer.data, reader->atr_len);
     err = agree(reader, &atr, deadline_ms, reason);
     if (err != TRANSPORT_OK) {
         power_off(reader, deadline_after(CONTROL_MS));
     }
     return err;
+}
+
+size_t usb_reader_atr(const struct usb_reader *reader, uint8_t atr[TRANSPORT_ATR_MAX]) {
+    memcpy(atr, reader->atr, reader->atr_len);
+    return reader->atr_len;
 }
 
 /* ---- commands ---- */

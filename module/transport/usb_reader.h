@@ -29,6 +29,9 @@ enum transport_error usb_reader_status(struct usb_reader *reader, uint64_t deadl
 enum transport_error usb_reader_power_on(struct usb_reader *reader, uint64_t deadline_ms,
                                          const char **reason);
 
+/* The card's answer to the last reset. */
+size_t usb_reader_atr(const struct usb_reader *reader, uint8_t atr[TRANSPORT_ATR_MAX]);
+
 /* As in struct transport_ops. After TRANSPORT_TIMEOUT the command has been aborted and the card is off. */
 enum transport_error usb_reader_transmit(struct usb_reader *reader, const uint8_t *command,
                                          size_t command_len, uint8_t *response,

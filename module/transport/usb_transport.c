@@ -289,6 +289,7 @@ static enum transport_error usb_connect(struct transport *base, const char *name
     }
     if (err == TRANSPORT_OK) {
         connection->base.ops = base->ops;
+        connection->base.atr_len = usb_reader_atr(connection->reader, connection->base.atr);
         connection->transport = transport;
         connection->slot = slot;
         pthread_mutex_init(&connection->lock, NULL);
