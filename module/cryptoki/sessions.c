@@ -43,7 +43,7 @@ CK_RV session_lock(struct module *module, CK_SESSION_HANDLE handle, struct sessi
         return CKR_SESSION_HANDLE_INVALID;
     }
     /* sessions are closed under their slot's lock only: what is found now stays */
-    pthread_mutex_lock(&slot->lock);
+    slot_acquire(slot);
     slot_settle(module, slot);
     *out = look_up(module, handle, &same);
     if (*out == NULL) {

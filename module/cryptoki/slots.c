@@ -3,9 +3,12 @@
 
 #include "module/cryptoki/errors.h"
 #include "module/cryptoki/sessions.h"
+#include "module/transport/deadline.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { TURN_MS = 100 };
 
 static struct slot *find_by_reader(struct module *module, const struct transport *transport,
                                    const char *reader) {
@@ -126,19 +129,27 @@ void slot_settle(struct module *module, struct slot *slot) {
     }
 }
 
+void slot_acquire(struct slot *slot) {
+    atomic_fetch_add(&slot->waiting, 1);
+    pthread_mutex_lock(&slot->lock);
+    atomic_fetch_sub(&slot->waiting, 1);
+}
+
 CK_RV slot_lock(struct module *module, CK_SLOT_ID id, struct slot **out) {
     *out = find_by_id(module, id);
     if (*out == NULL) {
         return CKR_SLOT_ID_INVALID;
     }
-    pthread_mutex_lock(&(*out)->lock);
+    slot_acquire(*out);
     slot_settle(module, *out);
     return CKR_OK;
 }
 
 void slot_unlock(struct slot *slot) {
-    if (slot->token != NULL) {
-        token_leave(slot->token);
+    struct token *token = slot->token;
+    if (token != NULL &&
+        (atomic_load(&slot->waiting) == 0 || monotonic_ms() - token->entered_ms >= TURN_MS)) {
+        token_leave(token);
     }
     pthread_mutex_unlock(&slot->lock);
 }

@@ -6,6 +6,8 @@
 #include "module/cryptoki/session_objects.h"
 #include "module/token/token.h"
 
+#include <stdatomic.h>
+
 struct slot {
     CK_SLOT_ID id;
     struct transport *transport;
@@ -17,6 +19,7 @@ struct slot {
     uint32_t events;          /* as the transport counts */
     uint32_t reported_events; /* what C_WaitForSlotEvent has told */
 
+    atomic_uint waiting; /* threads that want the lock */
     pthread_mutex_t lock;
     /* under lock */
     struct token *token; /* NULL until needed */
@@ -31,10 +34,14 @@ CK_RV slots_refresh(struct module *module);
 /* Everything so far counts as told to C_WaitForSlotEvent. */
 void slots_note_all(struct module *module);
 
+/* Takes a slot's lock, and is seen to wait for it. */
+void slot_acquire(struct slot *slot);
+
 /* Locks a slot and settles it: a token that was removed is gone, and its sessions with it. CKR_SLOT_ID_INVALID. */
 CK_RV slot_lock(struct module *module, CK_SLOT_ID id, struct slot **out);
 void slot_settle(struct module *module, struct slot *slot);
-/* Ends the token's transaction and unlocks. */
+/* Ends the token's transaction and unlocks. With a thread of ours waiting for the slot the transaction goes on for it: no
+ * longer than TURN_MS in all, so that other programs have their turn. */
 void slot_unlock(struct slot *slot);
 
 /* The token in a locked slot, recognised if it is not yet. CKR_TOKEN_NOT_PRESENT, CKR_TOKEN_NOT_RECOGNIZED, ... */

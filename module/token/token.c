@@ -4,6 +4,7 @@
 #include "module/log.h"
 #include "module/token/object_memory.h"
 #include "module/token/token_objects.h"
+#include "module/transport/deadline.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -143,6 +144,7 @@ enum token_error token_enter(struct token *token) {
         return finish(token, err);
     }
     token->in_transaction = true;
+    token->entered_ms = monotonic_ms();
     if (start.was_reset) {
         log_info("token %s was reset by another program", token->facts.serial);
         token->driver->forget(token);

@@ -39,6 +39,7 @@ struct token {
     bool pins_known;
 
     bool in_transaction;
+    uint64_t entered_ms;    /* when the transaction began (deadline.h) */
     bool unsure;            /* others may have used the card since we last looked at it */
     bool must_relogin;      /* the card forgot our login */
     bool use_is_authorized; /* the PIN was given for one use of a key that wants it each time */

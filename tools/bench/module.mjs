@@ -17,7 +17,7 @@ import { overSocket } from './wire.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const build = resolve(root, process.env.BUILD ?? 'build/gcc');
-const { values: options } = parseArgs({ options: { write: { type: 'string' }, seconds: { type: 'string', default: '0.4' } } });
+const { values: options } = parseArgs({ options: { write: { type: 'string' }, seconds: { type: 'string', default: '0.4' }, turns: { type: 'string', default: '12' } } });
 const OURS = join(build, 'lib/openukey-pkcs11.so');
 const LIBRARIES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib', '/usr/lib/softhsm', '/usr/lib/aarch64-linux-gnu'];
 const library = (name) => LIBRARIES.map((dir) => join(dir, name)).find(existsSync);
@@ -25,7 +25,6 @@ const PEERS = { OpenSC: library('opensc-pkcs11.so'), ykcs11: library('libykcs11.
 const SOFTHSM = library('libsofthsm2.so');
 const PIN = '123456';
 const RUNS = 15;
-const TURNS = 12;
 
 const dir = mkdtempSync(join(tmpdir(), 'openukey-bench-'));
 const ends = [];
@@ -177,7 +176,7 @@ async function overhead() {
             // by turns, so that whatever else the machine does meets both alike; of each the middle of what is left when
             // the slower half is dropped
             const raw = [], module = [];
-            for (let i = 0; i < TURNS; i += 1) {
+            for (let i = 0; i < Number(options.turns); i += 1) {
                 raw.push(bench(['--raw', piv.socket, ...READY.flatMap((one) => ['--apdu', one]), '--apdu', apdu, ...many]).rate);
                 module.push(ours(['--id', id, '--mechanism', mechanism, ...many]).rate);
             }
