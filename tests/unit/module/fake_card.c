@@ -218,6 +218,7 @@ static void dev_info(struct response *r) {
     put_le(r, fake_card.change_counter, 4);
     if (fake_card.has_vendor_ins) {
         put(r, "OUK1", 4);
+        put(r, fake_card.change_tag, sizeof(fake_card.change_tag));
     }
     r->len = GM_DEVINFO_SIZE;
 }

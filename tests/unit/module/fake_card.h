@@ -23,6 +23,7 @@ struct fake_card {
     bool was_reset;  /* what the next begin() tells; reset also clears the state below */
     bool maybe_used;
     uint32_t change_counter;
+    uint8_t change_tag[8]; /* zeros: nothing is remembered of this card */
     bool has_application;
     bool has_vendor_ins;
 

@@ -211,7 +211,7 @@ static void a_pin_that_must_be_changed_opens_nothing_else(void **state) {
     assert_rv(C_GetTokenInfo(0, &info), CKR_OK);
     assert_true((info.flags & CKF_USER_PIN_TO_BE_CHANGED) == 0);
     fake_card.has_vendor_ins = false; /* another maker's card cannot mark PINs */
-    fake_card.maybe_used = true; /* so that the facts are read anew */
+    fake_card.maybe_used = true;      /* so that the facts are read anew */
     assert_rv(C_Logout(session), CKR_OK);
     assert_rv(C_GetTokenInfo(0, &info), CKR_OK);
     assert_rv(C_Login(session, CKU_SO, so_pin, 8), CKR_OK);
