@@ -242,7 +242,7 @@ static void drop_keys(struct key_entry **keys, size_t count) {
 bool object_memory_parse(struct token *token, const uint8_t *bytes, size_t len) {
     enum { KEYS_MAX = 256 };
     struct token_object_list *objects = token->objects;
-    char application[sizeof(token->facts.application)];
+    char application[sizeof(token->facts.application)] = "";
     struct wire_reader r;
     if (objects->keys != NULL || !is_of(token, bytes, len, &r)) {
         return false;
@@ -251,7 +251,7 @@ bool object_memory_parse(struct token *token, const uint8_t *bytes, size_t len) 
     bool has_file = wire_u8(&r) != 0;
     size_t count = wire_u16(&r), made = 0;
     struct key_entry **keys =
-        !r.failed && count <= KEYS_MAX ? calloc(count + 1, sizeof(*keys)) : NULL;
+        !r.failed && count <= KEYS_MAX ? calloc(count + 1, sizeof(struct key_entry *)) : NULL;
     bool good = keys != NULL;
     while (good && made < count) {
         struct key_entry *entry = calloc(1, sizeof(*entry));

@@ -1,7 +1,7 @@
 // Measures ukey-sim: start to ready key, memory for one and a hundred keys, operations a second per algorithm and port (unix
 // socket; vpcd and USB behind a real pcscd), beside `openssl speed` of the same run. usage: BUILD=build/gcc node tools/bench/sim.mjs [--write docs/benchmarks.md]
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { startPcscd } from '../demo/pcscd.mjs';
 import { Program } from '../demo/program.mjs';
 import { gm, gmOperations, pivOperations, readyGm } from './keys.mjs';
 import { opensslSpeed } from './openssl.mjs';
+import { writeReport } from './page.mjs';
 import { overPcsc, overSocket } from './wire.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
@@ -194,7 +195,7 @@ try {
         '',
     ].join('\n');
     process.stdout.write(report);
-    if (options.write) writeFileSync(resolve(root, options.write), report);
+    if (options.write) writeReport(resolve(root, options.write), report);
     if (blank.least >= 10 || used.least >= 10 || rssOne >= 8 || rssHundred >= 100) process.exitCode = 1;
 } finally {
     for (const child of children) child.kill();
