@@ -40,6 +40,7 @@ static void after_fork_in_parent(void) {
  * (PKCS#11 3.2, 5.4 C_Initialize). */
 static void after_fork_in_child(void) {
     if (current != NULL) {
+        current->ancestor = inherited;
         inherited = current;
     }
     current = NULL;

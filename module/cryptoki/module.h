@@ -27,7 +27,8 @@ struct module {
     struct transport *transports[TRANSPORTS_MAX];
     size_t transport_count;
     bool may_use_threads;
-    int cancel_fd; /* eventfd: readable when C_Finalize wants waiting calls to return */
+    struct module *ancestor; /* in a forked child: what the parent had inherited itself */
+    int cancel_fd;           /* eventfd: readable when C_Finalize wants waiting calls to return */
 
     pthread_mutex_t listing;
     pthread_mutex_t registry;

@@ -29,12 +29,14 @@ for (const [transport, skip] of [
 ]) {
     test(`programs that break modules (${transport})`, { skip }, async (t) => {
         const desk = await (await Desk.make(t, { transport })).withKey();
-        const host = (name) => {
+        const host = (name, more = {}) => {
             const { command: file, args, env } = command(desk, name);
-            return run(file, args, { env });
+            return run(file, args, { env: { ...env, ...more } });
         };
         await t.test('C_Finalize from the last exit handler, in a program whose OpenSSL can do nothing', async () => {
-            assert.equal((await host('late-finalize')).stdout, 'finalized\n');
+            // what is OpenSSL's cannot be freed any more when OpenSSL itself has gone
+            const env = desk.usbSocket ? {} : { ASAN_OPTIONS: 'detect_leaks=0' };
+            assert.equal((await host('late-finalize', env)).stdout, 'finalized\n');
         });
         // a USB device has one owner: a child cannot have it beside its parent
         await t.test('a child and a grandchild start anew, the parent goes on', { skip: transport === 'usb' }, () => host('fork'));
