@@ -89,9 +89,7 @@ GETTER(get_class) {
 
 GETTER(get_private) {
     UNUSED_ROW;
-    const struct token_object *object = &source->object;
-    return give_bool(out, object->kind == OBJECT_PRIVATE_KEY ||
-                              (object->file != NULL && object->file->file.is_private));
+    return give_bool(out, object_is_private(&source->object));
 }
 
 GETTER(get_label) {

@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool object_is_private(const struct token_object *object) {
+    return (object->kind == OBJECT_PRIVATE_KEY && object->key->key.pin != KEY_PIN_NEVER) ||
+           (object->file != NULL && object->file->file.is_private);
+}
+
 bool object_is_visible(const struct session *session, const struct token_object *object) {
-    bool is_private =
-        (object->kind == OBJECT_PRIVATE_KEY && object->key->key.pin != KEY_PIN_NEVER) ||
-        (object->file != NULL && object->file->file.is_private);
     const struct token *token = session_token(session);
     bool is_known = token->login == NORMAL_USER ||
                     (token->login == SECURITY_OFFICER && token->facts.writer == SECURITY_OFFICER);
-    if (is_private && !is_known) {
+    if (object_is_private(object) && !is_known) {
         return false;
     }
     bool is_sm2 =

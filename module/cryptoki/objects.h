@@ -10,6 +10,9 @@ struct session;
 /* The object behind a handle, if this session may see it. CKR_OBJECT_HANDLE_INVALID. */
 CK_RV object_find(struct session *session, CK_OBJECT_HANDLE handle, struct token_object *out);
 
+/* CKA_PRIVATE: a private key that never asks for a PIN (PIV 9E) is not. */
+bool object_is_private(const struct token_object *object);
+
 /* Private objects need the user's login; SM2 keys and certificates may be hidden by the settings. */
 bool object_is_visible(const struct session *session, const struct token_object *object);
 

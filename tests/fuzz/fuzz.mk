@@ -27,7 +27,17 @@ $(FUZZ)/fuzz_response: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_response_SRCS))
 $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response:
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -lz
 
+# what programs hand to the module, and bytes of cards and dialogs
+fuzz_templates_SRCS := tests/fuzz/fuzz_templates.c tests/unit/module/fake_card.c $(openukey-pkcs11_SRCS) \
+    $(filter-out module/transport/sim_transport.c,$(p11core_SRCS)) $(formats_SRCS) $(pinentry_SRCS)
+$(FUZZ)/fuzz_templates: FUZZ_CFLAGS += $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,libpcsclite) $(call pkg_ask,cflags,libusb-1.0))
+$(FUZZ)/fuzz_templates: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_templates_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -lz -ljansson -ldl -lpthread
+fuzz_parsers_SRCS := tests/fuzz/fuzz_parsers.c module/pinentry/assuan.c module/token/attribute_records.c module/token/wire.c $(formats_SRCS)
+$(FUZZ)/fuzz_parsers: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_parsers_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson
+
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers ## build the fuzzers (clang); tests/fuzz/ says how they run

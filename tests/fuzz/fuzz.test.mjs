@@ -55,6 +55,8 @@ for (const [name, what, size, share = 1] of [
     ['usb', 'messages of a USB reader', 8192],
     ['driver', 'answers to the drivers', 32768, 2],
     ['response', 'bytes for the parsers of answers', 16384, 2],
+    ['templates', 'templates and mechanisms of calls', 4096],
+    ['parsers', 'attribute files, certificates and dialog answers', 4096],
 ]) {
     test(`${seconds / share} s of fuzzed ${what} find nothing`, { skip: missing(), timeout: (seconds + 300) * 1000 }, async (t) => {
         const dir = mkdtempSync(join(tmpdir(), 'openukey-fuzz-'));

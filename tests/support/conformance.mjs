@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../tools/demo/program.mjs';
+import { plugIn } from './cards.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const build = resolve(root, process.env.BUILD ?? 'build/gcc');
@@ -42,6 +43,19 @@ OPENUKEY_CONF="${conf}" exec "${suite}" --json --initialize --pin "$OPENUKEY_PIN
         const env = { TMPDIR: dir, XDG_CACHE_HOME: join(dir, 'cache') };
         return results(await run(join(build, 'bin/ukey'), args, { env, allow: [0, 1] }));
     });
+}
+
+/* Our module and a PIV card with RSA and P-256 keys, one of which wants the PIN each time; its officer's PIN is the PUK. */
+export async function checkPiv() {
+    const ends = [];
+    try {
+        const { desk, key, conf } = await plugIn({ after: (end) => ends.push(end) }, 'PIV', 'cache = off\n');
+        const control = (verb) => `'${process.execPath}' '${say}' '${key.control}' ${verb}`;
+        const args = ['--json', '--pin', '123456', '--so-pin', '12345678', '--remove', control('remove'), '--insert', control('insert')];
+        return results(await run(suite, [...args, join(desk.build, 'lib/openukey-pkcs11.so')], { env: { OPENUKEY_CONF: conf }, allow: [0, 1] }));
+    } finally {
+        for (const end of ends) await end();
+    }
 }
 
 /* SoftHSM2 2.6.1 as Debian has it, with an RSA and a P-256 key. */
@@ -131,9 +145,10 @@ ${table(columns)}
 }
 
 export async function columns() {
-    const [gm, softhsm] = await Promise.all([checkGm(), checkSoftHsm()]);
+    const [gm, piv, softhsm] = await Promise.all([checkGm(), checkPiv(), checkSoftHsm()]);
     return [
         { name: 'ours, GM card', rows: gm },
+        { name: 'ours, PIV card', rows: piv },
         { name: 'SoftHSM2', rows: softhsm },
     ];
 }

@@ -185,6 +185,9 @@ CK_OBJECT_HANDLE make_data(CK_SESSION_HANDLE session, bool on_token, bool is_pri
                                TEXT(CKA_LABEL, "conformance"),
                                TEXT(CKA_VALUE, "value")};
     CK_RV rv = p11.C_CreateObject(session, template, COUNT(template), &object);
+    if (rv == CKR_USER_NOT_LOGGED_IN && on_token && state_of(session) == CKS_RW_USER_FUNCTIONS) {
+        rule_not_applicable("the token takes data objects from the officer alone");
+    }
     if (rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_TOKEN_WRITE_PROTECTED) {
         rule_not_applicable("the token takes no such data object (%s)", rv_name(rv));
     }
