@@ -236,9 +236,9 @@ CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle) {
         struct session_object *own = session_object_find(session, handle);
         return own == NULL ? CKR_OBJECT_HANDLE_INVALID : session_object_destroy(session, own);
     }
-    CK_RV rv = may_write(session);
+    CK_RV rv = object_find(session, handle, &object);
     if (rv == CKR_OK) {
-        rv = object_find(session, handle, &object);
+        rv = may_write(session);
     }
     if (rv != CKR_OK) {
         return rv;

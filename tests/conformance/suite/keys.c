@@ -89,25 +89,38 @@ CHECK(generate_read_only) {
 static CK_ULONG bits = 2048;
 static CK_BYTE exponent[] = {1, 0, 1};
 
-/* The first of the pair mechanisms that the module has: EC on P-256, SM2, RSA. */
+/* A mechanism for pairs on the token: done by the token itself where CKF_HW tells such ones from others. */
 static CK_MECHANISM pair_mechanism(CK_ATTRIBUTE *public, CK_ULONG *count, CK_KEY_TYPE *type) {
     static CK_BYTE p256[] = {0x06, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7};
-    CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
-    *count = 1;
-    if (has_mechanism(CKM_SM2_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
-        mechanism.mechanism = CKM_SM2_KEY_PAIR_GEN;
+    static const CK_MECHANISM_TYPE types[] = {CKM_SM2_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN,
+                                              CKM_RSA_PKCS_KEY_PAIR_GEN};
+    CK_MECHANISM mechanism = {CK_UNAVAILABLE_INFORMATION, NULL, 0};
+    for (size_t i = 0; i < 2 * COUNT(types) && mechanism.mechanism == CK_UNAVAILABLE_INFORMATION;
+         i++) {
+        CK_FLAGS hardware = i < COUNT(types) ? CKF_HW : 0;
+        if (has_mechanism(types[i % COUNT(types)], CKF_GENERATE_KEY_PAIR | hardware)) {
+            mechanism.mechanism = types[i % COUNT(types)];
+        }
+    }
+    switch (mechanism.mechanism) {
+    case CKM_SM2_KEY_PAIR_GEN:
         *type = CKK_SM2;
         *count = 0;
-    } else if (has_mechanism(CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
-        public[0] = (CK_ATTRIBUTE){CKA_EC_PARAMS, p256, sizeof(p256)};
+        break;
+    case CKM_EC_KEY_PAIR_GEN:
+        public
+        [0] = (CK_ATTRIBUTE){CKA_EC_PARAMS, p256, sizeof(p256)};
         *type = CKK_EC;
-    } else if (has_mechanism(CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
-        mechanism.mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN;
-        public[0] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_MODULUS_BITS, bits);
+        *count = 1;
+        break;
+    case CKM_RSA_PKCS_KEY_PAIR_GEN:
+        public
+        [0] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_MODULUS_BITS, bits);
         public[1] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_PUBLIC_EXPONENT, exponent);
         *type = CKK_RSA;
         *count = 2;
-    } else {
+        break;
+    default:
         rule_not_applicable("the token makes no key pairs");
     }
     return mechanism;
@@ -123,7 +136,11 @@ CHECK(pair_made) {
     CK_SESSION_HANDLE session = user_session();
     CK_MECHANISM mechanism = pair_mechanism(public, &count, &type);
     public[count++] = (CK_ATTRIBUTE)ATTRIBUTE(CKA_TOKEN, yes);
-    OK(p11.C_GenerateKeyPair(session, &mechanism, public, count, private, 3, &pub, &priv));
+    CK_RV made = p11.C_GenerateKeyPair(session, &mechanism, public, count, private, 3, &pub, &priv);
+    if (made == CKR_USER_NOT_LOGGED_IN) {
+        rule_not_applicable("the token makes key pairs for the officer alone");
+    }
+    expect_rv(made, CKR_OK, "C_GenerateKeyPair(");
     HOLDS(attribute_ulong(session, pub, CKA_CLASS) == CKO_PUBLIC_KEY &&
               attribute_ulong(session, priv, CKA_CLASS) == CKO_PRIVATE_KEY,
           "the public key is the first handle, the private key the second");

@@ -97,7 +97,7 @@ CK_ULONG find_all(CK_SESSION_HANDLE session, CK_ATTRIBUTE *attributes, CK_ULONG 
                   CK_OBJECT_HANDLE *out, CK_ULONG max);
 bool is_found(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object);
 bool exists(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object);
-/* CK_INVALID_HANDLE if there is none. */
+/* Not one that wants the PIN for each use. CK_INVALID_HANDLE if there is none. */
 CK_OBJECT_HANDLE find_key(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, CK_KEY_TYPE type,
                           CK_ATTRIBUTE_TYPE usage);
 /* The public key with a private key's CKA_ID. */

@@ -126,8 +126,9 @@ CK_OBJECT_HANDLE find_key(CK_SESSION_HANDLE session, CK_OBJECT_CLASS class, CK_K
                           CK_ATTRIBUTE_TYPE usage) {
     CK_OBJECT_HANDLE found = CK_INVALID_HANDLE;
     CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_CLASS, class), ATTRIBUTE(CKA_KEY_TYPE, type),
-                               ATTRIBUTE(usage, yes)};
-    return find_all(session, template, 3, &found, 1) == 1 ? found : CK_INVALID_HANDLE;
+                               ATTRIBUTE(usage, yes), ATTRIBUTE(CKA_ALWAYS_AUTHENTICATE, no)};
+    CK_ULONG count = class == CKO_PRIVATE_KEY ? 4 : 3;
+    return find_all(session, template, count, &found, 1) == 1 ? found : CK_INVALID_HANDLE;
 }
 
 CK_OBJECT_HANDLE public_of(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE private_key) {
