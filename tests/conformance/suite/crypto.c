@@ -59,10 +59,17 @@ CHECK(digest_key) {
 }
 CHECK(digest_key_private) {
     CK_MECHANISM mechanism = {CKM_SHA256, NULL, 0};
-    session = user_session();
-    CK_OBJECT_HANDLE key = any_object(session, CKO_PRIVATE_KEY);
-    OK(p11.C_DigestInit(session, &mechanism));
-    ONE_OF(p11.C_DigestKey(session, key), CKR_KEY_INDIGESTIBLE, CKR_KEY_HANDLE_INVALID);
+    CK_OBJECT_HANDLE all[64];
+    CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_CLASS, class_private)};
+    CK_ULONG count = find_all(user_session(), template, 1, all, COUNT(all));
+    if (count == 0) {
+        rule_not_applicable("no private key");
+    }
+    for (CK_ULONG i = 0; i < count; i++) {
+        session = read_write();
+        OK(p11.C_DigestInit(session, &mechanism));
+        ONE_OF(p11.C_DigestKey(session, all[i]), CKR_KEY_INDIGESTIBLE, CKR_KEY_HANDLE_INVALID);
+    }
 }
 CHECK(digest_key_none) {
     session = user_session();
