@@ -28,7 +28,7 @@ $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response:
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -lz
 
 # what programs hand to the module, and bytes of cards and dialogs
-fuzz_templates_SRCS := tests/fuzz/fuzz_templates.c tests/unit/module/fake_card.c $(openukey-pkcs11_SRCS) \
+fuzz_templates_SRCS := tests/fuzz/fuzz_templates.c $(filter-out %/session_fixture.c,$(module_fake_card)) \
     $(filter-out module/transport/sim_transport.c,$(p11core_SRCS)) $(formats_SRCS) $(pinentry_SRCS)
 $(FUZZ)/fuzz_templates: FUZZ_CFLAGS += $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,libpcsclite) $(call pkg_ask,cflags,libusb-1.0))
 $(FUZZ)/fuzz_templates: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_templates_SRCS))
