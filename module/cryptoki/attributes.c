@@ -105,7 +105,8 @@ GETTER(get_modifiable) {
 
 GETTER(get_destroyable) {
     UNUSED_ROW;
-    return give_bool(out, (source->object.kind & (OBJECT_PRIVATE_KEY | OBJECT_DATA)) != 0);
+    return give_bool(out,
+                     token_object_is_destroyable(session_token(source->session), &source->object));
 }
 
 GETTER(get_unique_id) {

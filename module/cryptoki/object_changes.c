@@ -38,7 +38,8 @@ static CK_RV certifies(struct session *session, EVP_PKEY *certified, struct key_
         return CKR_OK;
     }
     EVP_PKEY *ours = host_public_key(session->module->libctx, public_key);
-    *out = ours != NULL && EVP_PKEY_is_a(certified, "RSA") && EVP_PKEY_eq(ours, certified) == 1;
+    const char *type = public_key->algorithm == ALGORITHM_EC ? "EC" : "RSA";
+    *out = ours != NULL && EVP_PKEY_is_a(certified, type) && EVP_PKEY_eq(ours, certified) == 1;
     EVP_PKEY_free(ours);
     return CKR_OK;
 }
@@ -229,6 +230,17 @@ CK_RV object_retire_key(struct session *session, CK_OBJECT_HANDLE handle) {
     return retire(session, &object.key->key);
 }
 
+/* The key stays; its certificate's handle is good for nothing any more. */
+static CK_RV remove_certificate(struct session *session, struct key_entry *entry) {
+    struct token *token = session_token(session);
+    const struct token_key key = entry->key;
+    enum token_error err = token_delete_certificate(token, &key);
+    if (err == TOKEN_OK) {
+        token_objects_certificate_gone(token, key.container);
+    }
+    return rv_from_token(err);
+}
+
 CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle) {
     struct token *token = session_token(session);
     struct token_object object;
@@ -243,12 +255,17 @@ CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle) {
     if (rv != CKR_OK) {
         return rv;
     }
+    if (!token_object_is_destroyable(token, &object)) {
+        return CKR_ACTION_PROHIBITED;
+    }
     if (object.kind == OBJECT_DATA) {
         rv = rv_from_token(token_delete_file(token, object.file->file.name));
         token_objects_files_changed(token);
         return rv;
     }
-    bool removable = object.kind == OBJECT_PRIVATE_KEY &&
-                     (object.key->key.usage == USAGE_SIGN || !object.key->key.has_sibling);
+    if (object.kind == OBJECT_CERTIFICATE) {
+        return remove_certificate(session, object.key);
+    }
+    bool removable = object.key->key.usage == USAGE_SIGN || !object.key->key.has_sibling;
     return removable ? retire(session, &object.key->key) : CKR_ACTION_PROHIBITED;
 }

@@ -92,6 +92,16 @@ void token_objects_changed(struct token *token, const char *container) {
     objects->keys_listed = false;
 }
 
+void token_objects_certificate_gone(struct token *token, const char *container) {
+    struct token_object_list *objects = token->objects;
+    for (size_t i = 0; i < objects->key_count; i++) {
+        if (strcmp(objects->keys[i]->key.container, container) == 0) {
+            objects->keys[i]->certificate_handle = 0;
+        }
+    }
+    token_objects_changed(token, container);
+}
+
 void token_objects_files_changed(struct token *token) {
     token->objects->files_listed = false;
 }
@@ -379,6 +389,19 @@ const char *token_object_label(const struct token_object *object) {
     return object->kind == OBJECT_PRIVATE_KEY  ? labels->private_key
            : object->kind == OBJECT_PUBLIC_KEY ? labels->public_key
                                                : labels->certificate;
+}
+
+bool token_object_is_destroyable(const struct token *token, const struct token_object *object) {
+    switch (object->kind) {
+    case OBJECT_PRIVATE_KEY:
+        return token->driver->delete_container != NULL;
+    case OBJECT_CERTIFICATE:
+        return token->driver->delete_certificate != NULL;
+    case OBJECT_DATA:
+        return token->driver->delete_file != NULL;
+    default:
+        return false;
+    }
 }
 
 /* Which of these kinds of an entry's objects the filter leaves. */

@@ -81,6 +81,9 @@ const char *token_object_label(const struct token_object *object);
 enum token_error token_object_find(struct token *token, unsigned long handle,
                                    struct token_object *out);
 
+/* True if the card can be without this object, as far as its kind says. */
+bool token_object_is_destroyable(const struct token *token, const struct token_object *object);
+
 /* The pair of this container and usage; TOKEN_NOT_FOUND. */
 enum token_error token_objects_find_key(struct token *token, const char *container,
                                         enum token_usage usage, struct key_entry **out);
@@ -100,6 +103,8 @@ enum token_error token_object_file_value(struct token *token, struct file_entry 
 
 /* After a write of our own: list anew at the next use, keeping values already read, except this container's. */
 void token_objects_changed(struct token *token, const char *container);
+/* ... which took the certificate away. */
+void token_objects_certificate_gone(struct token *token, const char *container);
 void token_objects_files_changed(struct token *token);
 
 /* True if CKA_ID and CKA_LABEL can be set. */
