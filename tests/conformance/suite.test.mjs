@@ -6,6 +6,9 @@ import { missing } from '../support/world.mjs';
 
 // where our module differs on purpose: docs/conformance.md says why
 const KNOWN = { 'ours, PIV card': ['5.6.8-12'] };
+// what SoftHSM2 answers differently from run to run; its line of counts follows from the others
+const UNSTEADY = ['| 5.12.4-2 ', '| SoftHSM2 | '];
+const steady = (page) => page.split('\n').filter((line) => !UNSTEADY.some((start) => line.startsWith(start)));
 const skip = softHsmMissing() || missing('softhsm2-util', 'pkcs11-tool');
 
 test('conformance to PKCS #11', { skip }, async (t) => {
@@ -25,7 +28,7 @@ test('conformance to PKCS #11', { skip }, async (t) => {
         assert.ok(failed(rows).length > 0, 'a suite that nobody fails proves nothing');
     });
     await t.test('docs/conformance.md says what the suite found (make conformance-report)', () => {
-        const [old, now] = [written().split('\n'), render(all).split('\n')];
+        const [old, now] = [steady(written()), steady(render(all))];
         assert.deepEqual(now.filter((line) => !old.includes(line)), [], 'lines that the page has not');
         assert.deepEqual(old.filter((line) => !now.includes(line)), [], 'lines that the suite does not find');
     });
