@@ -57,6 +57,15 @@ static enum formats_error name_text(const X509_NAME *name, char **out) {
     return error;
 }
 
+enum formats_error certificate_name_text(const unsigned char *der, size_t len, char **out) {
+    const unsigned char *at = der;
+    X509_NAME *name = len <= CERTIFICATE_MAX ? d2i_X509_NAME(NULL, &at, (long)len) : NULL;
+    enum formats_error error =
+        name != NULL && at == der + len ? name_text(name, out) : FORMATS_MALFORMED;
+    X509_NAME_free(name);
+    return error;
+}
+
 static enum formats_error name_read(const X509_NAME *name, struct certificate_name *out) {
     const struct {
         int nid;

@@ -35,6 +35,10 @@ struct certificate_name {
     struct octets der;
 };
 
+/* The text of a DER Name as in certificate_name.text; *out is the caller's (free). FORMATS_MALFORMED
+ * when it is none. */
+enum formats_error certificate_name_text(const unsigned char *der, size_t len, char **out);
+
 /* A parsed certificate. All members belong to it. */
 struct certificate {
     X509 *x509;

@@ -41,3 +41,13 @@ export function png({ width = 64, height = 64, dpi = 300, colour = true, claim }
         chunk('IEND', Buffer.alloc(0)),
     ]);
 }
+
+/* A JPEG of 16 x 16 pixels in red, at 300 DPI. */
+export const jpeg = () =>
+    Buffer.from(
+        '/9j/4AAQSkZJRgABAQEBLAEsAAD/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////////////////////////////2wBDAVVa' +
+            'WnhpeOuCguv/////////////////////////////////////////////////////////////////////////wAARCAAQABADASIAAhEBAxEB/8QAFQABAQAAAAAA' +
+            'AAAAAAAAAAAAAAP/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFQEBAQAAAAAAAAAAAAAAAAAAAgT/xAAUEQEAAAAAAAAAAAAAAAAAAAAA/9oADAMBAAIRAxEA' +
+            'PwCQAKH/2Q==',
+        'base64',
+    );

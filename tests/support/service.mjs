@@ -1,6 +1,6 @@
 // The order service alone, and keys in software (soft-key) that do what the agent would: for tests of the service's own API.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -34,6 +34,10 @@ export class SoftKey {
         this.dir = join(service.dir, name);
         this.name = name;
         this.files = 0;
+    }
+
+    get isBlank() {
+        return !existsSync(join(this.dir, 'sign.der'));
     }
 
     get certificate() {
@@ -147,7 +151,7 @@ export class SoftKey {
         const answer = await this.ask('POST', '/v1/tasks:claim', {
             order: this.order.no,
             tokenSerial: this.serial,
-            certificate: this.certificate,
+            ...(this.isBlank ? {} : { certificate: this.certificate }),
             ...changes,
         });
         if (answer.status === 200) {
@@ -160,7 +164,7 @@ export class SoftKey {
     /* Asks for certificates for the key in `file`. */
     async requestCertificates(file, { csr, continuity } = {}) {
         csr ??= await this.csr(file);
-        continuity ??= await this.sign(`openukey-continuity:${this.task.nonce}:${sha256(Buffer.from(csr, 'base64'))}`);
+        if (!this.isBlank) continuity ??= await this.sign(`openukey-continuity:${this.task.nonce}:${sha256(Buffer.from(csr, 'base64'))}`);
         return this.ask('POST', `/v1/tasks/${this.task.task}/csr`, { csr, continuity });
     }
 
@@ -169,6 +173,35 @@ export class SoftKey {
             certificate: sha256(Buffer.from(answer.signCertificate, 'base64')),
             proof: await this.sign(`openukey-proof:${answer.nonce}`, file),
         });
+    }
+}
+
+/* A key that came blank: works with the session of `person`, on his order. */
+export class BlankKey extends SoftKey {
+    constructor(service, name, person) {
+        super(service, name);
+        this.serial = `BLANK${name.toUpperCase()}`;
+        this.person = person;
+        mkdirSync(this.dir);
+    }
+
+    get order() {
+        return this.person?.order ?? this.ownOrder;
+    }
+
+    set order(order) {
+        this.ownOrder = order;
+    }
+
+    ask(...request) {
+        return this.person ? this.person.ask(...request) : super.ask(...request);
+    }
+
+    /* From now on it is a key like others: certificates are on it, and it logs in for itself. */
+    install(file, answer) {
+        copyFileSync(file, join(this.dir, 'sign.pem'));
+        writeFileSync(join(this.dir, 'sign.der'), Buffer.from(answer.signCertificate, 'base64'));
+        this.person = undefined;
     }
 }
 

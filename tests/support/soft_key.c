@@ -2,7 +2,7 @@
  * would have signed on a token. Knows nothing of HTTP: the test scripts speak that.
  *
  *   soft-key make DIR CA NAME USCC SERIAL NOT-BEFORE NOT-AFTER   sign.pem, sign.der, encrypt.der, manifest.json
- *   soft-key csr DIR NEW.pem      a PKCS#10 of NEW.pem (made if absent) with the subject of DIR/sign.der
+ *   soft-key csr DIR NEW.pem      a PKCS#10 of NEW.pem (made if absent) with the subject of DIR/sign.der, if there is one
  *   soft-key sign KEY.pem         SM2 signature (DER) over standard input
  *   soft-key signed-data DIR      GM SignedData over standard input by DIR/sign.pem
  * Everything is printed in base64. */
@@ -225,15 +225,35 @@ static void make(char **arguments) {
 
 /* ---- csr, sign, signed-data ---- */
 
-static void csr(char **arguments) {
-    struct octets der = read_file(arguments[0], "sign.der");
+/* The name of the certificate in the folder; of a blank key any. */
+static struct octets name_in(const char *dir) {
+    struct octets name = {NULL, 0};
+    char *path = path_in(dir, "sign.der");
+    FILE *file = fopen(path, "re");
+    free(path);
+    if (file == NULL) {
+        struct name_field fields[] = {{"CN", "blank"}};
+        need(name_from_fields(fields, 1, &name) == FORMATS_OK, "name");
+        return name;
+    }
+    struct octets der = read_stream(file);
     struct certificate *certificate = NULL;
-    need(certificate_parse(NULL, der.data, der.len, &certificate) == FORMATS_OK, "certificate");
-    EVP_PKEY *key = key_at(arguments[1]);
-    print_base64(request_of(key, &certificate->subject.der));
-    EVP_PKEY_free(key);
+    fclose(file);
+    need(certificate_parse(NULL, der.data, der.len, &certificate) == FORMATS_OK &&
+             octets_copy(&name, certificate->subject.der.data, certificate->subject.der.len) ==
+                 FORMATS_OK,
+         "certificate");
     certificate_free(certificate);
     octets_free(&der);
+    return name;
+}
+
+static void csr(char **arguments) {
+    struct octets name = name_in(arguments[0]);
+    EVP_PKEY *key = key_at(arguments[1]);
+    print_base64(request_of(key, &name));
+    EVP_PKEY_free(key);
+    octets_free(&name);
 }
 
 static void sign_input(char **arguments) {

@@ -106,6 +106,11 @@ static both texts[TEXT_COUNT] = {
                           "confirms the application."},
     [TEXT_SMS_FACE] = {"请在 30 分钟内打开链接完成人脸核验：{url}",
                        "Open this link within 30 minutes for the check of your face: {url}"},
+    [TEXT_MAIL_DOWNLOAD] =
+        {"业务受理号（参考码）：{number}，证书下载授权码：{code}，30 天内有效，请勿告知他人。",
+         "Order (reference) {number}: your download authorisation code is "
+         "{code}, valid for 30 days. Tell nobody."},
+    [TEXT_MAIL_DOWNLOAD_SUBJECT] = {"证书下载授权码", "Your download authorisation code"},
     [TEXT_MESSAGE_STATE] = {"您的订单 {number} 状态：{state}。",
                             "Your order {number} is now: {state}."},
     [TEXT_MESSAGE_STATE_SUBJECT] = {"证书订单状态通知", "Your certificate order"},

@@ -78,6 +78,8 @@ enum text {
     TEXT_SMS_QUERY,
     TEXT_SMS_CONFIRM,
     TEXT_SMS_FACE,      /* {url} */
+    TEXT_MAIL_DOWNLOAD, /* {number}, {code} */
+    TEXT_MAIL_DOWNLOAD_SUBJECT,
     TEXT_MESSAGE_STATE, /* {number}, {state} */
     TEXT_MESSAGE_STATE_SUBJECT,
     TEXT_MESSAGE_INVOICE, /* {number} */

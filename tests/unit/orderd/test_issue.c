@@ -176,8 +176,9 @@ static int open_claimed(void **state) {
     struct certificate_record record;
     json_t *claimed = NULL;
     assert_int_equal(registry_certificate(fixture->db, order.certificate, &record), ORDER_OK);
-    assert_int_equal(task_claim(&fixture->engine, fixture->db, &fixture->caller, order.number,
-                                "TOKEN9", record.sha256, &claimed),
+    struct claim claim = {
+        .number = order.number, .serial = "TOKEN9", .sha256 = record.sha256, .code = NULL};
+    assert_int_equal(task_claim(&fixture->engine, fixture->db, &fixture->caller, &claim, &claimed),
                      ORDER_OK);
     json_decref(claimed);
     struct db_rows *rows = NULL;

@@ -2,6 +2,7 @@
 #include "agent/http/json.h"
 #include "module/formats/gm_cms.h"
 #include "tools/orderd/api/service.h"
+#include "tools/orderd/engine/download.h"
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/statement.h"
 #include "tools/orderd/engine/view.h"
@@ -321,6 +322,24 @@ static enum order_error confirm_by(struct call *call, int64_t version, struct or
                           : ORDER_BAD_REQUEST;
 }
 
+static void send_download_code(struct http_request *request) {
+    struct call call;
+    json_t *body = NULL;
+    char email[64] = "";
+    int64_t expires_ms = 0;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = download_send_again(
+        &call.service->engine, call.db, &call.caller, http_request_param(request, "no"),
+        http_request_peer_address(request), email, &expires_ms);
+    if (error == ORDER_OK) {
+        worker_wake(call.service->worker);
+        body = json_pack("{s:s,s:o}", "email", email, "expires", view_time(expires_ms / 1000));
+    }
+    call_end(&call, error, 202, body);
+}
+
 static void confirm(struct http_request *request) {
     struct call call;
     struct order order;
@@ -345,6 +364,7 @@ const struct http_route api_order_routes[] = {
     {"POST", "/v1/orders/{no}:cancel", cancel, HTTP_BODY_JSON, 4096, 0},
     {"GET", "/v1/orders/{no}/statement", statement, HTTP_BODY_NONE, 0, 0},
     {"POST", "/v1/orders/{no}/confirm-code", send_confirm_code, HTTP_BODY_JSON, 1024, 0},
+    {"POST", "/v1/orders/{no}/download-code", send_download_code, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/orders/{no}:confirm", confirm, HTTP_BODY_JSON, SIGNED_BODY_MAX, 0},
     {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},
 };

@@ -7,19 +7,28 @@
 
 enum { CSR_MAX = 8192, SIGNATURE_MAX = 512 };
 
+/* A serial number as keys have them: it may become a row. */
+static bool serial_is_valid(const char *serial) {
+    static const char characters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/ ";
+    return serial != NULL && serial[0] != '\0' && strspn(serial, characters) == strlen(serial);
+}
+
 static void claim(struct http_request *request) {
     struct call call;
     json_t *body = NULL;
     if (!call_begin(&call, request, CALL_SESSION)) {
         return;
     }
-    const char *order = call_text(&call, "order", PUBLIC_NUMBER_SIZE - 1);
-    const char *serial = call_text(&call, "tokenSerial", 64);
-    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
+    struct claim shown = {
+        .number = call_text(&call, "order", PUBLIC_NUMBER_SIZE - 1),
+        .serial = call_text(&call, "tokenSerial", 64),
+        .sha256 = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1),
+        .code = call_text(&call, "code", 64),
+    };
     enum order_error error = ORDER_BAD_REQUEST;
-    if (order != NULL && serial != NULL && certificate != NULL) {
-        error = task_claim(&call.service->engine, call.db, &call.caller, order, serial, certificate,
-                           &body);
+    if (shown.number != NULL && serial_is_valid(shown.serial)) {
+        error = task_claim(&call.service->engine, call.db, &call.caller, &shown, &body);
     }
     call_end(&call, error, 200, body);
 }
@@ -33,7 +42,7 @@ static void csr(struct http_request *request) {
         return;
     }
     enum order_error error = call_bytes(&call, "csr", CSR_MAX, &der);
-    if (error == ORDER_OK) {
+    if (error == ORDER_OK && json_object_get(http_request_json(request), "continuity") != NULL) {
         error = call_bytes(&call, "continuity", SIGNATURE_MAX, &continuity);
     }
     if (error == ORDER_OK) {

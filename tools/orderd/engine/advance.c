@@ -1,6 +1,8 @@
 /* See advance.h. */
 #include "tools/orderd/engine/advance.h"
 
+#include "tools/orderd/engine/download.h"
+#include "tools/orderd/engine/issue_plan.h"
 #include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/transition.h"
@@ -34,6 +36,12 @@ enum order_error order_advanced(const struct engine *engine, struct db *db, stru
                    : ORDER_OK;
     case GATE_APPLY_CA:
         return tell(engine, db, order, TOPIC_APPLY_CA);
+    case GATE_ISSUE:
+        /* not again when a claim has ended without the download */
+        return order->state == STATE_READY_TO_ISSUE && from != STATE_ISSUING &&
+                       from != STATE_ISSUE_FAILED && issue_way_of(order) == WAY_CODE
+                   ? download_send(engine, db, order)
+                   : ORDER_OK;
     case GATE_INVOICE:
         return tell(engine, db, order, TOPIC_INVOICE);
     default:

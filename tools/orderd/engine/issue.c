@@ -10,8 +10,10 @@
 #include "module/formats/sm2.h"
 #include "openukey/formats.h"
 #include "tools/orderd/engine/issuance.h"
+#include "tools/orderd/engine/issue_plan.h"
 #include "tools/orderd/engine/signed.h"
 #include "tools/orderd/engine/transition.h"
+#include "tools/orderd/seal_picture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +22,7 @@
 struct work {
     struct task task;
     struct order order;
-    struct certificate_record old;
-    struct certificate *old_certificate; /* parsed */
-    struct seal_record old_seal;         /* der empty: none */
+    struct issue_plan plan;
     struct octets csr; /* the one that is certified: the first that came with this key */
     char public_key[DIGEST_HEX_SIZE];
     struct issuance issuance;
@@ -31,69 +31,73 @@ struct work {
 };
 
 static void work_clear(struct work *work) {
-    certificate_free(work->old_certificate);
-    octets_free(&work->old_seal.der);
+    issue_plan_clear(&work->plan);
     octets_free(&work->csr);
 }
 
 /* ---- the request ---- */
 
-/* Is it a good PKCS#10 with a new SM2 key, and does the old key vouch for it? */
-static enum order_error check_request(struct db *db, struct work *work, const struct octets *csr,
-                                      const struct octets *continuity) {
-    struct certificate_request *request = NULL;
-    struct octets der = {NULL, 0};
+/* Does the old key vouch for the new one, and is it another? */
+static enum order_error check_continuity(const struct work *work, EVP_PKEY *key,
+                                         const struct octets *csr,
+                                         const struct octets *continuity) {
     char digest[DIGEST_HEX_SIZE];
     char message[sizeof CONTINUITY_PREFIX + SECRET_SIZE + DIGEST_HEX_SIZE];
-    enum order_error error = ORDER_CSR_INVALID;
-
-    if (certificate_request_parse(NULL, csr->data, csr->len, &request) != FORMATS_OK ||
-        !sm2_key_is_sm2(request->key)) {
-        goto out;
+    const struct certificate *old = work->plan.old_certificate;
+    if (old != NULL && EVP_PKEY_eq(X509_get0_pubkey(old->x509), key) == 1) {
+        return ORDER_CSR_KEY_REUSED;
     }
-    error = registry_certificate_der(db, work->old.id, &der);
-    if (error != ORDER_OK) {
-        goto out;
+    if (!work->plan.continuity) {
+        return ORDER_OK;
     }
-    error = ORDER_INTERNAL;
-    if (certificate_parse(NULL, der.data, der.len, &work->old_certificate) != FORMATS_OK ||
-        !digest_sha256_hex(request->spki.data, request->spki.len, work->public_key) ||
-        !digest_sha256_hex(csr->data, csr->len, digest)) {
-        goto out;
-    }
-    if (EVP_PKEY_eq(X509_get0_pubkey(work->old_certificate->x509), request->key) == 1) {
-        error = ORDER_CSR_KEY_REUSED;
-        goto out;
+    if (!digest_sha256_hex(csr->data, csr->len, digest)) {
+        return ORDER_INTERNAL;
     }
     int len =
         snprintf(message, sizeof message, "%s%s:%s", CONTINUITY_PREFIX, work->task.nonce, digest);
-    error = certificate_verify_message(NULL, work->old_certificate, message, (size_t)len,
-                                       continuity->data, continuity->len) == FORMATS_OK
-                ? ORDER_OK
-                : ORDER_CONTINUITY_INVALID;
-out:
+    return certificate_verify_message(NULL, old, message, (size_t)len, continuity->data,
+                                      continuity->len) == FORMATS_OK
+               ? ORDER_OK
+               : ORDER_CONTINUITY_INVALID;
+}
+
+/* Is it a good PKCS#10 with a new SM2 key? */
+static enum order_error check_request(struct work *work, const struct octets *csr,
+                                      const struct octets *continuity) {
+    struct certificate_request *request = NULL;
+    enum order_error error = ORDER_CSR_INVALID;
+    if (certificate_request_parse(NULL, csr->data, csr->len, &request) == FORMATS_OK &&
+        sm2_key_is_sm2(request->key)) {
+        error = digest_sha256_hex(request->spki.data, request->spki.len, work->public_key)
+                    ? check_continuity(work, request->key, csr, continuity)
+                    : ORDER_INTERNAL;
+    }
     certificate_request_free(request);
-    octets_free(&der);
     return error;
 }
 
 /* ---- 1: reserve ---- */
 
+/* What a row refers to, or NULL. */
+static const char *none_if_empty(const char *id) {
+    return id[0] != '\0' ? id : NULL;
+}
+
 static enum order_error promise_certificate(const struct engine *engine, struct db *db,
                                             const struct work *work, const char *id,
                                             const char *pair, const char *serial, const char *usage,
                                             int64_t not_before, int64_t not_after) {
-    return order_error_of(db_run(
-        db, NULL,
-        "INSERT INTO certificates (id, issuer, serial, subject, subject_dn, profile, "
-        "algorithm, usage, not_before, not_after, token, state, order_id, replaces, pair, "
-        "created) VALUES ($1, $2, $3, $4, $5, $6, 'SM2', $7, $8, $9, $10, 'PENDING', $11, "
-        "$12, $13, $14)",
-        "tttttttiittt"
-        "ti",
-        id, work->old_certificate->issuer.text, serial, work->old.subject, work->old.subject_dn,
-        engine->profile->id, usage, not_before * 1000, not_after * 1000, work->task.token,
-        work->order.id, work->old.id, pair, engine_now_ms(engine)));
+    return order_error_of(
+        db_run(db, NULL,
+               "INSERT INTO certificates (id, issuer, serial, subject, subject_dn, profile, "
+               "algorithm, usage, not_before, not_after, token, state, order_id, replaces, pair, "
+               "created) VALUES ($1, $2, $3, $4, $5, $6, 'SM2', $7, $8, $9, $10, 'PENDING', $11, "
+               "$12, $13, $14)",
+               "tttttttiittt"
+               "ti",
+               id, work->plan.issuer, serial, work->order.subject, work->plan.subject_dn,
+               engine->profile->id, usage, not_before * 1000, not_after * 1000, work->task.token,
+               work->order.id, none_if_empty(work->plan.old.id), pair, engine_now_ms(engine)));
 }
 
 static struct ca_request ca_request_of(const struct work *work, int64_t not_before,
@@ -101,8 +105,8 @@ static struct ca_request ca_request_of(const struct work *work, int64_t not_befo
     return (struct ca_request){
         .csr = work->csr.data,
         .csr_len = work->csr.len,
-        .subject = work->old_certificate->subject.der.data,
-        .subject_len = work->old_certificate->subject.der.len,
+        .subject = work->plan.subject.data,
+        .subject_len = work->plan.subject.len,
         .not_before = not_before,
         .not_after = not_after,
         .encryption_pair = true,
@@ -126,7 +130,7 @@ static enum order_error prepare(const struct engine *engine, struct db *db, stru
     char seal[29] = "";
     struct issuance *made = &work->issuance;
     int64_t now = engine_now(engine);
-    int64_t not_after = renewal_not_after(work->old.not_after, now, (int)work->order.years);
+    int64_t not_after = work->plan.not_after;
     struct ca_request request = ca_request_of(work, now, not_after);
     memset(made, 0, sizeof *made);
     enum order_error error = draw_numbers(engine, &request, &plan, seal);
@@ -138,7 +142,7 @@ static enum order_error prepare(const struct engine *engine, struct db *db, stru
         return ORDER_INTERNAL;
     }
     snprintf(made->state, sizeof made->state, "PREPARED");
-    if (work->old_seal.der.len > 0) {
+    if (work->plan.has_seal) {
         snprintf(made->seal, sizeof made->seal, "%s", seal);
     }
     error = promise_certificate(engine, db, work, made->sign_certificate, made->enc_certificate,
@@ -177,17 +181,11 @@ static enum order_error revoke_earlier(const struct engine *engine, struct db *d
     return error == ORDER_OK ? issuance_revoke(engine, db, &work->order, &earlier) : error;
 }
 
-static enum order_error load_work(struct db *db, const struct caller *caller, const char *task,
+static enum order_error load_work(const struct engine *engine, struct db *db,
+                                  const struct caller *caller, const char *task,
                                   struct work *work) {
     enum order_error error = task_load(db, caller, task, &work->task, &work->order);
-    if (error == ORDER_OK) {
-        error = registry_certificate(db, work->order.certificate, &work->old);
-    }
-    if (error == ORDER_OK) {
-        error = registry_seal_of(db, work->old.id, &work->old_seal);
-        error = error == ORDER_NOT_FOUND ? ORDER_OK : error;
-    }
-    return error;
+    return error == ORDER_OK ? issue_plan_of(engine, db, &work->order, &work->plan) : error;
 }
 
 /* The lease must live; an agent that still works renews it by this. */
@@ -207,9 +205,9 @@ static enum order_error reserve_in_transaction(const struct engine *engine, stru
                                                const struct caller *caller, const char *task,
                                                const struct octets *csr,
                                                const struct octets *continuity, struct work *work) {
-    enum order_error error = load_work(db, caller, task, work);
+    enum order_error error = load_work(engine, db, caller, task, work);
     if (error == ORDER_OK) {
-        error = check_request(db, work, csr, continuity);
+        error = check_request(work, csr, continuity);
     }
     if (error != ORDER_OK) {
         return error;
@@ -225,8 +223,7 @@ static enum order_error reserve_in_transaction(const struct engine *engine, stru
         return error;
     }
     bool is_new = error == ORDER_NOT_FOUND;
-    error = registry_certificate_usable(engine, &work->old);
-    error = error == ORDER_CERTIFICATE_EXPIRED ? ORDER_OK : error;
+    error = issue_plan_check(engine, &work->plan);
     if (error == ORDER_OK) {
         error = extend_lease(engine, db, work);
     }
@@ -266,39 +263,55 @@ static enum order_error reserve(const struct engine *engine, struct db *db,
 struct made {
     struct ca_issued issued;
     struct octets seal; /* empty: none */
-    struct seal *old;   /* parsed; its picture, name and size live on */
     char picture[DIGEST_HEX_SIZE];
 };
 
 static void made_clear(struct made *made) {
     ca_issued_free(&made->issued);
     octets_free(&made->seal);
-    seal_free(made->old);
 }
 
-/* The re-issued seal: the old one's picture, name and size, bound to the new certificate, valid as long as it (R202). */
-static enum order_error make_seal(const struct engine *engine, const struct work *work,
+static const char *seal_name(const struct work *work) {
+    return work->plan.picture != NULL ? work->plan.picture->name : work->plan.holder;
+}
+
+static enum order_error sign_seal(const struct engine *engine, const struct work *work,
+                                  const unsigned char *picture, size_t picture_len,
                                   struct made *made) {
-    if (seal_parse(NULL, work->old_seal.der.data, work->old_seal.der.len, &made->old) !=
-            FORMATS_OK ||
-        !digest_sha256_hex(made->old->picture, made->old->picture_len, made->picture)) {
-        return ORDER_INTERNAL;
-    }
     struct ca_seal_request request = {
         .id = work->issuance.seal,
-        .type = made->old->type,
-        .name = made->old->name,
-        .width_mm = made->old->width_mm,
-        .height_mm = made->old->height_mm,
-        .picture = made->old->picture,
-        .picture_len = made->old->picture_len,
+        .type = work->plan.seal_type,
+        .name = seal_name(work),
+        .width_mm = work->plan.width_mm,
+        .height_mm = work->plan.height_mm,
+        .picture = picture,
+        .picture_len = picture_len,
         .certificates = &made->issued.sign_certificate,
         .certificate_count = 1,
         .created = engine_now(engine),
         .valid_start = work->sign.not_before,
         .valid_end = work->sign.not_after,
     };
+    if (!digest_sha256_hex(picture, picture_len, made->picture)) {
+        return ORDER_INTERNAL;
+    }
     return ca_seal(engine->ca, &request, &made->seal) == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
+}
+
+/* The seal of the plan, bound to the new certificate, valid as long as it. */
+static enum order_error make_seal(const struct engine *engine, const struct work *work,
+                                  struct made *made) {
+    const struct issue_plan *plan = &work->plan;
+    struct octets drawn = {NULL, 0};
+    if (plan->picture != NULL) {
+        return sign_seal(engine, work, plan->picture->picture, plan->picture->picture_len, made);
+    }
+    if (!seal_picture_png(plan->holder, plan->width_mm, plan->height_mm, &drawn)) {
+        return ORDER_CA_FAILED;
+    }
+    enum order_error error = sign_seal(engine, work, drawn.data, drawn.len, made);
+    octets_free(&drawn);
+    return error;
 }
 
 static enum order_error make(const struct engine *engine, const struct work *work,
@@ -335,10 +348,11 @@ static enum order_error keep_seal(const struct engine *engine, struct db *db,
         "picture_sha256, der, state, order_id, replaces, created) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'PENDING', $11, $12, $13)",
         "ttttttiitbtti", work->issuance.seal,
-        made->old->type == SEAL_PERSONAL ? "PERSONAL" : "ORGANIZATION", made->old->name,
-        work->old.subject, work->task.token, work->issuance.sign_certificate,
+        work->plan.seal_type == SEAL_PERSONAL ? "PERSONAL" : "ORGANIZATION", seal_name(work),
+        work->order.subject, work->task.token, work->issuance.sign_certificate,
         work->sign.not_before * 1000, work->sign.not_after * 1000, made->picture, made->seal.data,
-        made->seal.len, work->order.id, work->old_seal.id, engine_now_ms(engine)));
+        made->seal.len, work->order.id, none_if_empty(work->plan.old_seal.id),
+        engine_now_ms(engine)));
 }
 
 static enum order_error keep_in_transaction(const struct engine *engine, struct db *db,

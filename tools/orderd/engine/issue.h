@@ -5,8 +5,8 @@
 
 #include "tools/orderd/engine/task.h"
 
-/* Certify the public key of a PKCS#10 (`csr`, DER, SM2). `continuity` is the old key's DER SM2Signature over CONTINUITY_PREFIX, the
- * task's nonce, ":" and the hex SHA-256 of the request. The same public key again gives the same answer, whatever happened in
+/* Certify the public key of a PKCS#10 (`csr`, DER, SM2). `continuity`, where the old key continues in the new
+ * one (issue_plan.h), is its DER SM2Signature over CONTINUITY_PREFIX, the task's nonce, ":" and the hex SHA-256 of the request. The same public key again gives the same answer, whatever happened in
  * between; another one revokes what the earlier got. *out is {signCertificate, encryptCertificate, envelopedKey, chain, seal?, sealId?,
  * nonce}. */
 enum order_error issue_request(const struct engine *engine, struct db *db,

@@ -9,31 +9,47 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CODE_DIGITS = 6, CODE_SIZE = CODE_DIGITS + 1 };
+enum { CODE_SIZE = 21 };
+
+static const char digits[] = "0123456789";
+static const char letters_and_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 struct purpose_row {
     const char *name;
-    enum text text; /* of the SMS: {code} */
+    enum text text; /* of the SMS or mail: {code}, {number} */
+    const char *alphabet;
+    size_t len;
+    int64_t seconds;
+    bool by_mail;
+    bool lasts; /* counts again and again: the right code forgives the wrong ones before it */
 };
 static const struct purpose_row purposes[OTP_PURPOSES] = {
-    [OTP_REGISTER] = {"REGISTER", TEXT_SMS_REGISTER},
-    [OTP_LOGIN] = {"LOGIN", TEXT_SMS_LOGIN},
-    [OTP_QUERY] = {"QUERY", TEXT_SMS_QUERY},
-    [OTP_CONFIRM] = {"CONFIRM", TEXT_SMS_CONFIRM},
+    [OTP_REGISTER] = {"REGISTER", TEXT_SMS_REGISTER, digits, 6, OTP_SECONDS, false, false},
+    [OTP_LOGIN] = {"LOGIN", TEXT_SMS_LOGIN, digits, 6, OTP_SECONDS, false, false},
+    [OTP_QUERY] = {"QUERY", TEXT_SMS_QUERY, digits, 6, OTP_SECONDS, false, false},
+    [OTP_CONFIRM] = {"CONFIRM", TEXT_SMS_CONFIRM, digits, 6, OTP_SECONDS, false, false},
+    /* R263 */
+    [OTP_DOWNLOAD] = {"DOWNLOAD", TEXT_MAIL_DOWNLOAD, letters_and_digits, 20, OTP_DOWNLOAD_SECONDS,
+                      true, true},
 };
 
 static const struct limit per_phone = {"otp phone", OTP_PER_HOUR, 3600};
 static const struct limit per_address = {"otp address", 3L * OTP_PER_HOUR, 3600};
 
-static bool draw(char code[CODE_SIZE]) {
-    uint32_t number = 0;
-    /* evenly distributed: what would favour small codes is drawn again */
-    do {
-        if (RAND_priv_bytes((unsigned char *)&number, sizeof number) != 1) {
-            return false;
-        }
-    } while (number >= 4294000000U);
-    snprintf(code, CODE_SIZE, "%06u", (unsigned)(number % 1000000U));
+static bool draw(const struct purpose_row *row, char code[CODE_SIZE]) {
+    size_t symbols = strlen(row->alphabet);
+    for (size_t i = 0; i < row->len; i++) {
+        unsigned char byte = 0;
+        /* evenly distributed: what would favour the first symbols is drawn again */
+        do {
+            if (RAND_priv_bytes(&byte, 1) != 1) {
+                return false;
+            }
+        } while (byte >= 256 - 256 % symbols);
+        code[i] = row->alphabet[byte % symbols];
+    }
+    code[row->len] = '\0';
     return true;
 }
 
@@ -67,15 +83,29 @@ static enum order_error may_send(const struct engine *engine, struct db *db, con
                              : order_error_of(result);
 }
 
+static enum order_error tell(const struct engine *engine, struct db *db, const struct otp *otp,
+                             const struct purpose_row *row, const char *code) {
+    char with_code[512];
+    char body[512];
+    text_fill(row->text, LANGUAGE_ZH, "code", code, with_code, sizeof with_code);
+    text_replace(with_code, "number", otp->target, body, sizeof body);
+    enum order_error error =
+        message_put(engine, db, otp->recipient,
+                    row->by_mail ? text_get(TEXT_MAIL_DOWNLOAD_SUBJECT, LANGUAGE_ZH) : NULL, body);
+    OPENSSL_cleanse(with_code, sizeof with_code);
+    OPENSSL_cleanse(body, sizeof body);
+    return error;
+}
+
 static enum order_error put_code(const struct engine *engine, struct db *db, const struct otp *otp,
                                  const char *hash, int64_t *expires_ms) {
     char id[ID_SIZE];
     char code[CODE_SIZE] = "";
     char code_hash[DIGEST_HEX_SIZE];
-    char body[256];
+    const struct purpose_row *row = &purposes[otp->purpose];
     int64_t now_ms = engine_now_ms(engine);
-    *expires_ms = now_ms + (int64_t)OTP_SECONDS * 1000;
-    enum order_error error = identifier_random(id) && draw(code) ? ORDER_OK : ORDER_INTERNAL;
+    *expires_ms = now_ms + row->seconds * 1000;
+    enum order_error error = identifier_random(id) && draw(row, code) ? ORDER_OK : ORDER_INTERNAL;
     if (error == ORDER_OK) {
         error = hash_code(engine, id, code, code_hash);
     }
@@ -84,13 +114,11 @@ static enum order_error put_code(const struct engine *engine, struct db *db, con
             db_run(db, NULL,
                    "INSERT INTO otp_codes (id, purpose, target, recipient_hash, code_hash, "
                    "resend_at, expires, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                   "tttttiii", id, purposes[otp->purpose].name, otp->target, hash, code_hash,
+                   "tttttiii", id, row->name, otp->target, hash, code_hash,
                    now_ms + (int64_t)OTP_RESEND_SECONDS * 1000, *expires_ms, now_ms));
     }
     if (error == ORDER_OK) {
-        text_fill(purposes[otp->purpose].text, LANGUAGE_ZH, "code", code, body, sizeof body);
-        error = message_put(engine, db, otp->recipient, NULL, body);
-        OPENSSL_cleanse(body, sizeof body);
+        error = tell(engine, db, otp, row, code);
     }
     OPENSSL_cleanse(code, sizeof code);
     return error;
@@ -121,6 +149,13 @@ enum order_error otp_send(const struct engine *engine, struct db *db, const stru
     }
     db_rollback(db);
     return error;
+}
+
+enum order_error otp_put(const struct engine *engine, struct db *db, const struct otp *otp,
+                         int64_t *expires_ms) {
+    char hash[DIGEST_HEX_SIZE];
+    enum order_error error = vault_hash(engine->vault, "phone", otp->recipient, hash);
+    return error == ORDER_OK ? put_code(engine, db, otp, hash, expires_ms) : error;
 }
 
 /* ---- checking ---- */
@@ -164,7 +199,8 @@ enum order_error otp_check(const struct engine *engine, struct db *db, const str
     char made[DIGEST_HEX_SIZE];
     struct code_row row = {.id = ""};
     id[0] = '\0';
-    if (strlen(code) != CODE_DIGITS || strspn(code, "0123456789") != CODE_DIGITS) {
+    const struct purpose_row *purpose = &purposes[otp->purpose];
+    if (strlen(code) != purpose->len || strspn(code, purpose->alphabet) != purpose->len) {
         return ORDER_CODE_WRONG;
     }
     enum order_error error = vault_hash(engine->vault, "phone", otp->recipient, recipient);
@@ -177,10 +213,20 @@ enum order_error otp_check(const struct engine *engine, struct db *db, const str
     if (error == ORDER_OK && CRYPTO_memcmp(made, row.hash, DIGEST_HEX_SIZE - 1) != 0) {
         error = ORDER_CODE_WRONG;
     }
+    if (error == ORDER_OK && purpose->lasts) {
+        error = order_error_of(
+            db_run(db, NULL, "UPDATE otp_codes SET tries = 0 WHERE id = $1", "t", row.id));
+    }
     if (error == ORDER_OK) {
         snprintf(id, ID_SIZE, "%s", row.id);
     }
     return error;
+}
+
+enum order_error otp_use_up(struct db *db, enum otp_purpose purpose, const char *target) {
+    return order_error_of(db_run(db, NULL,
+                                 "UPDATE otp_codes SET used = 1 WHERE purpose = $1 AND target = $2",
+                                 "tt", purposes[purpose].name, target));
 }
 
 enum order_error otp_use(struct db *db, const char *id) {

@@ -8,6 +8,7 @@
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/otp.h"
 #include "tools/orderd/engine/signed.h"
+#include "tools/orderd/engine/standing.h"
 #include "tools/orderd/engine/transition.h"
 
 #include <stdio.h>
@@ -238,6 +239,16 @@ struct proof {
     const char *address;
 };
 
+/* A lost key's certificate is on hold from the confirmation on, until the approval revokes it. */
+static enum order_error hold_lost(const struct engine *engine, struct db *db,
+                                  const struct matter *matter) {
+    return matter->order->kind == KIND_REPLACE &&
+                   strcmp(form_text(matter->form, "reason"), "LOST") == 0 &&
+                   strcmp(matter->certificate.state, "VALID") == 0
+               ? standing_move(engine, db, matter->certificate.id, "VALID", "HELD", CA_REASON_HOLD)
+               : ORDER_OK;
+}
+
 /* T06, in the caller's transaction. */
 static enum order_error keep_consent(const struct engine *engine, struct db *db,
                                      struct order *order, const struct matter *matter,
@@ -259,6 +270,9 @@ static enum order_error keep_consent(const struct engine *engine, struct db *db,
                                  "digest", matter->digest, "certificate", proof->certificate);
         error = transition_apply(engine, db, order, T06_CONFIRM, "user", id, data);
         json_decref(data);
+    }
+    if (error == ORDER_OK) {
+        error = hold_lost(engine, db, matter);
     }
     return error;
 }

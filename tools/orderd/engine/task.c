@@ -4,8 +4,10 @@
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
 #include "openukey/formats.h"
+#include "tools/orderd/engine/download.h"
 #include "tools/orderd/engine/issuance.h"
 #include "tools/orderd/engine/jws.h"
+#include "tools/orderd/engine/otp.h"
 #include "tools/orderd/engine/transition.h"
 
 #include <stdio.h>
@@ -39,6 +41,34 @@ static enum order_error task_of_order(struct db *db, const char *order, struct t
     return result == DB_OK ? read_task(rows, out) : order_error_of(result);
 }
 
+static enum order_error may_work(struct db *db, const struct caller *caller,
+                                 const struct order *order) {
+    const struct session *session = &caller->session;
+    bool own = order->account[0] != '\0' && strcmp(order->account, session->account) == 0;
+    bool may = false;
+    enum order_error error = caller_of_subject(db, caller, order->subject);
+    switch (issue_way_of(order)) {
+    case WAY_KEY:
+        may = session->kind == SESSION_KEY;
+        break;
+    case WAY_CODE:
+        may = own || (order->account[0] == '\0' && session->kind == SESSION_KEY);
+        break;
+    case WAY_OPERATOR:
+        may = caller_is(caller, ROLE_OPERATOR) && !own;
+        break;
+    case WAY_NONE:
+        return error == ORDER_OK ? ORDER_NOT_OFFERED : error;
+    }
+    return error == ORDER_OK && !may ? ORDER_FORBIDDEN : error;
+}
+
+enum order_error task_order(struct db *db, const struct caller *caller, const char *number,
+                            struct order *out) {
+    enum order_error error = order_load(db, number, out);
+    return error == ORDER_OK ? may_work(db, caller, out) : error;
+}
+
 enum order_error task_load(struct db *db, const struct caller *caller, const char *id,
                            struct task *task, struct order *order) {
     struct db_rows *rows = NULL;
@@ -47,34 +77,28 @@ enum order_error task_load(struct db *db, const struct caller *caller, const cha
     if (error == ORDER_OK) {
         error = order_load_id(db, task->order, order);
     }
-    if (error == ORDER_OK && strcmp(order->subject, caller->session.subject) != 0) {
-        error = ORDER_NOT_FOUND;
-    }
-    return error;
+    return error == ORDER_OK ? may_work(db, caller, order) : error;
 }
 
 /* ---- claiming ---- */
 
-static const char *const renew_steps[] = {
-    "read-key",   "match",     "generate", "request", "unwrap", "write-certificates",
-    "write-seal", "read-back", "prove",    "confirm", "retire"};
-
 /* The signed task document. */
 static enum order_error task_document(const struct engine *engine, const struct task *task,
-                                      const struct order *order,
-                                      const struct certificate_record *certificate, json_t **out) {
+                                      const struct order *order, const struct issue_plan *plan,
+                                      json_t **out) {
     char *jws = NULL;
     json_t *steps = json_array();
-    for (size_t i = 0; i < sizeof renew_steps / sizeof renew_steps[0]; i++) {
-        json_array_append_new(steps, json_string(renew_steps[i]));
+    for (size_t i = 0; plan->steps[i] != NULL; i++) {
+        json_array_append_new(steps, json_string(plan->steps[i]));
     }
     char not_after[21];
     calendar_rfc3339(task->lease_until_ms / 1000, not_after);
-    json_t *payload = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s}", "task", task->id,
-                                "order", order->number, "kind", kind_name(order->kind),
-                                "tokenSerial", task->token, "matchCertificate", certificate->sha256,
-                                "alg", certificate->algorithm, "subjectDn", certificate->subject_dn,
-                                "steps", steps, "nonce", task->nonce, "notAfter", not_after);
+    json_t *payload =
+        json_pack("{s:s,s:s,s:s,s:s,s:s*,s:s,s:s,s:o,s:s,s:s}", "task", task->id, "order",
+                  order->number, "kind", kind_name(order->kind), "tokenSerial", task->token,
+                  "matchCertificate", plan->continuity ? plan->old.sha256 : NULL, "alg",
+                  plan->continuity ? plan->old.algorithm : "SM2", "subjectDn", plan->subject_dn,
+                  "steps", steps, "nonce", task->nonce, "notAfter", not_after);
     enum order_error error = ORDER_INTERNAL;
     if (payload != NULL && jws_sign(engine->task_key, engine->task_kid, payload, &jws)) {
         *out = json_pack("{s:s,s:i}", "task", jws, "lease", (int)TASK_LEASE_SECONDS);
@@ -86,11 +110,12 @@ static enum order_error task_document(const struct engine *engine, const struct 
 }
 
 static enum order_error make_task(const struct engine *engine, struct db *db,
-                                  const struct order *order, struct task *out) {
+                                  const struct order *order, const char *serial, struct task *out) {
     int64_t now_ms = engine_now_ms(engine);
     memset(out, 0, sizeof *out);
     snprintf(out->order, sizeof out->order, "%s", order->id);
-    snprintf(out->token, sizeof out->token, "%s", order->token);
+    snprintf(out->token, sizeof out->token, "%s", serial);
+    snprintf(out->state, sizeof out->state, "OPEN");
     snprintf(out->certificate, sizeof out->certificate, "%s", order->certificate);
     if (!identifier_random(out->id) || !secret_random(out->nonce)) {
         return ORDER_INTERNAL;
@@ -99,82 +124,166 @@ static enum order_error make_task(const struct engine *engine, struct db *db,
         db_run(db, NULL,
                "INSERT INTO issue_tasks (id, order_id, kind, token, certificate, state, nonce, "
                "lease_until, expires, created) VALUES ($1, $2, $3, $4, $5, 'OPEN', $6, 0, 0, $7)",
-               "tttttti", out->id, order->id, kind_name(order->kind), order->token,
+               "tttttti", out->id, order->id, kind_name(order->kind), out->token,
                order->certificate, out->nonce, now_ms));
 }
 
-/* The certificate must be neither on hold nor revoked; its end was judged when the order was made. */
-static enum order_error check_standing(const struct engine *engine,
-                                       const struct certificate_record *certificate) {
-    enum order_error error = registry_certificate_usable(engine, certificate);
-    return error == ORDER_CERTIFICATE_EXPIRED ? ORDER_OK : error;
-}
-
+/* T18, or T13 of a key that is produced; once claimed, only the lease is renewed. */
 static enum order_error lease(const struct engine *engine, struct db *db, struct order *order,
                               struct task *task) {
     enum order_error error = ORDER_OK;
     task->lease_until_ms = engine_now_ms(engine) + (int64_t)TASK_LEASE_SECONDS * 1000;
     json_t *data = json_pack("{s:s}", "task", task->id);
-    if (order->state == STATE_ISSUING) {
+    if (order->state == STATE_ISSUING || order->state == STATE_PRODUCING) {
         error = order_note(engine, db, order, "agent", "task claimed again", data);
     } else {
-        error = transition_apply(engine, db, order, T18_CLAIM, "agent", NULL, data);
+        error = transition_apply(engine, db, order,
+                                 order->state == STATE_APPROVED ? T13_PRODUCE : T18_CLAIM, "agent",
+                                 NULL, data);
     }
     json_decref(data);
     int64_t changed = 0;
     if (error == ORDER_OK) {
         error = order_error_of(
             db_run(db, &changed,
-                   "UPDATE issue_tasks SET state = 'LEASED', lease_until = $2, expires = $2 WHERE "
-                   "id = $1 AND state IN ('OPEN', 'LEASED')",
-                   "ti", task->id, task->lease_until_ms));
+                   "UPDATE issue_tasks SET state = 'LEASED', lease_until = $2, expires = $2, token "
+                   "= $3 WHERE id = $1 AND state IN ('OPEN', 'LEASED')",
+                   "tit", task->id, task->lease_until_ms, task->token));
     }
     return error == ORDER_OK && changed != 1 ? ORDER_WRONG_STATE : error;
 }
 
+static bool is_ready(const struct order *order) {
+    enum gate next = order_next_gate(order);
+    if (issue_way_of(order) == WAY_OPERATOR) {
+        return next == GATE_PRODUCE &&
+               (order->state == STATE_APPROVED || order->state == STATE_PRODUCING);
+    }
+    return next == GATE_ISSUE &&
+           (order->state == STATE_READY_TO_ISSUE || order->state == STATE_ISSUING);
+}
+
+/* A key that nobody has, or that is this subject's and holds no working certificate. One that is not known yet is from now on. */
+static enum order_error check_blank(const struct engine *engine, struct db *db,
+                                    const struct order *order, const char *serial) {
+    struct db_rows *rows = NULL;
+    enum order_error error = order_error_of(
+        db_run(db, NULL,
+               "INSERT INTO tokens (serial, manufacturer, label, state, created) VALUES ($1, '', "
+               "'', 'FORMATTED', $2) ON CONFLICT (serial) DO NOTHING",
+               "ti", serial, engine_now_ms(engine)));
+    if (error == ORDER_OK) {
+        error = order_error_of(db_query(
+            db, &rows,
+            "SELECT 1 FROM tokens t WHERE t.serial = $1 AND t.state IN ('FORMATTED', 'ACTIVE') AND "
+            "(t.subject IS NULL OR t.subject = $2) AND NOT EXISTS (SELECT 1 FROM certificates c "
+            "WHERE c.token = t.serial AND c.state IN ('VALID', 'HELD'))",
+            "tt", serial, order->subject));
+    }
+    if (error == ORDER_OK) {
+        enum db_result result = db_next(rows);
+        error = result == DB_DONE ? ORDER_WRONG_TOKEN : order_error_of(result);
+        db_end(rows);
+    }
+    return error;
+}
+
+/* Another blank key than before, when the first was given back: what was made for the first must never work. */
+static enum order_error change_key(const struct engine *engine, struct db *db,
+                                   const struct order *order, const char *serial,
+                                   struct task *task) {
+    struct issuance earlier;
+    if (strcmp(task->token, serial) == 0) {
+        return ORDER_OK;
+    }
+    if (strcmp(task->state, "OPEN") != 0) {
+        return ORDER_WRONG_TOKEN;
+    }
+    snprintf(task->token, sizeof task->token, "%s", serial);
+    enum order_error error = issuance_live(db, task->id, &earlier);
+    if (error == ORDER_NOT_FOUND) {
+        return ORDER_OK;
+    }
+    return error == ORDER_OK ? issuance_revoke(engine, db, order, &earlier) : error;
+}
+
+/* Is the key in hand the one for this order? */
+static enum order_error check_key(const struct engine *engine, struct db *db,
+                                  const struct caller *caller, const struct claim *claim,
+                                  const struct order *order, const struct issue_plan *plan) {
+    if (plan->way != WAY_KEY) {
+        return check_blank(engine, db, order, claim->serial);
+    }
+    return strcmp(order->token, claim->serial) == 0 && claim->sha256 != NULL &&
+                   strcmp(plan->old.sha256, claim->sha256) == 0 &&
+                   strcmp(caller->session.certificate, order->certificate) == 0
+               ? ORDER_OK
+               : ORDER_WRONG_TOKEN;
+}
+
 static enum order_error claim_in_transaction(const struct engine *engine, struct db *db,
-                                             const struct caller *caller, const char *number,
-                                             const char *serial, const char *sha256, json_t **out) {
+                                             const struct caller *caller, const struct claim *claim,
+                                             struct issue_plan *plan, json_t **out) {
     struct order order;
     struct task task = {.lease_until_ms = 0};
-    struct certificate_record certificate;
-    enum order_error error = order_of_caller(db, caller, number, &order);
+    enum order_error error = task_order(db, caller, claim->number, &order);
     if (error == ORDER_OK) {
-        error = registry_certificate(db, order.certificate, &certificate);
+        error = issue_plan_of(engine, db, &order, plan);
     }
-    if (error == ORDER_OK &&
-        (strcmp(order.token, serial) != 0 || strcmp(certificate.sha256, sha256) != 0 ||
-         strcmp(caller->session.certificate, order.certificate) != 0)) {
-        error = ORDER_WRONG_TOKEN;
+    if (error == ORDER_OK) {
+        error = check_key(engine, db, caller, claim, &order, plan);
     }
-    if (error == ORDER_OK && order.state != STATE_READY_TO_ISSUE && order.state != STATE_ISSUING) {
+    if (error == ORDER_OK && !is_ready(&order)) {
         error = ORDER_WRONG_STATE;
     }
     if (error == ORDER_OK) {
-        error = check_standing(engine, &certificate);
+        error = issue_plan_check(engine, plan);
     }
     if (error == ORDER_OK) {
         error = task_of_order(db, order.id, &task);
-        error = error == ORDER_NOT_FOUND ? make_task(engine, db, &order, &task) : error;
+        error =
+            error == ORDER_NOT_FOUND ? make_task(engine, db, &order, claim->serial, &task) : error;
+    }
+    if (error == ORDER_OK) {
+        error = change_key(engine, db, &order, claim->serial, &task);
     }
     if (error == ORDER_OK) {
         error = lease(engine, db, &order, &task);
     }
-    return error == ORDER_OK ? task_document(engine, &task, &order, &certificate, out) : error;
+    return error == ORDER_OK ? task_document(engine, &task, &order, plan, out) : error;
+}
+
+/* A code is compared before anything else happens: each wrong one counts. */
+static enum order_error check_code(const struct engine *engine, struct db *db,
+                                   const struct caller *caller, const struct claim *claim) {
+    struct order order;
+    enum order_error error = task_order(db, caller, claim->number, &order);
+    if (error != ORDER_OK || issue_way_of(&order) != WAY_CODE) {
+        return error;
+    }
+    if (!is_ready(&order)) {
+        return ORDER_WRONG_STATE;
+    }
+    return claim->code != NULL ? download_check(engine, db, &order, claim->code) : ORDER_CODE_WRONG;
 }
 
 enum order_error task_claim(const struct engine *engine, struct db *db, const struct caller *caller,
-                            const char *number, const char *serial, const char *sha256,
-                            json_t **out) {
+                            const struct claim *claim, json_t **out) {
+    struct issue_plan plan;
+    memset(&plan, 0, sizeof plan);
     *out = NULL;
-    enum order_error error = order_error_of(db_begin(db));
+    enum order_error error = check_code(engine, db, caller, claim);
     if (error == ORDER_OK) {
-        error = claim_in_transaction(engine, db, caller, number, serial, sha256, out);
+        error = order_error_of(db_begin(db));
+    }
+    if (error == ORDER_OK) {
+        error = claim_in_transaction(engine, db, caller, claim, &plan, out);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));
     }
     db_rollback(db);
+    issue_plan_clear(&plan);
     if (error != ORDER_OK) {
         json_decref(*out);
         *out = NULL;
@@ -211,46 +320,19 @@ static enum order_error check_proof(struct db *db, const struct issuance *issuan
     return error;
 }
 
-/* Old out, new in: certificates and seals. The order of the statements keeps invariant 4 at every one of them. */
-static enum order_error swap_certificates(const struct engine *engine, struct db *db,
-                                          const struct order *order,
-                                          const struct issuance *issuance) {
-    struct certificate_record old;
-    enum order_error error = registry_certificate(db, order->certificate, &old);
-    if (error == ORDER_OK) {
-        error = registry_certificate_move(db, old.id, "VALID", "SUPERSEDED", engine_now_ms(engine));
+/* The order is on this key from now on, if it is not about an older one; its code is used up. */
+static enum order_error close_task(struct db *db, const struct task *task, struct order *order) {
+    if (order->token[0] == '\0') {
+        snprintf(order->token, sizeof order->token, "%s", task->token);
     }
-    if (error == ORDER_OK && old.pair[0] != '\0') {
-        error = order_error_of(
-            db_run(db, NULL,
-                   "UPDATE certificates SET state = 'SUPERSEDED' WHERE id = $1 AND state = 'VALID'",
-                   "t", old.pair));
-    }
-    if (error == ORDER_OK) {
-        error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "VALID",
-                                          engine_now_ms(engine));
-    }
-    if (error == ORDER_OK) {
-        error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "VALID",
-                                          engine_now_ms(engine));
-    }
-    if (error == ORDER_OK && issuance->seal[0] != '\0') {
-        error = order_error_of(db_run(
-            db, NULL,
-            "UPDATE seals SET state = 'SUPERSEDED' WHERE certificate = $1 AND state = 'VALID'", "t",
-            old.id));
-    }
-    if (error == ORDER_OK && issuance->seal[0] != '\0') {
-        error = order_error_of(
-            db_run(db, NULL, "UPDATE seals SET state = 'VALID' WHERE id = $1 AND state = 'PENDING'",
-                   "t", issuance->seal));
-    }
-    return error;
+    enum order_error error = order_error_of(
+        db_run(db, NULL, "UPDATE issue_tasks SET state = 'DONE' WHERE id = $1", "t", task->id));
+    return error == ORDER_OK ? otp_use_up(db, OTP_DOWNLOAD, order->number) : error;
 }
 
 static enum order_error finish(const struct engine *engine, struct db *db, const struct task *task,
-                               struct order *order, const struct issuance *issuance,
-                               const char *sha256) {
+                               struct order *order, const struct issue_plan *plan,
+                               const struct issuance *issuance, const char *sha256) {
     int64_t changed = 0;
     enum order_error error = order_error_of(db_run(
         db, &changed, "UPDATE issuances SET state = 'CONFIRMED' WHERE id = $1 AND state = 'ISSUED'",
@@ -259,17 +341,35 @@ static enum order_error finish(const struct engine *engine, struct db *db, const
         error = ORDER_CONFLICT;
     }
     if (error == ORDER_OK) {
-        error = swap_certificates(engine, db, order, issuance);
+        error =
+            issue_plan_take_over(engine, db, order, plan, task->token, issuance->sign_certificate,
+                                 issuance->enc_certificate, issuance->seal);
     }
     if (error == ORDER_OK) {
-        error = order_error_of(
-            db_run(db, NULL, "UPDATE issue_tasks SET state = 'DONE' WHERE id = $1", "t", task->id));
+        error = close_task(db, task, order);
     }
     json_t *data = json_pack("{s:s,s:s}", "task", task->id, "certificate", sha256);
     if (error == ORDER_OK) {
-        error = transition_apply(engine, db, order, T19_DONE, "agent", issuance->id, data);
+        error =
+            transition_apply(engine, db, order, plan->way == WAY_OPERATOR ? T13_PRODUCED : T19_DONE,
+                             "agent", issuance->id, data);
     }
     json_decref(data);
+    return error;
+}
+
+static enum order_error confirm_as_planned(const struct engine *engine, struct db *db,
+                                           const struct task *task, struct order *order,
+                                           const struct issuance *issuance, const char *sha256) {
+    struct issue_plan plan;
+    enum order_error error = issue_plan_of(engine, db, order, &plan);
+    if (error == ORDER_OK) {
+        error = issue_plan_check(engine, &plan);
+    }
+    if (error == ORDER_OK) {
+        error = finish(engine, db, task, order, &plan, issuance, sha256);
+    }
+    issue_plan_clear(&plan);
     return error;
 }
 
@@ -296,12 +396,7 @@ static enum order_error confirm_in_transaction(const struct engine *engine, stru
         error = check_proof(db, &issuance, proof);
     }
     if (error == ORDER_OK && strcmp(issuance.state, "CONFIRMED") != 0) {
-        struct certificate_record old;
-        error = registry_certificate(db, order.certificate, &old);
-        error = error == ORDER_OK ? check_standing(engine, &old) : error;
-        if (error == ORDER_OK) {
-            error = finish(engine, db, &task, &order, &issuance, sha256);
-        }
+        error = confirm_as_planned(engine, db, &task, &order, &issuance, sha256);
     }
     return error == ORDER_OK ? answer_state(&order, out) : error;
 }
@@ -333,6 +428,14 @@ static enum order_error set_task(struct db *db, const char *id, const char *stat
                                  "tt", id, state));
 }
 
+/* A key that is being produced stays in the workshop: an operator takes it up again, or another key. */
+static enum order_error give_back(const struct engine *engine, struct db *db, struct order *order,
+                                  enum transition transition, const char *actor, json_t *data) {
+    return order->state == STATE_PRODUCING
+               ? order_note(engine, db, order, actor, "task given back", data)
+               : transition_apply(engine, db, order, transition, actor, NULL, data);
+}
+
 /* T21: nothing of what was issued may ever be used. */
 static enum order_error fail_for_good(const struct engine *engine, struct db *db,
                                       const struct task *task, struct order *order, json_t *data) {
@@ -342,19 +445,16 @@ static enum order_error fail_for_good(const struct engine *engine, struct db *db
         error = issuance_revoke(engine, db, order, &issuance);
     }
     if (error == ORDER_OK || error == ORDER_NOT_FOUND) {
-        error = set_task(db, task->id, "FAILED");
+        error = set_task(db, task->id, order->state == STATE_PRODUCING ? "OPEN" : "FAILED");
     }
-    return error == ORDER_OK ? transition_apply(engine, db, order, T21_FAILED, "agent", NULL, data)
-                             : error;
+    return error == ORDER_OK ? give_back(engine, db, order, T21_FAILED, "agent", data) : error;
 }
 
 static enum order_error fail_for_now(const struct engine *engine, struct db *db,
                                      const struct task *task, struct order *order,
                                      const char *actor, json_t *data) {
     enum order_error error = set_task(db, task->id, "OPEN");
-    return error == ORDER_OK
-               ? transition_apply(engine, db, order, T20_LEASE_OVER, actor, NULL, data)
-               : error;
+    return error == ORDER_OK ? give_back(engine, db, order, T20_LEASE_OVER, actor, data) : error;
 }
 
 enum order_error task_fail(const struct engine *engine, struct db *db, const struct caller *caller,
