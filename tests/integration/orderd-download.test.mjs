@@ -126,6 +126,7 @@ test('a new certificate, downloaded to a blank key with the mailed code', async 
             `SELECT t.state, t.subject = o.subject AS same FROM tokens t, orders o WHERE t.serial = '${key.serial}' AND o.public_no = '${person.order.no}'`,
         );
         assert.deepEqual([state, same], ['ACTIVE', 1]);
+        assert.equal((await service.rows("SELECT COUNT(*) AS n FROM otp_codes WHERE purpose = 'DOWNLOAD' AND used = 0"))[0].n, 0);
         refused(await key.claim({ code }), 409, 'WRONG_STATE');
         refused(await person.ask('POST', person.path('/download-code'), {}), 409, 'WRONG_STATE');
         assert.equal((await person.change('POST', ':receive', {})).body.state, 'COMPLETED');
@@ -256,6 +257,10 @@ test('a replacement lasts as long as what it replaces', async (t) => {
         assert.deepEqual(await stateOf(keys[2]), { state: 'VALID', reason: 0 });
         assert.equal((await service.rows("SELECT COUNT(*) AS n FROM seals WHERE state = 'VALID'"))[0].n, 1);
         await keys[2].logIn();
+        assert.deepEqual(
+            (await service.rows("SELECT state FROM tokens WHERE serial LIKE 'BLANK%' ORDER BY created, serial")).map(({ state }) => state),
+            ['PERM_LOST', 'DAMAGED', 'ACTIVE'],
+        );
     });
 });
 

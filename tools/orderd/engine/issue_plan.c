@@ -287,9 +287,17 @@ static enum order_error retire_old(const struct engine *engine, struct db *db,
     if (plan->old_becomes == NULL || strcmp(old->state, plan->old_becomes) == 0) {
         return ORDER_OK;
     }
-    return strcmp(plan->old_becomes, "SUPERSEDED") == 0
-               ? supersede(engine, db, old)
-               : standing_move(engine, db, old->id, old->state, "REVOKED", (int)plan->reason);
+    if (strcmp(plan->old_becomes, "SUPERSEDED") == 0) {
+        return supersede(engine, db, old);
+    }
+    enum order_error error = ORDER_OK;
+    if (!plan->continuity) {
+        bool lost = plan->reason == CA_REASON_KEY_COMPROMISE;
+        error = standing_lose_key(db, old->token, lost ? "PERM_LOST" : "DAMAGED");
+    }
+    return error == ORDER_OK
+               ? standing_move(engine, db, old->id, old->state, "REVOKED", (int)plan->reason)
+               : error;
 }
 
 /* Invariant 4 is kept at every statement: the old one goes first. */

@@ -138,7 +138,11 @@ static enum order_error approved(const struct engine *engine, struct db *db,
     if (error == ORDER_OK && order->kind == KIND_REPLACE &&
         strcmp(form_text(form, "reason"), "DAMAGED") != 0) {
         error = registry_certificate(db, order->certificate, &old);
-        if (error == ORDER_OK && strcmp(old.state, "HELD") == 0) {
+        bool held = error == ORDER_OK && strcmp(old.state, "HELD") == 0;
+        if (held) {
+            error = standing_lose_key(db, old.token, "PERM_LOST");
+        }
+        if (error == ORDER_OK && held) {
             error = standing_move(engine, db, old.id, "HELD", "REVOKED", CA_REASON_KEY_COMPROMISE);
         }
     }

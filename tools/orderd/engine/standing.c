@@ -52,6 +52,13 @@ enum order_error standing_move(const struct engine *engine, struct db *db, const
     return error == ORDER_OK ? move_hanging(db, &record, to) : error;
 }
 
+enum order_error standing_lose_key(struct db *db, const char *token, const char *state) {
+    return order_error_of(db_run(
+        db, NULL,
+        "UPDATE tokens SET state = $2 WHERE serial = $1 AND state IN ('ACTIVE', 'SUSPENDED')", "tt",
+        token, state));
+}
+
 static enum order_error change(const struct engine *engine, struct db *db,
                                const struct order *order) {
     struct certificate_record record;
