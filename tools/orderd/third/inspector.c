@@ -37,7 +37,9 @@ static void become(const char *path, int input, int output) {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 0);
+#ifndef __SANITIZE_ADDRESS__ /* AddressSanitizer maps terabytes and uses little of them */
     limit(RLIMIT_AS, MEMORY_MAX);
+#endif
     limit(RLIMIT_CPU, CPU_SECONDS);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_CORE, 0);
