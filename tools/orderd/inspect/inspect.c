@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { INPUT_MAX = 16 << 20, PIXELS_MAX = 64 << 20, STEP = 64 << 10 };
 
@@ -155,11 +156,14 @@ static bool is_whole(const struct kind *kind, const unsigned char *data, size_t 
 
 /* ---- decoding ---- */
 
-/* A picture whose header promises too many pixels is not decoded at all. */
-static void check_size(GdkPixbufLoader *loader, int width, int height, gpointer too_large) {
+/* A picture whose header promises too many pixels is not decoded at all: this is the end of the program. */
+static void check_size(GdkPixbufLoader *loader, int width, int height, gpointer unused) {
+    (void)loader;
+    (void)unused;
     if (width <= 0 || height <= 0 || (long long)width * height > PIXELS_MAX) {
-        *(bool *)too_large = true;
-        gdk_pixbuf_loader_set_size(loader, 1, 1);
+        refuse("pixels");
+        fflush(stdout);
+        _exit(0);
     }
 }
 
@@ -185,7 +189,6 @@ static bool has_colour(const GdkPixbuf *picture) {
 }
 
 static int inspect_picture(const struct kind *kind, const unsigned char *data, size_t len) {
-    bool too_large = false;
     GError *problem = NULL;
     if (!is_whole(kind, data, len)) {
         return refuse("damaged");
@@ -195,18 +198,18 @@ static int inspect_picture(const struct kind *kind, const unsigned char *data, s
         g_clear_error(&problem);
         return refuse("format");
     }
-    g_signal_connect(loader, "size-prepared", G_CALLBACK(check_size), &too_large);
+    g_signal_connect(loader, "size-prepared", G_CALLBACK(check_size), NULL);
     bool good = true;
-    for (size_t at = 0; good && !too_large && at < len; at += STEP) {
+    for (size_t at = 0; good && at < len; at += STEP) {
         size_t part = len - at < STEP ? len - at : STEP;
         good = gdk_pixbuf_loader_write(loader, data + at, part, &problem);
     }
-    good = gdk_pixbuf_loader_close(loader, good && !too_large ? &problem : NULL) && good;
-    const GdkPixbuf *picture = good && !too_large ? gdk_pixbuf_loader_get_pixbuf(loader) : NULL;
+    good = gdk_pixbuf_loader_close(loader, good ? &problem : NULL) && good;
+    const GdkPixbuf *picture = good ? gdk_pixbuf_loader_get_pixbuf(loader) : NULL;
     if (picture == NULL) {
         g_clear_error(&problem);
         g_object_unref(loader);
-        return refuse(too_large ? "pixels" : "damaged");
+        return refuse("damaged");
     }
     printf("{\"ok\":true,\"mime\":\"%s\",\"width\":%d,\"height\":%d,\"dpi\":%d,\"colour\":%s}\n",
            kind->mime, gdk_pixbuf_get_width(picture), gdk_pixbuf_get_height(picture),
