@@ -218,7 +218,7 @@ void object_memory_seal(const struct token *token, struct wire_writer *w, const 
 
 /* The head is that of this card in this state, and the end is the hash of all before. */
 static bool is_of(struct token *token, const uint8_t *bytes, size_t len, struct wire_reader *r) {
-    uint8_t head[128], hash[HASH_SIZE];
+    uint8_t head[128] = {0}, hash[HASH_SIZE];
     struct wire_writer w = {.data = head, .size = sizeof(head), .order = BIG_ENDIAN_FIELDS};
     put_head(token, &w);
     if (w.failed || len < w.len + HASH_SIZE || memcmp(bytes, head, w.len) != 0 ||
