@@ -140,14 +140,23 @@ bool key_proof(OSSL_LIB_CTX *libctx, const struct token_public_key *key,
     }
 }
 
-/* The card made something else of it than our key would, and has just been looked at: which key is there? */
-static enum token_error judge(struct token *token, struct key_entry *entry) {
+/* The card refused the data. So it would with a key that is not ours: a ciphertext can be larger than its modulus. */
+static bool is_refusal(enum token_error err) {
+    return err == TOKEN_BAD_DATA || err == TOKEN_DECRYPT_FAILED;
+}
+
+/* The card made something else of it than our key would, or `refused` it, and has just been looked at: which key is there? */
+static enum token_error judge(struct token *token, struct key_entry *entry,
+                              enum token_error refused) {
     struct token_public_key now;
     enum token_error err = token_read_public_key(token, &entry->key, &now);
     if (err != TOKEN_OK) {
         return err;
     }
     if (token_public_key_equal(&now, &entry->public_key)) {
+        if (refused != TOKEN_OK) {
+            return refused;
+        }
         log_error("token %s: a private key's result is wrong", token->facts.serial);
         return TOKEN_DEVICE;
     }
@@ -173,10 +182,12 @@ enum token_error token_use_key(struct token *token, struct key_entry *entry,
         bool is_in_doubt =
             is_provable && entry->public_key_seen &&
             (token->unsure || !entry->public_key_known || entry->public_key_remembered);
-        if (err != TOKEN_OK || !is_in_doubt) {
+        enum token_error refused = err;
+        if (!is_in_doubt || (refused != TOKEN_OK && !is_refusal(refused))) {
             break;
         }
-        if (key_proof(token->libctx, &entry->public_key, operation, in, in_len, out, *out_len)) {
+        if (refused == TOKEN_OK &&
+            key_proof(token->libctx, &entry->public_key, operation, in, in_len, out, *out_len)) {
             entry->public_key_known = true;
             entry->public_key_remembered = false;
             break;
@@ -188,7 +199,7 @@ enum token_error token_use_key(struct token *token, struct key_entry *entry,
         token->driver->forget(token);
         err = token_look(token);
         if (err == TOKEN_OK && attempt > 0) {
-            err = judge(token, entry);
+            err = judge(token, entry, refused);
         }
     }
     return err;
