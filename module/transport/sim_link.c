@@ -133,11 +133,22 @@ static enum transport_error sim_error(const uint8_t *payload, size_t len) {
     }
 }
 
-enum transport_error sim_link_request(struct sim_link *link, uint8_t type, const uint8_t *payload,
-                                      size_t payload_len, uint8_t expected_type, uint8_t *answer,
-                                      size_t answer_size, size_t *answer_len,
-                                      uint64_t deadline_ms) {
-    *answer_len = 0;
+/* A frame that is no answer to what is being asked: news, or the answer to what was posted before. An error as the latter says
+ * nothing that the next answer would not. */
+static bool is_aside(struct sim_link *link, uint8_t type) {
+    if (type == SIM_EVENT) {
+        return true;
+    }
+    if (link->owed == 0 || (type != SIM_STATE && type != SIM_ERROR)) {
+        return false;
+    }
+    link->owed--;
+    return true;
+}
+
+static enum transport_error send_request(struct sim_link *link, uint8_t type,
+                                         const uint8_t *payload, size_t payload_len,
+                                         uint64_t deadline_ms) {
     if (link->fd < 0 || payload_len >= SIMLINK_MAX_FRAME) {
         return TRANSPORT_IO;
     }
@@ -153,7 +164,21 @@ enum transport_error sim_link_request(struct sim_link *link, uint8_t type, const
     enum transport_error err = send_all(link, frame, FRAME_HEADER + 1 + payload_len, deadline_ms);
     explicit_bzero(frame, FRAME_HEADER + 1 + payload_len);
     free(frame);
+    return err;
+}
 
+enum transport_error sim_link_post(struct sim_link *link, uint8_t type, uint64_t deadline_ms) {
+    enum transport_error err = send_request(link, type, NULL, 0, deadline_ms);
+    link->owed += err == TRANSPORT_OK ? 1 : 0;
+    return err;
+}
+
+enum transport_error sim_link_request(struct sim_link *link, uint8_t type, const uint8_t *payload,
+                                      size_t payload_len, uint8_t expected_type, uint8_t *answer,
+                                      size_t answer_size, size_t *answer_len,
+                                      uint64_t deadline_ms) {
+    *answer_len = 0;
+    enum transport_error err = send_request(link, type, payload, payload_len, deadline_ms);
     bool answered = false;
     while (err == TRANSPORT_OK && !answered) {
         size_t frame_len;
@@ -172,8 +197,8 @@ enum transport_error sim_link_request(struct sim_link *link, uint8_t type, const
         uint8_t got_type = link->buffer[FRAME_HEADER];
         const uint8_t *body = link->buffer + FRAME_HEADER + 1;
         size_t body_len = frame_len - 1;
-        if (got_type == SIM_EVENT) {
-            err = take_state(link, body, body_len);
+        if (is_aside(link, got_type)) {
+            err = got_type == SIM_ERROR ? TRANSPORT_OK : take_state(link, body, body_len);
         } else {
             answered = true;
             if (got_type == SIM_ERROR) {
@@ -204,9 +229,10 @@ enum transport_error sim_link_drain(struct sim_link *link) {
         if (err == TRANSPORT_OK && frame_len == 0) {
             err = receive_some(link, &got);
         } else if (err == TRANSPORT_OK) {
-            if (link->buffer[FRAME_HEADER] != SIM_EVENT) {
+            uint8_t type = link->buffer[FRAME_HEADER];
+            if (!is_aside(link, type)) {
                 err = TRANSPORT_IO;
-            } else {
+            } else if (type != SIM_ERROR) {
                 err = take_state(link, link->buffer + FRAME_HEADER + 1, frame_len - 1);
             }
             drop_frame(link, frame_len);

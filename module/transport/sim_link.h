@@ -12,6 +12,7 @@ struct sim_link {
     uint32_t removals;   /* SIM_STATE and SIM_EVENT frames that turned `present` off */
     uint8_t atr[TRANSPORT_ATR_MAX];
     size_t atr_len;
+    unsigned owed;   /* SIM_STATE answers that nobody waits for (sim_link_post) */
     size_t pending;  /* received bytes in buffer, not yet a whole frame */
     uint8_t *buffer; /* 4 + SIMLINK_MAX_FRAME bytes */
 };
@@ -29,6 +30,9 @@ void sim_link_close(struct sim_link *link);
 enum transport_error sim_link_request(struct sim_link *link, uint8_t type, const uint8_t *payload,
                                       size_t payload_len, uint8_t expected_type, uint8_t *answer,
                                       size_t answer_size, size_t *answer_len, uint64_t deadline_ms);
+
+/* Sends a request without payload whose answer is SIM_STATE, and does not wait: the answer is taken in by whatever comes next. */
+enum transport_error sim_link_post(struct sim_link *link, uint8_t type, uint64_t deadline_ms);
 
 /* Takes in all events that have arrived, without waiting. TRANSPORT_IO: the simulator is gone. */
 enum transport_error sim_link_drain(struct sim_link *link);
