@@ -5,7 +5,8 @@ import { until } from './agent.mjs';
 
 export class Screen {
     async start() {
-        this.server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '900x700x24', '-nolisten', 'tcp'], {
+        // -noreset: else the server begins anew whenever its last client ends, and refuses who comes meanwhile
+        this.server = spawn('Xvfb', ['-displayfd', '3', '-noreset', '-screen', '0', '900x700x24', '-nolisten', 'tcp'], {
             stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
         });
         const number = await new Promise((done, fail) => {
