@@ -44,7 +44,9 @@ static void *block(size_t len) {
         return NULL;
     }
     uint8_t *memory = malloc(len > 0 ? len : 1);
-    must(memory != NULL, "memory");
+    if (memory == NULL) {
+        abort();
+    }
     for (size_t i = 0; i < len; i++) {
         memory[i] = byte();
     }
@@ -118,8 +120,12 @@ static void take_value(CK_ATTRIBUTE *attribute) {
         attribute->pValue = block(0);
         if (attribute->pValue != NULL) {
             void *wide = realloc(blocks[block_count - 1], sizeof(value));
-            must(wide != NULL, "memory");
-            blocks[block_count - 1] = attribute->pValue = memcpy(wide, &value, sizeof(value));
+            if (wide == NULL) {
+                abort();
+            }
+            memcpy(wide, &value, sizeof(value));
+            blocks[block_count - 1] = wide;
+            attribute->pValue = wide;
         }
     } else if (form < 0xA0) {
         attribute->ulValueLen = 1;

@@ -56,6 +56,7 @@ void p11_client_open(struct p11_client *client, const struct p11_wish *wish) {
     }
     if (get == NULL) {
         errx(1, "%s: %s", wish->module, dlerror());
+        return;
     }
     check(get(&client->p11), "C_GetFunctionList");
     CK_C_INITIALIZE_ARGS threads = {.flags = CKF_OS_LOCKING_OK};

@@ -24,23 +24,26 @@ void context_set(const char *text) {
     snprintf(context, sizeof(context), "%s%s", text, text[0] != '\0' ? ": " : "");
 }
 
-_Noreturn static void end(enum verdict verdict, const char *format, va_list args) {
+static void tell(enum verdict verdict, const char *format, va_list args) {
     int at = snprintf(result.words, sizeof(result.words), "%s", context);
     result.verdict = verdict;
     vsnprintf(result.words + at, sizeof(result.words) - (size_t)at, format, args);
-    longjmp(rule_end, 1);
 }
 
 _Noreturn void rule_failed(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    end(FAIL, format, args);
+    tell(FAIL, format, args);
+    va_end(args);
+    longjmp(rule_end, 1);
 }
 
 _Noreturn void rule_not_applicable(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    end(NOT_APPLICABLE, format, args);
+    tell(NOT_APPLICABLE, format, args);
+    va_end(args);
+    longjmp(rule_end, 1);
 }
 
 /* "p11.C_Sign(session, ...)" -> C_Sign */

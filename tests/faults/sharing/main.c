@@ -247,8 +247,10 @@ static void set_option(void *library, const char *text) {
     char name[64];
     const char *equal = strchr(text, '=');
     *(void **)&get = dlsym(library, "C_GetInterface");
-    if (get == NULL || equal == NULL || get(vendor, NULL, &interface, 0) != CKR_OK) {
+    if (get == NULL || equal == NULL || get(vendor, NULL, &interface, 0) != CKR_OK ||
+        interface == NULL) {
         wrong("cannot set %s", text);
+        return;
     }
     const CK_OPENUKEY_FUNCTIONS *functions = interface->pFunctionList;
     snprintf(name, sizeof(name), "%.*s", (int)(equal - text), text);

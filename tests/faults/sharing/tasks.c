@@ -205,7 +205,7 @@ static CK_RV task_find(struct worker *worker) {
 static CK_RV tidy_up(struct worker *worker) {
     CK_OBJECT_HANDLE all[128];
     CK_ULONG count = 0;
-    char label[64], mine[32];
+    char label[64] = "", mine[32];
     TRY(p11->C_FindObjectsInit(worker->session, NULL, 0));
     CK_RV rv = p11->C_FindObjects(worker->session, all, 128, &count);
     p11->C_FindObjectsFinal(worker->session);
