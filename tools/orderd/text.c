@@ -99,8 +99,6 @@ static both texts[TEXT_COUNT] = {
                            "Your registration code is {code}, valid for 5 minutes. Tell nobody."},
     [TEXT_SMS_LOGIN] = {"登录验证码 {code}，5 分钟内有效，请勿告知他人。",
                         "Your login code is {code}, valid for 5 minutes. Tell nobody."},
-    [TEXT_SMS_QUERY] = {"订单查询验证码 {code}，5 分钟内有效，请勿告知他人。",
-                        "Your query code is {code}, valid for 5 minutes. Tell nobody."},
     [TEXT_SMS_CONFIRM] = {"证书申请签名确认验证码 {code}，5 分钟内有效。输入即表示确认本次申请。",
                           "Your confirmation code is {code}, valid for 5 minutes. Entering it "
                           "confirms the application."},

@@ -75,7 +75,6 @@ enum text {
     /* SMS and mail */
     TEXT_SMS_REGISTER, /* {code} */
     TEXT_SMS_LOGIN,
-    TEXT_SMS_QUERY,
     TEXT_SMS_CONFIRM,
     TEXT_SMS_FACE,      /* {url} */
     TEXT_MAIL_DOWNLOAD, /* {number}, {code} */

@@ -27,7 +27,6 @@ struct purpose_row {
 static const struct purpose_row purposes[OTP_PURPOSES] = {
     [OTP_REGISTER] = {"REGISTER", TEXT_SMS_REGISTER, digits, 6, OTP_SECONDS, false, false},
     [OTP_LOGIN] = {"LOGIN", TEXT_SMS_LOGIN, digits, 6, OTP_SECONDS, false, false},
-    [OTP_QUERY] = {"QUERY", TEXT_SMS_QUERY, digits, 6, OTP_SECONDS, false, false},
     [OTP_CONFIRM] = {"CONFIRM", TEXT_SMS_CONFIRM, digits, 6, OTP_SECONDS, false, false},
     /* R263 */
     [OTP_DOWNLOAD] = {"DOWNLOAD", TEXT_MAIL_DOWNLOAD, letters_and_digits, 20, OTP_DOWNLOAD_SECONDS,

@@ -14,7 +14,7 @@ enum otp_limit {
     OTP_PER_HOUR = 10
 };
 
-enum otp_purpose { OTP_REGISTER, OTP_LOGIN, OTP_QUERY, OTP_CONFIRM, OTP_DOWNLOAD, OTP_PURPOSES };
+enum otp_purpose { OTP_REGISTER, OTP_LOGIN, OTP_CONFIRM, OTP_DOWNLOAD, OTP_PURPOSES };
 
 /* What a code is for. */
 struct otp {

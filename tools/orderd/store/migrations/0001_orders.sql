@@ -41,18 +41,6 @@ CREATE TABLE account_subjects (
     PRIMARY KEY (account, subject)
 );
 
-CREATE TABLE addresses (
-    id      TEXT PRIMARY KEY,
-    account TEXT NOT NULL REFERENCES accounts (id),
-    sealed  TEXT NOT NULL, -- {recipientName, recipientPhone, recipientRegion, recipientAddress}
-    created BIGINT NOT NULL
-);
-CREATE TABLE invoice_titles (
-    id      TEXT PRIMARY KEY,
-    account TEXT NOT NULL REFERENCES accounts (id),
-    sealed  TEXT NOT NULL, -- {invoiceTitle, invoiceTaxNumber, ...}
-    created BIGINT NOT NULL
-);
 CREATE TABLE messages (
     id       TEXT PRIMARY KEY,
     account  TEXT NOT NULL REFERENCES accounts (id),
@@ -316,16 +304,6 @@ CREATE TABLE invoices (
     updated      BIGINT NOT NULL
 );
 
--- R170-R176: the first PIN of a produced key, sealed until it has been told, then wiped.
-CREATE TABLE first_pins (
-    order_id TEXT PRIMARY KEY REFERENCES orders (id),
-    sealed   TEXT NOT NULL,
-    way      TEXT NOT NULL CHECK (way IN ('SMS', 'POSTSCRIPT')),
-    state    TEXT NOT NULL CHECK (state IN ('KEPT', 'TOLD')),
-    created  BIGINT NOT NULL,
-    told     BIGINT NOT NULL DEFAULT 0
-);
-
 -- ---- work on the key ----
 
 CREATE TABLE issue_tasks (
@@ -444,11 +422,5 @@ CREATE TABLE sim_invoices (
     id      TEXT PRIMARY KEY,
     number  TEXT NOT NULL,
     state   TEXT NOT NULL CHECK (state IN ('ISSUED', 'RED')),
-    created BIGINT NOT NULL
-);
-CREATE TABLE sim_parcels (
-    id      TEXT PRIMARY KEY,
-    number  TEXT NOT NULL,
-    state   TEXT NOT NULL CHECK (state IN ('ON_THE_WAY', 'DELIVERED')),
     created BIGINT NOT NULL
 );
