@@ -156,6 +156,10 @@ static bool check_origin(struct http_request *request, struct caller *caller) {
 /* Only a body type that needs a preflight: a form cannot send it. */
 static bool check_media_type(struct http_request *request) {
     static const char json[] = "application/json";
+    const struct http_route *route = http_request_route(request);
+    if (route != NULL && route->body == HTTP_BODY_STREAM) {
+        return true; /* the dispatcher wants application/octet-stream, exactly: no form sends that either */
+    }
     const char *method = http_request_method(request);
     if (strcmp(method, "POST") != 0 && strcmp(method, "PUT") != 0 && strcmp(method, "PATCH") != 0) {
         return true;

@@ -9,6 +9,8 @@
 #include "agent/http/json.h"
 
 #define NONE_BODY_MAX ((size_t)64 * 1024)
+#define STREAM_PACE                                                                                \
+    ((size_t)1024 * 1024) /* bytes that a streamed body must bring within the timeout */
 
 static bool wants_upgrade(const struct http_request *request) {
     const char *upgrade = http_request_header(request, "Upgrade");
@@ -80,6 +82,12 @@ static bool decode_params(struct http_request *request) {
     return true;
 }
 
+static bool is_octet_stream(const struct http_request *request) {
+    const char *type = http_request_header(request, "Content-Type");
+    return type != NULL && http_request_header_count(request, "Content-Type") == 1 &&
+           strcasecmp(type, "application/octet-stream") == 0;
+}
+
 /* "application/json", perhaps with "; charset=utf-8"; exactly one Content-Type. */
 static bool is_json_type(const struct http_request *request) {
     static const char json[] = "application/json";
@@ -97,7 +105,8 @@ static bool is_json_type(const struct http_request *request) {
     return strcasecmp(type, "charset=utf-8") == 0 || strcasecmp(type, "charset=\"utf-8\"") == 0;
 }
 
-bool http_request_read_body(struct http_request *request, size_t max) {
+/* Refuse a body that is announced too long; say that any other may come. */
+static bool expect_body(struct http_request *request, size_t max) {
     long long announced = request->info->content_length;
     const char *expect = http_request_header(request, "Expect");
     if (announced > 0 && (unsigned long long)announced > max) {
@@ -107,6 +116,61 @@ bool http_request_read_body(struct http_request *request, size_t max) {
     }
     if (expect != NULL && strcasecmp(expect, "100-continue") == 0) {
         mg_write(request->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    }
+    return true;
+}
+
+static size_t body_max(const struct http_request *request) {
+    const struct http_route *route = request->route;
+    return route->max_body != 0            ? route->max_body
+           : route->body == HTTP_BODY_NONE ? NONE_BODY_MAX
+                                           : request->server->options.max_body;
+}
+
+static void await_stream(struct http_request *request) {
+    http_connection_set_deadline(request->connection,
+                                 2 * (int64_t)http_server_timeout_ms(request->server));
+}
+
+static long stream_failed(struct http_request *request, enum http_standard_problem problem) {
+    http_connection_set_deadline(request->connection, 0);
+    request->close = true;
+    http_respond_standard_problem(request, problem, NULL);
+    return -1;
+}
+
+long http_request_read(struct http_request *request, void *data, size_t size) {
+    long long announced = request->info->content_length;
+    if (request->stream_ended || size == 0) {
+        return 0;
+    }
+    int got = mg_read(request->conn, data, size < INT_MAX ? size : INT_MAX);
+    if (got <= 0) {
+        bool is_whole =
+            got == 0 && (announced < 0 || request->streamed == (unsigned long long)announced);
+        request->stream_ended = true;
+        http_connection_set_deadline(request->connection, 0);
+        if (!is_whole) {
+            return stream_failed(request, HTTP_PROBLEM_BAD_REQUEST);
+        }
+        request->close = false;
+        return 0;
+    }
+    size_t before = request->streamed;
+    request->streamed += (size_t)got;
+    if (request->streamed > body_max(request)) {
+        return stream_failed(request, HTTP_PROBLEM_BODY_TOO_LARGE);
+    }
+    if (before / STREAM_PACE != request->streamed / STREAM_PACE) {
+        await_stream(request);
+    }
+    return got;
+}
+
+bool http_request_read_body(struct http_request *request, size_t max) {
+    long long announced = request->info->content_length;
+    if (!expect_body(request, max)) {
+        return false;
     }
     size_t size = announced > 0 ? (size_t)announced : 4096;
     size = size < max ? size : max;
@@ -181,6 +245,22 @@ static bool parse_json_body(struct http_request *request) {
     return true;
 }
 
+/* The handler reads. What it leaves unread is not worth reading: the connection ends. */
+static void run_stream_handler(struct http_request *request) {
+    if (!is_octet_stream(request)) {
+        request->close = true;
+        http_respond_standard_problem(request, HTTP_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+        return;
+    }
+    if (!expect_body(request, body_max(request))) {
+        return;
+    }
+    request->close = true; /* until its end has been seen */
+    await_stream(request);
+    request->route->handler(request);
+    http_connection_set_deadline(request->connection, 0);
+}
+
 static void run_handler(struct http_request *request) {
     const struct http_route *route = request->route;
     if (!decode_params(request)) {
@@ -192,10 +272,11 @@ static void run_handler(struct http_request *request) {
         http_respond_standard_problem(request, HTTP_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
         return;
     }
-    size_t max = route->max_body != 0            ? route->max_body
-                 : route->body == HTTP_BODY_NONE ? NONE_BODY_MAX
-                                                 : request->server->options.max_body;
-    if (!http_request_read_body(request, max)) {
+    if (route->body == HTTP_BODY_STREAM) {
+        run_stream_handler(request);
+        return;
+    }
+    if (!http_request_read_body(request, body_max(request))) {
         return;
     }
     if (route->body == HTTP_BODY_NONE) {

@@ -21,7 +21,9 @@ enum http_body {
     HTTP_BODY_NONE, /* any body is read and ignored, at most 64 KiB (413 beyond) */
     HTTP_BODY_JSON, /* Content-Type must be application/json (else 415); one strict JSON object (else 400);
                        an empty body counts as {} */
-    HTTP_BODY_RAW, /* anything, up to the route's limit; see http_request_body() */
+    HTTP_BODY_RAW,    /* anything, up to the route's limit; see http_request_body() */
+    HTTP_BODY_STREAM, /* Content-Type must be application/octet-stream (else 415); the handler takes it piece by piece with
+                         http_request_read(), up to the route's limit, in memory that does not grow */
 };
 
 /* Answers one request by exactly one of the http_respond_* or http_problem functions. A handler that returns without an
@@ -129,6 +131,9 @@ const char *http_request_header(const struct http_request *request, const char *
 size_t http_request_header_count(const struct http_request *request, const char *name);
 /* The body as received: `*len` bytes (0 with HTTP_BODY_NONE) and a NUL beyond. Never NULL in a handler. */
 const char *http_request_body(const struct http_request *request, size_t *len);
+/* The next bytes of an HTTP_BODY_STREAM route's body: how many, at most `size`; 0 at its end; -1 when it was too long, broke
+ * off or was too slow (a MiB may take twice the server's request timeout): a problem has then been answered. */
+long http_request_read(struct http_request *request, void *data, size_t size);
 /* The parsed object of an HTTP_BODY_JSON route (borrowed); NULL otherwise. */
 json_t *http_request_json(const struct http_request *request);
 /* The other end, numeric ("127.0.0.1", "::1"), its port, and the port of ours that it came to. */

@@ -58,6 +58,8 @@ struct http_request {
     char *param_values[ROUTE_MAX_PARAMS];
     char *body;
     size_t body_len;
+    size_t streamed; /* bytes of a streamed body so far */
+    bool stream_ended;
     json_t *json;
     void *data;
     struct http_block *blocks;

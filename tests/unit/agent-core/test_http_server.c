@@ -53,6 +53,23 @@ static void raw(struct http_request *request) {
     http_respond(request, 200, "application/octet-stream", body, len);
 }
 
+/* Takes the body in small pieces and says how much there was. */
+static void count(struct http_request *request) {
+    char piece[7];
+    long got, all = 0;
+    while ((got = http_request_read(request, piece, sizeof(piece))) > 0) {
+        all += got;
+    }
+    if (got == 0) {
+        http_respond_json(request, 200, json_pack("{s:i}", "bytes", (int)all));
+    }
+}
+
+/* Answers without looking at the body. */
+static void ignore(struct http_request *request) {
+    http_respond_empty(request, 204);
+}
+
 static void forget(struct http_request *request) {
     (void)request;
 }
@@ -82,6 +99,8 @@ static const struct http_route second_table[] = {
     {"GET", "/stream", stream, .body = HTTP_BODY_NONE},
     {"*", "/raw/{path...}", raw, .body = HTTP_BODY_RAW, .max_body = 5000},
     {"GET", "/forget", forget, .body = HTTP_BODY_NONE},
+    {"PUT", "/count", count, .body = HTTP_BODY_STREAM, .max_body = 100},
+    {"PUT", "/ignore", ignore, .body = HTTP_BODY_STREAM, .max_body = 100},
     {"GET", "/inject", inject, .body = HTTP_BODY_NONE},
     {"GET", "/web/{path...}", asset, .body = HTTP_BODY_NONE},
     {"DELETE", "/show/{id}", show, .body = HTTP_BODY_NONE},
@@ -309,6 +328,34 @@ static void raw_routes_take_bytes_and_unclean_paths(void **state) {
     assert_status(ask(large), 200, "Content-Length: 4900");
 }
 
+static void streamed_bodies_are_counted_and_limited(void **state) {
+    (void)state;
+#define STREAM(path, head) "PUT " path " HTTP/1.1\r\n" HOST head
+#define OCTETS             "Content-Type: application/octet-stream\r\n"
+    assert_status(ask(STREAM("/count", OCTETS "Content-Length: 10\r\n\r\n0123456789")), 200,
+                  "{\"bytes\":10}");
+    assert_status(
+        ask(STREAM("/count", OCTETS
+                   "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n9\r\ndefghijkl\r\n0\r\n\r\n")),
+        200, "{\"bytes\":12}");
+    assert_status(ask(STREAM("/count", OCTETS "Content-Length: 0\r\n\r\n")), 200, "{\"bytes\":0}");
+    assert_status(ask(STREAM("/count", "Content-Length: 1\r\n\r\na")), 415, NULL);
+    assert_status(ask(STREAM("/count", "Content-Type: text/plain\r\nContent-Length: 1\r\n\r\na")),
+                  415, NULL);
+    assert_status(ask(STREAM("/count", OCTETS "Content-Length: 101\r\n\r\na")), 413, NULL);
+    char big[700];
+    snprintf(big, sizeof(big), "%sc8\r\n%200s\r\n0\r\n\r\n",
+             STREAM("/count", OCTETS "Transfer-Encoding: chunked\r\n\r\n"), "");
+    assert_status(ask(big), 413, "BODY_TOO_LARGE");
+    assert_status(ask(STREAM("/count", OCTETS "Content-Length: 10\r\n\r\n012")), 400, NULL);
+}
+
+static void a_streamed_body_that_was_left_unread_ends_the_connection(void **state) {
+    (void)state;
+    assert_status(ask(STREAM("/ignore", OCTETS "Content-Length: 3\r\n\r\nabc")), 204,
+                  "Connection: close");
+}
+
 static void a_long_answer_comes_in_chunks(void **state) {
     (void)state;
     assert_status(ask("GET /stream HTTP/1.1\r\n" HOST "\r\n"), 200,
@@ -438,6 +485,8 @@ int main(void) {
         cmocka_unit_test(a_body_that_never_comes_is_not_waited_for_for_ever),
         cmocka_unit_test(chunked_bodies_are_read_and_limited),
         cmocka_unit_test(raw_routes_take_bytes_and_unclean_paths),
+        cmocka_unit_test(streamed_bodies_are_counted_and_limited),
+        cmocka_unit_test(a_streamed_body_that_was_left_unread_ends_the_connection),
         cmocka_unit_test(a_long_answer_comes_in_chunks),
         cmocka_unit_test(head_is_get_without_body),
         cmocka_unit_test(one_connection_serves_many_requests),
