@@ -2,7 +2,8 @@
 ARCHIVES += ca
 ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_certify.c \
            tools/orderd/ca/ca_issue.c tools/orderd/ca/ca_escrow.c tools/orderd/ca/ca_crl.c \
-           tools/orderd/ca/ca_seal.c tools/orderd/seal_picture.c
+           tools/orderd/ca/ca_seal.c tools/orderd/ca/ca_recovery.c tools/orderd/ca/ca_record.c \
+           tools/orderd/seal_picture.c
 ca_DEPS := formats
 ca_PKGS := libcrypto pangocairo
 ca_LDLIBS := -lm -lpthread
@@ -18,7 +19,7 @@ ukey_DEPS := ca formats http identity
 ukey_PKGS := libcrypto jansson
 ukey_LDLIBS := -ldl
 
-TESTS += test_ca
-test_ca_SRCS := tests/unit/ca/test_ca.c
-test_ca_DEPS := ca formats_bench
-test_ca_PKGS := libcrypto cmocka
+TESTS += test_ca test_ca_recovery
+$(foreach t,test_ca test_ca_recovery,\
+  $(eval $(t)_SRCS := tests/unit/ca/$(t).c tests/unit/ca/fixture.c)\
+  $(eval $(t)_DEPS := ca formats_bench)$(eval $(t)_PKGS := libcrypto cmocka))

@@ -5,113 +5,19 @@
 #include "module/formats/seal.h"
 #include "module/formats/sm2.h"
 #include "module/formats/sm2_envelope.h"
-#include "tests/unit/formats/bench.h"
+#include "tests/unit/ca/fixture.h"
 #include "tools/orderd/ca/ca.h"
 #include "tools/orderd/seal_picture.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define assert_ca(call) assert_int_equal((call), CA_OK)
-
-struct fixture {
-    char directory[64];
-    struct ca *ca;
-    EVP_PKEY *key;
-    struct octets subject, csr;
-    struct ca_request request;
-};
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at) {
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static const struct ca_options CREATE = {.create = true, .now = JAN_2026};
-
-static struct octets request_of(EVP_PKEY *key, const struct octets *subject) {
-    unsigned char *spki = NULL;
-    struct octets tbs, csr, signature;
-    int spki_len = i2d_PUBKEY(key, &spki);
-    assert_ok(certificate_request_build(subject->data, subject->len, spki, (size_t)spki_len, &tbs));
-    if (sm2_key_is_sm2(key)) {
-        assert_ok(sm2_sign(NULL, key, tbs.data, tbs.len, &signature));
-    } else {
-        unsigned char bytes[512];
-        size_t len = sizeof bytes;
-        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key), 1);
-        assert_int_equal(EVP_DigestSign(ctx, bytes, &len, tbs.data, tbs.len), 1);
-        EVP_MD_CTX_free(ctx);
-        assert_ok(octets_copy(&signature, bytes, len));
-    }
-    assert_ok(certificate_request_assemble(NULL, &tbs, signature.data, signature.len, &csr));
-    OPENSSL_free(spki);
-    octets_free(&tbs);
-    octets_free(&signature);
-    return csr;
-}
-
-static int make(void **state) {
-    static struct fixture f;
-    static const struct name_field fields[] = {{"C", "CN"}, {"O", "甲公司"}, {"CN", "甲公司"}};
-    strcpy(f.directory, "/tmp/openukey-ca-XXXXXX");
-    assert_non_null(mkdtemp(f.directory));
-    assert_ca(ca_open(NULL, f.directory, &CREATE, &f.ca));
-    f.key = bench_sm2_key();
-    assert_ok(name_from_fields(fields, 3, &f.subject));
-    f.csr = request_of(f.key, &f.subject);
-    f.request = (struct ca_request){.csr = f.csr.data,
-                                    .csr_len = f.csr.len,
-                                    .subject = f.subject.data,
-                                    .subject_len = f.subject.len,
-                                    .not_before = JAN_2026 + 1,
-                                    .not_after = JAN_2026 + 90 * DAY + 7,
-                                    .encryption_pair = true,
-                                    .crl_url = "http://127.0.0.1:8080/ca/crl"};
-    *state = &f;
-    return 0;
-}
-
-static int drop(void **state) {
-    struct fixture *f = *state;
-    ca_close(f->ca);
-    EVP_PKEY_free(f->key);
-    octets_free(&f->subject);
-    octets_free(&f->csr);
-    return nftw(f->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static struct certificate *read_certificate(const struct octets *der) {
-    struct certificate *certificate = NULL;
-    assert_ok(certificate_parse(NULL, der->data, der->len, &certificate));
-    return certificate;
-}
-
-static enum formats_error verify_chain(struct ca *ca, const struct octets *leaf, int64_t at) {
-    struct certificate *root = read_certificate(ca_root(ca));
-    struct certificate *issuing = read_certificate(ca_issuing(ca));
-    struct certificate *end = read_certificate(leaf);
-    STACK_OF(X509) *intermediates = sk_X509_new_null();
-    sk_X509_push(intermediates, issuing->x509);
-    enum formats_error error =
-        certificate_verify_chain(NULL, end->x509, intermediates, root->x509, at);
-    sk_X509_free(intermediates);
-    certificate_free(root);
-    certificate_free(issuing);
-    certificate_free(end);
-    return error;
-}
 
 static void a_pair_of_certificates_is_issued_as_asked(void **state) {
     struct fixture *f = *state;
@@ -124,8 +30,8 @@ static void a_pair_of_certificates_is_issued_as_asked(void **state) {
     assert_int_equal(strlen(plan.sign_serial), 32);
     assert_string_not_equal(plan.sign_serial, plan.encrypt_serial);
     assert_ca(ca_issue(f->ca, &f->request, &plan, &issued));
-    struct certificate *sign = read_certificate(&issued.sign_certificate);
-    struct certificate *encrypt = read_certificate(&issued.encrypt_certificate);
+    struct certificate *sign = fixture_certificate(&issued.sign_certificate);
+    struct certificate *encrypt = fixture_certificate(&issued.encrypt_certificate);
     assert_string_equal(sign->serial, plan.sign_serial);
     assert_string_equal(encrypt->serial, plan.encrypt_serial);
     assert_int_equal(sign->usage, CERTIFICATE_SIGN);
@@ -135,8 +41,8 @@ static void a_pair_of_certificates_is_issued_as_asked(void **state) {
     assert_int_equal(sign->not_after, JAN_2026 + 90 * DAY + 7);
     assert_true(octets_equal(&sign->subject.der, &f->subject));
     assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(sign->x509), f->key), 1);
-    assert_ok(verify_chain(f->ca, &issued.sign_certificate, JAN_2026 + DAY));
-    assert_ok(verify_chain(f->ca, &issued.encrypt_certificate, JAN_2026 + DAY));
+    assert_ok(fixture_verify(f->ca, &issued.sign_certificate, JAN_2026 + DAY));
+    assert_ok(fixture_verify(f->ca, &issued.encrypt_certificate, JAN_2026 + DAY));
 
     assert_ok(
         sm2_envelope_parse(NULL, issued.enveloped_key.data, issued.enveloped_key.len, &envelope));
@@ -158,7 +64,7 @@ static void the_same_plan_again_gives_the_same_bytes(void **state) {
     assert_ca(ca_issue(f->ca, &f->request, &plan, &first));
     ca_close(f->ca); /* as after a crash of the service */
     assert_ca(ca_open(NULL, f->directory, NULL, &f->ca));
-    struct octets other_signature = request_of(f->key, &f->subject);
+    struct octets other_signature = fixture_csr(f->key, &f->subject);
     f->request.csr = other_signature.data; /* the same key, signed anew */
     f->request.csr_len = other_signature.len;
     assert_ca(ca_issue(f->ca, &f->request, &plan, &again));
@@ -178,7 +84,7 @@ static void a_used_plan_is_refused_for_another_request(void **state) {
     struct ca_plan plan;
     struct ca_issued issued;
     EVP_PKEY *other = bench_sm2_key();
-    struct octets csr = request_of(other, &f->subject);
+    struct octets csr = fixture_csr(other, &f->subject);
     assert_ca(ca_plan(f->ca, &f->request, &plan));
     assert_ca(ca_issue(f->ca, &f->request, &plan, &issued));
     ca_issued_free(&issued);
@@ -203,64 +109,22 @@ static void a_plan_cut_off_after_the_escrow_goes_on_with_its_key(void **state) {
     char path[256];
     assert_ca(ca_plan(f->ca, &f->request, &plan));
     assert_ca(ca_issue(f->ca, &f->request, &plan, &issued));
-    struct certificate *before = read_certificate(&issued.encrypt_certificate);
+    struct certificate *before = fixture_certificate(&issued.encrypt_certificate);
     ca_issued_free(&issued);
     snprintf(path, sizeof path, "%s/issued/%s", f->directory, plan.sign_serial);
     assert_int_equal(unlink(path), 0);
     assert_ca(ca_issue(f->ca, &f->request, &plan, &issued));
-    struct certificate *after = read_certificate(&issued.encrypt_certificate);
+    struct certificate *after = fixture_certificate(&issued.encrypt_certificate);
     assert_true(certificate_same_key(before, after));
     certificate_free(before);
     certificate_free(after);
     ca_issued_free(&issued);
 }
 
-static void the_kmc_recovers_an_encryption_key_to_another_key(void **state) {
-    struct fixture *f = *state;
-    struct ca_plan plan;
-    struct ca_issued issued;
-    struct octets again;
-    struct sm2_envelope envelope;
-    EVP_PKEY *recipient = bench_sm2_key();
-    EVP_PKEY *opened = NULL;
-    assert_ca(ca_plan(f->ca, &f->request, &plan));
-    assert_ca(ca_issue(f->ca, &f->request, &plan, &issued));
-    assert_ca(ca_escrow_envelope(f->ca, plan.encrypt_serial, recipient, &again));
-    assert_ok(sm2_envelope_parse(NULL, again.data, again.len, &envelope));
-    assert_ok(sm2_envelope_open(NULL, recipient, &envelope, &opened));
-    struct certificate *encrypt = read_certificate(&issued.encrypt_certificate);
-    assert_int_equal(EVP_PKEY_eq(opened, X509_get0_pubkey(encrypt->x509)), 1);
-    octets_free(&again);
-    assert_int_equal(ca_escrow_envelope(f->ca, plan.sign_serial, recipient, &again), CA_UNKNOWN);
-    assert_int_equal(ca_escrow_envelope(f->ca, "../kmc.key", recipient, &again), CA_UNKNOWN);
-    certificate_free(encrypt);
-    ca_issued_free(&issued);
-    EVP_PKEY_free(opened);
-    EVP_PKEY_free(recipient);
-}
-
-static void a_moved_or_damaged_escrow_file_is_named_corrupt(void **state) {
-    struct fixture *f = *state;
-    struct ca_plan plan, other;
-    struct ca_issued issued;
-    struct octets envelope;
-    char from[256], to[256];
-    assert_ca(ca_plan(f->ca, &f->request, &plan));
-    assert_ca(ca_plan(f->ca, &f->request, &other));
-    assert_ca(ca_issue(f->ca, &f->request, &plan, &issued));
-    ca_issued_free(&issued);
-    snprintf(from, sizeof from, "%s/escrow/%s", f->directory, plan.encrypt_serial);
-    snprintf(to, sizeof to, "%s/escrow/%s", f->directory, other.encrypt_serial);
-    assert_int_equal(rename(from, to), 0);
-    assert_int_equal(ca_escrow_envelope(f->ca, other.encrypt_serial, f->key, &envelope),
-                     CA_CORRUPT);
-    assert_null(envelope.data);
-}
-
 static void an_rsa_key_gets_one_certificate_for_both_uses(void **state) {
     struct fixture *f = *state;
     EVP_PKEY *rsa = EVP_RSA_gen(2048);
-    struct octets csr = request_of(rsa, &f->subject);
+    struct octets csr = fixture_csr(rsa, &f->subject);
     struct ca_request request = f->request;
     struct ca_plan plan;
     struct ca_issued issued;
@@ -272,11 +136,11 @@ static void an_rsa_key_gets_one_certificate_for_both_uses(void **state) {
     assert_ca(ca_plan(f->ca, &request, &plan));
     assert_string_equal(plan.encrypt_serial, "");
     assert_ca(ca_issue(f->ca, &request, &plan, &issued));
-    struct certificate *certificate = read_certificate(&issued.sign_certificate);
+    struct certificate *certificate = fixture_certificate(&issued.sign_certificate);
     assert_int_equal(certificate->usage, CERTIFICATE_BOTH);
     assert_int_equal(certificate->algorithm, CERTIFICATE_RSA);
     assert_null(issued.encrypt_certificate.data);
-    assert_ok(verify_chain(f->ca, &issued.sign_certificate, JAN_2026 + DAY));
+    assert_ok(fixture_verify(f->ca, &issued.sign_certificate, JAN_2026 + DAY));
     certificate_free(certificate);
     ca_issued_free(&issued);
     octets_free(&csr);
@@ -287,7 +151,7 @@ static void bad_requests_are_refused_before_anything_is_planned(void **state) {
     struct fixture *f = *state;
     struct ca_plan plan;
     EVP_PKEY *small = EVP_RSA_gen(1024);
-    struct octets csr = request_of(small, &f->subject);
+    struct octets csr = fixture_csr(small, &f->subject);
     struct ca_request request = f->request;
     request.csr = csr.data;
     request.csr_len = csr.len;
@@ -322,7 +186,7 @@ static void the_crl_lists_the_revoked_and_is_signed(void **state) {
         {"7F", JAN_2026 + DAY, CA_REASON_UNSPECIFIED},
     };
     struct octets der;
-    struct certificate *issuing = read_certificate(ca_issuing(f->ca));
+    struct certificate *issuing = fixture_certificate(ca_issuing(f->ca));
     assert_ca(ca_crl(f->ca, revoked, 3, 7, JAN_2026, JAN_2026 + 7 * DAY, &der));
     const unsigned char *p = der.data;
     X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.len);
@@ -384,8 +248,8 @@ static void the_seal_maker_s_seal_checks_to_the_root(void **state) {
                       &der));
     assert_true(der.len < (size_t)48 * 1024);
     assert_ok(seal_parse(NULL, der.data, der.len, &seal));
-    struct certificate *root = read_certificate(ca_root(f->ca));
-    struct certificate *issuing = read_certificate(ca_issuing(f->ca));
+    struct certificate *root = fixture_certificate(ca_root(f->ca));
+    struct certificate *issuing = fixture_certificate(ca_issuing(f->ca));
     STACK_OF(X509) *intermediates = sk_X509_new_null();
     sk_X509_push(intermediates, issuing->x509);
     assert_ok(seal_check(seal, root->x509, intermediates, JAN_2026 + 5));
@@ -422,7 +286,7 @@ static void every_file_is_private(void **state) {
 static void opening_again_changes_nothing(void **state) {
     struct fixture *f = *state;
     struct ca *again = NULL;
-    assert_ca(ca_open(NULL, f->directory, &CREATE, &again));
+    assert_ca(ca_open(NULL, f->directory, &fixture_create, &again));
     assert_true(octets_equal(ca_root(f->ca), ca_root(again)));
     assert_true(octets_equal(ca_issuing(f->ca), ca_issuing(again)));
     assert_true(octets_equal(ca_seal_maker(f->ca), ca_seal_maker(again)));
@@ -434,15 +298,15 @@ static void an_absent_or_damaged_ca_is_told_apart(void **state) {
     struct ca *ca = NULL;
     char path[256];
     assert_int_equal(ca_open(NULL, "/nonexistent/ca", NULL, &ca), CA_ABSENT);
-    assert_int_equal(ca_open(NULL, "/nonexistent/ca", &CREATE, &ca), CA_STORE);
+    assert_int_equal(ca_open(NULL, "/nonexistent/ca", &fixture_create, &ca), CA_STORE);
     assert_int_equal(errno, ENOENT);
     snprintf(path, sizeof path, "%s/issuing.key", f->directory);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(ca_open(NULL, f->directory, &CREATE, &ca), CA_CORRUPT);
+    assert_int_equal(ca_open(NULL, f->directory, &fixture_create, &ca), CA_CORRUPT);
     FILE *file = fopen(path, "w");
     fputs("no key", file);
     fclose(file);
-    assert_int_equal(ca_open(NULL, f->directory, &CREATE, &ca), CA_CORRUPT);
+    assert_int_equal(ca_open(NULL, f->directory, &fixture_create, &ca), CA_CORRUPT);
     assert_null(ca);
 }
 
@@ -457,7 +321,7 @@ static void processes_that_start_together_make_one_ca(void **state) {
         children[i] = fork();
         if (children[i] == 0) {
             struct ca *mine = NULL;
-            _exit(ca_open(NULL, directory, &CREATE, &mine) == CA_OK ? 0 : 1);
+            _exit(ca_open(NULL, directory, &fixture_create, &mine) == CA_OK ? 0 : 1);
         }
     }
     for (int i = 0; i < 4; i++) {
@@ -466,31 +330,36 @@ static void processes_that_start_together_make_one_ca(void **state) {
         assert_int_equal(status, 0);
     }
     assert_ca(ca_open(NULL, directory, NULL, &ca));
-    assert_ok(verify_chain(ca, ca_seal_maker(ca), JAN_2026));
+    assert_ok(fixture_verify(ca, ca_seal_maker(ca), JAN_2026));
     ca_close(ca);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_pair_of_certificates_is_issued_as_asked, make, drop),
-        cmocka_unit_test_setup_teardown(the_same_plan_again_gives_the_same_bytes, make, drop),
-        cmocka_unit_test_setup_teardown(a_used_plan_is_refused_for_another_request, make, drop),
-        cmocka_unit_test_setup_teardown(a_plan_cut_off_after_the_escrow_goes_on_with_its_key, make,
-                                        drop),
-        cmocka_unit_test_setup_teardown(the_kmc_recovers_an_encryption_key_to_another_key, make,
-                                        drop),
-        cmocka_unit_test_setup_teardown(a_moved_or_damaged_escrow_file_is_named_corrupt, make,
-                                        drop),
-        cmocka_unit_test_setup_teardown(an_rsa_key_gets_one_certificate_for_both_uses, make, drop),
-        cmocka_unit_test_setup_teardown(bad_requests_are_refused_before_anything_is_planned, make,
-                                        drop),
-        cmocka_unit_test_setup_teardown(a_crl_url_cannot_smuggle_configuration, make, drop),
-        cmocka_unit_test_setup_teardown(the_crl_lists_the_revoked_and_is_signed, make, drop),
-        cmocka_unit_test_setup_teardown(the_seal_maker_s_seal_checks_to_the_root, make, drop),
-        cmocka_unit_test_setup_teardown(every_file_is_private, make, drop),
-        cmocka_unit_test_setup_teardown(opening_again_changes_nothing, make, drop),
-        cmocka_unit_test_setup_teardown(an_absent_or_damaged_ca_is_told_apart, make, drop),
-        cmocka_unit_test_setup_teardown(processes_that_start_together_make_one_ca, make, drop),
+        cmocka_unit_test_setup_teardown(a_pair_of_certificates_is_issued_as_asked, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(the_same_plan_again_gives_the_same_bytes, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(a_used_plan_is_refused_for_another_request, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(a_plan_cut_off_after_the_escrow_goes_on_with_its_key,
+                                        fixture_make, fixture_drop),
+        cmocka_unit_test_setup_teardown(an_rsa_key_gets_one_certificate_for_both_uses, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(bad_requests_are_refused_before_anything_is_planned,
+                                        fixture_make, fixture_drop),
+        cmocka_unit_test_setup_teardown(a_crl_url_cannot_smuggle_configuration, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(the_crl_lists_the_revoked_and_is_signed, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(the_seal_maker_s_seal_checks_to_the_root, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(every_file_is_private, fixture_make, fixture_drop),
+        cmocka_unit_test_setup_teardown(opening_again_changes_nothing, fixture_make, fixture_drop),
+        cmocka_unit_test_setup_teardown(an_absent_or_damaged_ca_is_told_apart, fixture_make,
+                                        fixture_drop),
+        cmocka_unit_test_setup_teardown(processes_that_start_together_make_one_ca, fixture_make,
+                                        fixture_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

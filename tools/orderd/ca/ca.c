@@ -31,6 +31,7 @@ const char *ca_error_text(enum ca_error error) {
         [CA_BAD_KEY] = "the request's key is of a kind that is not certified",
         [CA_PLAN_MISMATCH] = "these serial numbers were used for another request",
         [CA_UNKNOWN] = "nothing was issued under this serial number",
+        [CA_NOT_APPROVED] = "the recovery of this key is not approved by two persons",
     };
     return (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "unknown error";
 }
@@ -236,6 +237,8 @@ static enum ca_error parts_open(struct ca *ca, const struct ca_options *options)
         error = ca_folder_make(ca, "issued");
     if (error == CA_OK)
         error = ca_folder_make(ca, "escrow");
+    if (error == CA_OK)
+        error = ca_folder_make(ca, "recovery");
     return error;
 }
 

@@ -28,7 +28,8 @@ enum ca_error {
     CA_BAD_KEY, /* the request's key is not SM2 or RSA of at least 2048 bits, or an encryption pair
                    is asked for an RSA key */
     CA_PLAN_MISMATCH, /* this plan was issued before, for another request */
-    CA_UNKNOWN        /* no certificate was issued under this serial */
+    CA_UNKNOWN,       /* no certificate was issued under this serial */
+    CA_NOT_APPROVED   /* key recovery: approvals are missing, too old or used up */
 };
 
 const char *ca_error_text(enum ca_error error);
@@ -100,10 +101,46 @@ enum ca_error ca_issue(struct ca *ca, const struct ca_request *request, const st
 /* What ca_issue made under this signing serial, or CA_UNKNOWN. */
 enum ca_error ca_issued_find(struct ca *ca, const char *sign_serial, struct ca_issued *out);
 
-/* KMC: wraps the escrowed encryption key of `encrypt_serial` to another SM2 public key (key
- * recovery). CA_UNKNOWN without one. */
-enum ca_error ca_escrow_envelope(struct ca *ca, const char *encrypt_serial, EVP_PKEY *recipient,
-                                 struct octets *out);
+/* --- key recovery ---
+ *
+ * The KMC gives an escrowed key out only when two different approvers have said so, and judges that
+ * itself: it keeps the approvals, and a line for each approval, recovery and refusal in its own
+ * record (kmc.log; each line is hashed with the one before). Who an approver is, and that he is not
+ * the applicant, is for the caller to know. */
+
+enum ca_recovery_size {
+    CA_APPROVERS = 2,      /* needed, all different */
+    CA_REFERENCE_MAX = 64, /* letters, digits, '-', '_' */
+    CA_APPROVER_MAX = 64,  /* the same */
+    CA_APPROVAL_DAYS = 30  /* an approval is good for so long */
+};
+
+/* What is asked for. */
+struct ca_recovery {
+    const char *reference;      /* the business: the order's number. It stands for one key only */
+    const char *encrypt_serial; /* of the encryption certificate whose key is wanted */
+};
+
+/* `approver` consents, at `now`. Again: renews it. CA_UNKNOWN: no key is escrowed under this serial.
+ * CA_PLAN_MISMATCH: the reference stands for another key, or was used already and this is a new
+ * approver. CA_ARGUMENT: a text is empty, too long or has other characters. */
+enum ca_error ca_recovery_approve(struct ca *ca, const struct ca_recovery *recovery,
+                                  const char *approver, int64_t now);
+
+/* Wraps the escrowed key to `recipient`, the public key of a signing pair on the token, of the same
+ * algorithm: the token's current signing key, or that of a container made for the recovery. *out is
+ * what ca_issued.enveloped_key is for that algorithm; the token takes it in as a key of its own
+ * (INS_IMPORT_*_KEY_PAIR, also with GM_IMPORT_HISTORY).
+ * CA_NOT_APPROVED: fewer than CA_APPROVERS different approvals that are no older than
+ * CA_APPROVAL_DAYS, or the reference was used for another recipient: two approvals are good for one
+ * recipient. The same recipient again: the same bytes, for ever. CA_UNKNOWN: nothing was approved
+ * under this reference, or nothing is escrowed. CA_BAD_KEY: the recipient is of another algorithm. */
+enum ca_error ca_recover(struct ca *ca, const struct ca_recovery *recovery, EVP_PKEY *recipient,
+                         int64_t now, struct octets *out);
+
+/* Is the KMC's record whole? CA_CORRUPT when a line was changed or taken out; *lines (may be NULL):
+ * how many there are. */
+enum ca_error ca_recovery_log_check(struct ca *ca, size_t *lines);
 
 /* --- revocation --- */
 

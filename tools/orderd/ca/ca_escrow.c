@@ -74,7 +74,8 @@ static enum ca_error pair_make(const struct ca *ca, const char *serial, const ch
     return error;
 }
 
-enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, bool create, EVP_PKEY **out) {
+enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, enum ca_escrow_want want,
+                             EVP_PKEY **out) {
     *out = NULL;
     char name[64];
     unsigned char d[SM2_SCALAR];
@@ -83,7 +84,7 @@ enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, bool creat
         return CA_UNKNOWN;
     snprintf(name, sizeof name, "escrow/%s", serial);
     enum ca_error error = ca_file_read(ca, name, &sealed);
-    if (error == CA_UNKNOWN && create)
+    if (error == CA_UNKNOWN && want == CA_ESCROW_MAKE)
         return pair_make(ca, serial, name, out);
     if (error == CA_OK && sealed.len != SEALED)
         error = CA_CORRUPT;
@@ -96,11 +97,13 @@ enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, bool creat
     return error;
 }
 
-enum ca_error ca_escrow_envelope(struct ca *ca, const char *encrypt_serial, EVP_PKEY *recipient,
+enum ca_error ca_escrow_envelope(const struct ca *ca, const char *serial, EVP_PKEY *recipient,
                                  struct octets *out) {
     *out = (struct octets){NULL, 0};
     EVP_PKEY *pair = NULL;
-    enum ca_error error = ca_escrow_pair(ca, encrypt_serial, false, &pair);
+    enum ca_error error = ca_escrow_pair(ca, serial, CA_ESCROW_FIND, &pair);
+    if (error == CA_OK && !sm2_key_is_sm2(recipient))
+        error = CA_BAD_KEY;
     if (error == CA_OK)
         error = ca_error_of(sm2_envelope_make(ca->libctx, recipient, pair, out));
     EVP_PKEY_free(pair);

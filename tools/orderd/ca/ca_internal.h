@@ -65,11 +65,23 @@ bool ca_serial_is_sound(const char *serial);
 /* NULL: not hex or out of memory. */
 ASN1_INTEGER *ca_serial_integer(const char *serial);
 
-/* --- KMC (ca_escrow.c) --- */
+/* --- KMC (ca_escrow.c, ca_record.c) --- */
 
-/* The escrowed encryption pair of this serial; made and stored when absent and `create`. CA_UNKNOWN
- * otherwise. */
-enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, bool create, EVP_PKEY **out);
+enum ca_escrow_want { CA_ESCROW_FIND, CA_ESCROW_MAKE };
+
+/* The escrowed encryption pair of this serial; CA_ESCROW_MAKE: made and stored when absent.
+ * CA_UNKNOWN otherwise. */
+enum ca_error ca_escrow_pair(const struct ca *ca, const char *serial, enum ca_escrow_want want,
+                             EVP_PKEY **out);
+
+/* The escrowed key of `serial`, wrapped to another public key. The only callers are issuing and
+ * recovery, which ask for approvals first. */
+enum ca_error ca_escrow_envelope(const struct ca *ca, const char *serial, EVP_PKEY *recipient,
+                                 struct octets *out);
+
+/* Writes a line of the KMC's record. Under the lock. */
+enum ca_error ca_record(const struct ca *ca, int64_t now, const char *what,
+                        const struct ca_recovery *recovery, const char *who);
 
 /* formats' errors as ours. */
 enum ca_error ca_error_of(enum formats_error error);

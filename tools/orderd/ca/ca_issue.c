@@ -189,7 +189,7 @@ static enum ca_error make(const struct ca *ca, const struct ca_request *request,
         .crl_url = request->crl_url,
     };
     if (request->encryption_pair)
-        error = ca_escrow_pair(ca, plan->encrypt_serial, true, &pair);
+        error = ca_escrow_pair(ca, plan->encrypt_serial, CA_ESCROW_MAKE, &pair);
     if (error == CA_OK)
         error = ca_certify(ca, &wanted, &out->sign_certificate);
     if (error == CA_OK && pair != NULL) {
