@@ -10,6 +10,7 @@
 
 #include "agent/access/origin.h"
 #include "agent/http/json.h"
+#include "module/formats/calendar.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
 
@@ -260,6 +261,15 @@ static int take_origins(struct reader *reader, const json_t *root, struct agent_
                : 0;
 }
 
+static int take_clock(struct reader *reader, const json_t *root, struct agent_config *config) {
+    const char *text = json_member_string(root, "clock", 64);
+    if (json_object_get(root, "clock") == NULL ||
+        (text != NULL && calendar_parse_rfc3339(text, &config->clock))) {
+        return 0;
+    }
+    return complain(reader, "clock must be an RFC 3339 time, like 2026-03-01T09:00:00+08:00");
+}
+
 static int take_log(struct reader *reader, const json_t *root, struct agent_config *config) {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     const json_t *member = json_object_get(root, "log");
@@ -308,7 +318,7 @@ static int fill_defaults(struct reader *reader, struct agent_config *config) {
 static int take_all(struct reader *reader, const json_t *root, struct agent_config *config) {
     static const char *const names[] = {"state",    "ports",   "module",   "moduleOptions",
                                         "pinentry", "consent", "services", "origins",
-                                        "log",      NULL};
+                                        "policy",   "clock",   "log",      NULL};
     if (check_names(reader, root, "", names) != 0 ||
         take_path(reader, root, "", "state", false, &config->state_dir) != 0 ||
         take_ports(reader, root, config) != 0 ||
@@ -317,7 +327,8 @@ static int take_all(struct reader *reader, const json_t *root, struct agent_conf
         take_path(reader, root, "", "pinentry", true, &config->pinentry) != 0 ||
         take_path(reader, root, "", "consent", true, &config->consent) != 0 ||
         take_services(reader, root, config) != 0 || take_origins(reader, root, config) != 0 ||
-        take_log(reader, root, config) != 0) {
+        take_path(reader, root, "", "policy", false, &config->policy) != 0 ||
+        take_clock(reader, root, config) != 0 || take_log(reader, root, config) != 0) {
         return -1;
     }
     if (config->state_dir == NULL) {
@@ -386,6 +397,7 @@ void agent_config_free(struct agent_config *config) {
     free(config->module);
     free(config->pinentry);
     free(config->consent);
+    free(config->policy);
     free(config);
 }
 

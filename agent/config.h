@@ -43,6 +43,8 @@ struct agent_config {
     size_t allow_count;
     char **deny; /* origins that are refused; canonical */
     size_t deny_count;
+    char *policy;  /* the policy where the machine has none; NULL: none */
+    int64_t clock; /* Unix seconds that the clock shows at the start; 0: real time */
     enum log_level log_level;
 };
 

@@ -10,12 +10,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/access/gate.h"
 #include "agent/access/pairing_store.h"
 #include "agent/api/api.h"
+#include "agent/clock.h"
 #include "agent/identity/identity.h"
 #include "agent/port.h"
 #include "agent/trust_command.h"
@@ -130,8 +130,17 @@ static void on_http_log(enum http_log_level level, const char *message, void *co
 static int open_rooms(struct agent *agent) {
     struct access_options access_options = {
         .token_logout = on_token_logout, .session_ended = on_session_ended, .context = agent};
+    char complaint[512];
+    if (policy_open(POLICY_MACHINE_FILE, agent->config->policy, &agent->policy, complaint,
+                    sizeof(complaint)) != 0) {
+        log_error("agent", "the policy cannot be used: %s", complaint);
+        return -1;
+    }
+    if (policy_file(agent->policy) != NULL) {
+        log_info("agent", "the policy is %s", policy_file(agent->policy));
+    }
     agent->access = access_new(&access_options);
-    agent->pairings = pairing_store_open(agent->config);
+    agent->pairings = pairing_store_open(agent->config, agent->policy);
     agent->events = events_new(agent);
     agent->proxy = proxy_new(agent->config);
     if (agent->access == NULL || agent->pairings == NULL || agent->events == NULL ||
@@ -155,6 +164,7 @@ static void close_rooms(struct agent *agent) {
     events_free(agent->events);
     pairing_store_close(agent->pairings);
     access_free(agent->access);
+    policy_free(agent->policy);
 }
 
 static int listen_for_pages(struct agent *agent) {
@@ -173,7 +183,7 @@ static int listen_for_pages(struct agent *agent) {
         (int)sizeof(folder)) {
         return -1;
     }
-    enum identity_error error = identity_ensure(folder, "OpenUKey agent", time(NULL), &identity);
+    enum identity_error error = identity_ensure(folder, "OpenUKey agent", clock_now(), &identity);
     if (error != IDENTITY_OK) {
         log_error("agent", "the TLS identity in %s: %s", folder, identity_error_text(error));
         return -1;
@@ -267,6 +277,7 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     log_set_level(config->log_level);
+    clock_start_at(config->clock);
     int result = run(config);
     agent_config_free(config);
     return result;

@@ -1,5 +1,6 @@
 /* The command line of browser trust: which databases, what to do, what to say. */
 #include "agent/trust_command.h"
+#include "agent/clock.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -83,8 +84,9 @@ int trust_command(int argc, char **argv) {
     int len = snprintf(folder, sizeof(folder), "%s/tls", config->state_dir);
     agent_config_free(config);
     enum identity_error error =
-        len < (int)sizeof(folder) ? identity_ensure(folder, "OpenUKey agent", time(NULL), &identity)
-                                  : IDENTITY_ERROR_DIRECTORY;
+        len < (int)sizeof(folder)
+            ? identity_ensure(folder, "OpenUKey agent", clock_now(), &identity)
+            : IDENTITY_ERROR_DIRECTORY;
     if (error != IDENTITY_OK) {
         fprintf(stderr, "ukey-agent: %s: %s\n", folder, identity_error_text(error));
         return NOT_DONE;

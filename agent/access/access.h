@@ -23,10 +23,9 @@ struct access_session {
 
 /* Seconds since some fixed point, never backwards; injected so that tests turn the clock. */
 typedef int64_t access_clock(void);
-int64_t access_monotonic_clock(void);
 
 struct access_options {
-    access_clock *clock;      /* NULL: access_monotonic_clock */
+    access_clock *clock;      /* NULL: clock_lasting */
     int64_t idle_seconds;     /* a session without request for that long ends; 0: 30 min */
     int64_t lifetime_seconds; /* and after that long in any case; 0: 12 h */
     unsigned rate_per_minute; /* requests per origin per minute; 0: 1200 */

@@ -33,6 +33,12 @@ const char *agent_origin(const struct http_request *request) {
     return caller != NULL && caller->origin[0] != 0 ? caller->origin : NULL;
 }
 
+struct policy_rules agent_rules(const struct http_request *request) {
+    struct policy_rules rules;
+    policy_rules(agent_of(request)->policy, agent_origin(request), &rules);
+    return rules;
+}
+
 static bool refuse(struct http_request *request, enum agent_problem problem) {
     log_debug("access", "%s %s: %s", http_request_method(request), http_request_path(request),
               agent_problem_code(problem));
@@ -71,7 +77,7 @@ static bool check_peer(struct http_request *request) {
 
 static unsigned needed_access(const struct http_request *request) {
     const struct http_route *route = http_request_route(request);
-    return route != NULL ? route->tag : AGENT_ROUTE_SESSION;
+    return route != NULL ? route->tag & AGENT_ROUTE_ACCESS : AGENT_ROUTE_SESSION;
 }
 
 static enum origin_class class_of(const struct agent *agent, const char *origin) {
@@ -97,7 +103,8 @@ static bool path_is_for_eligible(const char *path) {
     const struct http_route *const tables[] = {wellknown_routes, pairing_routes};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         for (const struct http_route *row = tables[i]; row->method != NULL; row++) {
-            if (row->tag != AGENT_ROUTE_SESSION && strcmp(row->pattern, path) == 0) {
+            if ((row->tag & AGENT_ROUTE_ACCESS) != AGENT_ROUTE_SESSION &&
+                strcmp(row->pattern, path) == 0) {
                 return true;
             }
         }
@@ -195,6 +202,16 @@ static bool check_session(struct http_request *request, struct caller *caller) {
     return true;
 }
 
+/* May this site do what the route does? A WebSocket is for reading. */
+static bool check_action(struct http_request *request) {
+    const struct http_route *route = http_request_route(request);
+    unsigned needed = http_request_is_websocket(request) ? POLICY_READ
+                      : route != NULL                    ? route->tag & POLICY_ACTIONS
+                                                         : 0;
+    return needed == 0 || (agent_rules(request).actions & needed) == needed ||
+           refuse(request, PROBLEM_ACTION_REFUSED);
+}
+
 bool gate_before(struct http_request *request) {
     struct caller *caller = http_request_alloc(request, sizeof(*caller));
     if (caller == NULL) {
@@ -203,7 +220,7 @@ bool gate_before(struct http_request *request) {
     http_request_set_data(request, caller);
     return check_host(request) && check_peer(request) && check_origin(request, caller) &&
            check_rate(request, caller) && check_media_type(request) &&
-           check_session(request, caller);
+           check_session(request, caller) && check_action(request);
 }
 
 /* ---- the one interactive action ---- */

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/access/internal.h"
+#include "agent/clock.h"
 
 #define DEFAULT_IDLE     ((int64_t)30 * 60)
 #define DEFAULT_LIFETIME ((int64_t)12 * 60 * 60)
@@ -21,12 +21,6 @@ struct due {
     size_t ended_count;
 };
 
-int64_t access_monotonic_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec;
-}
-
 struct access *access_new(const struct access_options *options) {
     struct access *access = calloc(1, sizeof(*access));
     if (access == NULL) {
@@ -34,7 +28,7 @@ struct access *access_new(const struct access_options *options) {
     }
     access->options = *options;
     if (access->options.clock == NULL) {
-        access->options.clock = access_monotonic_clock;
+        access->options.clock = clock_lasting;
     }
     if (access->options.idle_seconds == 0) {
         access->options.idle_seconds = DEFAULT_IDLE;

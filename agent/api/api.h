@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "agent/access/access.h"
+#include "agent/access/policy.h"
 #include "agent/api/events.h"
 #include "agent/api/messages.h"
 #include "agent/config.h"
@@ -18,6 +19,7 @@ struct key; /* the key rooms' own state (token, consent, jobs): only they look i
 /* One per process; made by main. The server's context (http_request_context) is this. */
 struct agent {
     const struct agent_config *config;
+    struct policy *policy;
     struct access *access;
     struct pairing_store *pairings;
     struct events *events;
@@ -27,12 +29,14 @@ struct agent {
     uint16_t port;
 };
 
-/* ---- a route's tag: what a request needs before its handler runs (the default is the strictest) ---- */
+/* ---- a route's tag: what a request needs before its handler runs (the default is the strictest) ----
+ * One of these, and with AGENT_ROUTE_SESSION the actions that the site must be allowed: AGENT_ROUTE_SESSION | POLICY_SIGN. */
 enum agent_route_tag {
     AGENT_ROUTE_SESSION =
         0, /* a paired origin's session: Host, peer, origin and session have been checked */
-    AGENT_ROUTE_ELIGIBLE, /* any eligible origin: pairing */
-    AGENT_ROUTE_OPEN,     /* anyone on this machine of this user: /.well-known/openukey */
+    AGENT_ROUTE_ELIGIBLE,    /* any eligible origin: pairing */
+    AGENT_ROUTE_OPEN,        /* anyone on this machine of this user: /.well-known/openukey */
+    AGENT_ROUTE_ACCESS = 15, /* the bits of a tag that hold one of these */
 };
 
 /* The agent of this request. */
@@ -41,6 +45,8 @@ struct agent *agent_of(const struct http_request *request);
 const struct access_session *agent_session(const struct http_request *request);
 /* The canonical origin of an AGENT_ROUTE_ELIGIBLE or _SESSION request, or NULL where there is none. */
 const char *agent_origin(const struct http_request *request);
+/* What the policy lays down for the asking site, in the handler of an AGENT_ROUTE_SESSION route. */
+struct policy_rules agent_rules(const struct http_request *request);
 
 /* Begin the one interactive action: false means that ACTION_PENDING has been answered. True needs one agent_action_end().
  * While a dialog is open, watch agent_action_is_over(). */

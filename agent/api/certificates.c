@@ -119,6 +119,6 @@ static void list_certificates(struct http_request *request) {
 
 const struct http_route certificate_routes[] = {
     {"GET", "/v1/tokens/{id}/certificates", list_certificates, HTTP_BODY_NONE, 0,
-     AGENT_ROUTE_SESSION},
+     AGENT_ROUTE_SESSION | POLICY_READ},
     {0},
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/api/api.h"
+#include "agent/clock.h"
 #include "agent/http/json.h"
 
 #define SESSION_WITHIN_SECONDS 5
@@ -101,7 +102,7 @@ void events_session_ended(struct events *events, uint64_t session_id) {
 }
 
 void events_expire(struct events *events) {
-    int64_t now = access_monotonic_clock();
+    int64_t now = clock_lasting();
     pthread_mutex_lock(&events->mutex);
     for (size_t i = 0; i < MAX_LISTENERS; i++) {
         const struct listener *listener = &events->listeners[i];
@@ -146,7 +147,7 @@ static void opened(struct http_websocket *socket, void *context) {
         const char *origin = http_websocket_data(socket);
         memcpy(place->origin, origin, strlen(origin) + 1);
         place->session_id = 0;
-        place->opened = access_monotonic_clock();
+        place->opened = clock_lasting();
     }
     pthread_mutex_unlock(&events->mutex);
     if (place == NULL) {

@@ -133,8 +133,9 @@ static void delete_job(struct http_request *request) {
 }
 
 const struct http_route job_routes[] = {
-    {"POST", "/v1/jobs", post_job, HTTP_BODY_JSON, JOBS_BODY_MAX, AGENT_ROUTE_SESSION},
-    {"GET", "/v1/jobs/{id}", get_job, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION},
-    {"DELETE", "/v1/jobs/{id}", delete_job, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION},
+    {"POST", "/v1/jobs", post_job, HTTP_BODY_JSON, JOBS_BODY_MAX,
+     AGENT_ROUTE_SESSION | POLICY_JOBS},
+    {"GET", "/v1/jobs/{id}", get_job, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION | POLICY_JOBS},
+    {"DELETE", "/v1/jobs/{id}", delete_job, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION | POLICY_JOBS},
     {0},
 };

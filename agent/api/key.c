@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/api/anchors.h"
+#include "agent/clock.h"
 #include "agent/jobs/jobs.h"
 #include "module/pinentry/visible.h"
 
@@ -14,7 +14,7 @@ const struct http_route *const key_routes[] = {
     sign_routes,  login_routes,       job_routes,  NULL};
 
 int64_t key_now(void) {
-    return time(NULL);
+    return clock_now();
 }
 
 /* ---- opening and closing ---- */

@@ -68,6 +68,6 @@ static void login_assertion(struct http_request *request) {
 
 const struct http_route login_routes[] = {
     {"POST", "/v1/tokens/{id}/login-assertion", login_assertion, HTTP_BODY_JSON, LOGIN_BODY_MAX,
-     AGENT_ROUTE_SESSION},
+     AGENT_ROUTE_SESSION | POLICY_LOGIN},
     {0},
 };

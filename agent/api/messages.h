@@ -16,6 +16,7 @@ enum agent_problem {
     PROBLEM_METHOD_NOT_ALLOWED,
     PROBLEM_BODY_TOO_LARGE,
     PROBLEM_RATE_LIMITED,
+    PROBLEM_ACTION_REFUSED, /* the policy does not let this site do that */
     PROBLEM_ACTION_PENDING,
     PROBLEM_USER_CANCELLED,
     PROBLEM_PIN_REQUIRED,

@@ -78,7 +78,8 @@ static void pair_by_dialog(struct http_request *request, const char *origin) {
     agent_action_end(request);
     if (result == CONSENT_GIVEN) {
         grant(request, origin,
-              choice == CONSENT_CHOICE_ALWAYS && pairing_store_add(agent->pairings, origin) == 0);
+              choice == CONSENT_CHOICE_ALWAYS &&
+                  pairing_store_decide(agent->pairings, origin, PAIRING_ALWAYS) == 0);
     } else if (result == CONSENT_UNAVAILABLE || result == CONSENT_BAD_REQUEST) {
         agent_respond_problem(request, PROBLEM_DIALOG_UNAVAILABLE, NULL, NULL);
     } else {

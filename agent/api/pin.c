@@ -137,6 +137,7 @@ static void verify_pin(struct http_request *request) {
 }
 
 const struct http_route pin_routes[] = {
-    {"POST", "/v1/tokens/{id}/verify-pin", verify_pin, HTTP_BODY_JSON, 1024, AGENT_ROUTE_SESSION},
+    {"POST", "/v1/tokens/{id}/verify-pin", verify_pin, HTTP_BODY_JSON, 1024,
+     AGENT_ROUTE_SESSION | POLICY_PIN},
     {0},
 };

@@ -108,6 +108,7 @@ static void list_seals(struct http_request *request) {
 }
 
 const struct http_route seal_routes[] = {
-    {"GET", "/v1/tokens/{id}/seals", list_seals, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION},
+    {"GET", "/v1/tokens/{id}/seals", list_seals, HTTP_BODY_NONE, 0,
+     AGENT_ROUTE_SESSION | POLICY_READ},
     {0},
 };

@@ -106,6 +106,7 @@ static void serve(struct http_request *request) {
 }
 
 const struct http_route service_routes[] = {
-    {"*", "/v1/service/{profile}/{path...}", serve, .body = HTTP_BODY_RAW, .max_body = MAX_BODY},
+    {"*", "/v1/service/{profile}/{path...}", serve, .body = HTTP_BODY_RAW, .max_body = MAX_BODY,
+     .tag = AGENT_ROUTE_SESSION | POLICY_SERVICE},
     {0},
 };

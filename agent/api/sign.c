@@ -51,6 +51,6 @@ static void sign_statement(struct http_request *request) {
 
 const struct http_route sign_routes[] = {
     {"POST", "/v1/tokens/{id}/sign", sign_statement, HTTP_BODY_JSON, SIGN_BODY_MAX,
-     AGENT_ROUTE_SESSION},
+     AGENT_ROUTE_SESSION | POLICY_SIGN},
     {0},
 };

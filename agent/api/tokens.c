@@ -35,6 +35,6 @@ static void list_tokens(struct http_request *request) {
 }
 
 const struct http_route token_routes[] = {
-    {"GET", "/v1/tokens", list_tokens, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION},
+    {"GET", "/v1/tokens", list_tokens, HTTP_BODY_NONE, 0, AGENT_ROUTE_SESSION | POLICY_READ},
     {0},
 };

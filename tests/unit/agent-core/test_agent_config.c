@@ -17,6 +17,7 @@
 #include "agent/config.h"
 
 static char folder[64], path[128], complaint[512];
+static struct policy *policy;
 
 static int setup(void **state) {
     (void)state;
@@ -25,11 +26,12 @@ static int setup(void **state) {
         return -1;
     }
     snprintf(path, sizeof(path), "%s/agent.json", folder);
-    return 0;
+    return policy_open("/nowhere/policy.json", NULL, &policy, complaint, sizeof(complaint));
 }
 
 static int teardown(void **state) {
     (void)state;
+    policy_free(policy);
     DIR *dir = opendir(folder);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         char file[400];
@@ -63,7 +65,8 @@ static void a_full_configuration_is_read(void **state) {
         "c.mjs\",\"services\":{\"default\":{\"upstream\":\"https://localhost:9443/ca\","
         "\"ca\":\"ca.pem\",\"taskKeys\":\"/v1/keys\",\"issuers\":[\"x\"],\"root\":\"/abs/"
         "root.pem\"}},"
-        "\"origins\":{\"allow\":[\"https://a.cn\"],\"deny\":[\"https://b.cn\"]},\"log\":\"warn\"}");
+        "\"origins\":{\"allow\":[\"https://a.cn\"],\"deny\":[\"https://b.cn\"]},\"log\":\"warn\","
+        "\"policy\":\"p.json\",\"clock\":\"2026-03-01T09:00:00+08:00\"}");
     char expected[200];
     assert_non_null(config);
     snprintf(expected, sizeof(expected), "%s/st", folder);
@@ -77,6 +80,9 @@ static void a_full_configuration_is_read(void **state) {
     assert_string_equal(config->module_options[0].value, expected);
     assert_string_equal(config->module_options[1].value, "off");
     assert_string_equal(config->pinentry, "pinentry-gtk-2");
+    assert_int_equal(config->clock, 1772326800);
+    snprintf(expected, sizeof(expected), "%s/p.json", folder);
+    assert_string_equal(config->policy, expected);
     snprintf(expected, sizeof(expected), "%s/./c.mjs", folder);
     assert_string_equal(config->consent, expected);
     const struct agent_service *service = agent_config_service(config, "default");
@@ -162,7 +168,7 @@ static struct agent_config *store_config(void) {
 static void pairings_are_remembered_in_a_private_file(void **state) {
     (void)state;
     struct agent_config *config = store_config();
-    struct pairing_store *store = pairing_store_open(config);
+    struct pairing_store *store = pairing_store_open(config, policy);
     assert_non_null(store);
     assert_int_equal(pairing_store_class(store, "https://a.cn"), ORIGIN_ELIGIBLE);
     assert_int_equal(pairing_store_class(store, "https://allowed.cn"), ORIGIN_PAIRED);
@@ -170,10 +176,10 @@ static void pairings_are_remembered_in_a_private_file(void **state) {
     assert_int_equal(pairing_store_class(store, "http://a.cn"), ORIGIN_REFUSED);
     assert_int_equal(pairing_store_class(store, "null"), ORIGIN_REFUSED);
     assert_int_equal(pairing_store_class(store, NULL), ORIGIN_REFUSED);
-    assert_int_equal(pairing_store_add(store, "https://a.cn"), 0);
-    assert_int_equal(pairing_store_add(store, "https://denied.cn"), 0);
+    assert_int_equal(pairing_store_decide(store, "https://a.cn", PAIRING_ALWAYS), 0);
+    assert_int_equal(pairing_store_decide(store, "https://denied.cn", PAIRING_ALWAYS), 0);
     pairing_store_close(store);
-    store = pairing_store_open(config);
+    store = pairing_store_open(config, policy);
     assert_int_equal(pairing_store_class(store, "https://a.cn"), ORIGIN_PAIRED);
     assert_int_equal(pairing_store_class(store, "https://a.cn:8443"), ORIGIN_ELIGIBLE);
     assert_int_equal(pairing_store_class(store, "https://denied.cn"), ORIGIN_REFUSED);
@@ -186,6 +192,42 @@ static void pairings_are_remembered_in_a_private_file(void **state) {
     agent_config_free(config);
 }
 
+static void what_a_person_refused_stays_refused_until_it_is_forgotten(void **state) {
+    (void)state;
+    struct agent_config *config = store_config();
+    struct pairing_store *store = pairing_store_open(config, policy);
+    struct pairing_store *other = pairing_store_open(config, policy);
+    char origin[ORIGIN_TEXT_SIZE];
+    assert_int_equal(pairing_store_decide(store, "https://a.cn", PAIRING_NEVER), 0);
+    assert_int_equal(pairing_store_decide(store, "https://allowed.cn", PAIRING_NEVER), 0);
+    assert_int_equal(pairing_store_class(store, "https://a.cn"), ORIGIN_REFUSED);
+    assert_int_equal(pairing_store_class(store, "https://allowed.cn"), ORIGIN_REFUSED);
+    /* another program's change starts from the file, and undoes nothing */
+    assert_int_equal(pairing_store_decide(other, "https://b.cn", PAIRING_ALWAYS), 0);
+    pairing_store_reload(store, config);
+    assert_int_equal(pairing_store_class(store, "https://b.cn"), ORIGIN_PAIRED);
+    assert_int_equal(pairing_store_class(store, "https://a.cn"), ORIGIN_REFUSED);
+    json_t *list = pairing_store_list(store);
+    assert_int_equal(json_object_size(list), 3);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(list, "https://a.cn"), "decision")),
+        "never");
+    json_decref(list);
+    assert_int_equal(pairing_store_forget(store, "https://a.cn"), 1);
+    assert_int_equal(pairing_store_forget(store, "https://a.cn"), 0);
+    assert_int_equal(pairing_store_class(store, "https://a.cn"), ORIGIN_ELIGIBLE);
+    /* one that is revoked is neither paired nor refused, and is told once */
+    assert_int_equal(pairing_store_decide(other, "https://b.cn", PAIRING_REVOKED), 0);
+    pairing_store_reload(store, config);
+    assert_int_equal(pairing_store_class(store, "https://b.cn"), ORIGIN_ELIGIBLE);
+    assert_true(pairing_store_next_revoked(store, origin));
+    assert_string_equal(origin, "https://b.cn");
+    assert_false(pairing_store_next_revoked(store, origin));
+    pairing_store_close(store);
+    pairing_store_close(other);
+    agent_config_free(config);
+}
+
 static void a_damaged_list_of_pairings_pairs_nobody_and_is_kept(void **state) {
     (void)state;
     struct agent_config *config = store_config();
@@ -194,7 +236,7 @@ static void a_damaged_list_of_pairings_pairs_nobody_and_is_kept(void **state) {
     FILE *out = fopen(file, "w");
     fputs("{\"version\":1,\"origins\":{\"https://a.cn\":{", out);
     fclose(out);
-    struct pairing_store *store = pairing_store_open(config);
+    struct pairing_store *store = pairing_store_open(config, policy);
     assert_non_null(store);
     assert_int_equal(pairing_store_class(store, "https://a.cn"), ORIGIN_ELIGIBLE);
     pairing_store_close(store);
@@ -248,6 +290,7 @@ int main(void) {
         WITH_FOLDER(what_is_left_out_has_a_default),
         WITH_FOLDER(every_mistake_is_named),
         WITH_FOLDER(pairings_are_remembered_in_a_private_file),
+        WITH_FOLDER(what_a_person_refused_stays_refused_until_it_is_forgotten),
         WITH_FOLDER(a_damaged_list_of_pairings_pairs_nobody_and_is_kept),
         cmocka_unit_test(every_problem_is_complete_in_both_languages),
     };
