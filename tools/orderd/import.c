@@ -5,6 +5,7 @@
 #include "module/formats/certificate.h"
 #include "module/formats/seal.h"
 #include "tools/orderd/engine/event.h"
+#include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/registry.h"
 #include "tools/orderd/engine/signed.h"
 
@@ -82,7 +83,7 @@ static bool read_certificates(struct import *import) {
 static bool read_subject(struct import *import) {
     const struct certificate_name *name = &import->certificates[0]->subject;
     bool person = name->organization[0] == '\0';
-    const char *credential = name->organization_identifier[0] != '\0'
+    const char *credential = !person && name->organization_identifier[0] != '\0'
                                  ? name->organization_identifier
                              : name->serial_number[0] != '\0' ? name->serial_number
                                                               : NULL;
@@ -92,7 +93,7 @@ static bool read_subject(struct import *import) {
              person ? name->common_name : name->organization);
     if (credential != NULL) {
         snprintf(subject->credential_type, sizeof subject->credential_type, "%s",
-                 name->organization_identifier[0] != '\0' ? "USCC" : "ID");
+                 credential_type_of(!person, credential));
         snprintf(subject->credential_no, sizeof subject->credential_no, "%s", credential);
     } else {
         /* no number in the certificate: the name stands for itself */
@@ -104,7 +105,30 @@ static bool read_subject(struct import *import) {
 
 /* ---- writing ---- */
 
+/* A certificate tells a number, not of which credential. If somebody of this name has it here, it is his; else its form tells. */
+static bool know_subject(struct import *import) {
+    struct subject_record *subject = &import->subject;
+    const char *const *type = credential_types(strcmp(subject->type, "ORG") == 0);
+    for (; strcmp(subject->credential_type, "NAME") != 0 && *type != NULL; type++) {
+        struct subject_record known;
+        enum order_error error = registry_subject_find(import->engine, import->db, *type,
+                                                       subject->credential_no, &known);
+        if (error == ORDER_OK && strcmp(known.type, subject->type) == 0 &&
+            strcmp(known.name, subject->name) == 0) {
+            snprintf(subject->credential_type, sizeof subject->credential_type, "%s", *type);
+            return true;
+        }
+        if (error != ORDER_OK && error != ORDER_NOT_FOUND) {
+            return complain(import, db_message(import->db));
+        }
+    }
+    return true;
+}
+
 static bool write_subject(struct import *import) {
+    if (!know_subject(import)) {
+        return false;
+    }
     switch (registry_subject_ensure(import->engine, import->db, &import->subject)) {
     case ORDER_OK:
         return true;

@@ -244,6 +244,8 @@ static const struct error_text errors[ORDER_ERRORS] = {
                             "Continue the order from the state it is in."}},
     [ORDER_TOO_MANY] = {{"请求过于频繁", "Too many requests"},
                         {"请稍后再试。", "Please try again later."}},
+    [ORDER_LIST_FULL] = {{"已达上限", "The list is full"},
+                         {"请先删除不用的条目。", "Remove an entry that is not needed first."}},
     [ORDER_FORBIDDEN] = {{"无权办理", "Not allowed"},
                          {"当前登录身份不能办理此操作。", "Whoever is logged in may not do this."}},
     [ORDER_PASSWORD_WRONG] = {{"用户名或密码错误", "Wrong name or password"},

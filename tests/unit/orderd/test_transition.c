@@ -172,20 +172,26 @@ static void a_key_is_answered_from_memory_and_only_for_the_same_request(void **s
     json_t *response = json_pack("{s:i}", "no", 7);
     json_t *found = NULL;
     struct idempotency what = {"s1", "key", request};
-    assert_int_equal(idempotency_find(fixture->db, &what, 1000, &found), ORDER_OK);
+    assert_int_equal(idempotency_find(&fixture->engine, fixture->db, &what, 1000, &found),
+                     ORDER_OK);
     assert_null(found);
-    assert_int_equal(idempotency_keep(fixture->db, &what, response, 1000), ORDER_OK);
-    assert_int_equal(idempotency_find(fixture->db, &what, 2000, &found), ORDER_OK);
+    assert_int_equal(idempotency_keep(&fixture->engine, fixture->db, &what, response, 1000),
+                     ORDER_OK);
+    assert_int_equal(idempotency_find(&fixture->engine, fixture->db, &what, 2000, &found),
+                     ORDER_OK);
     assert_true(json_equal(found, response));
     json_decref(found);
     what.request = other;
-    assert_int_equal(idempotency_find(fixture->db, &what, 2000, &found), ORDER_IDEMPOTENCY_REUSED);
+    assert_int_equal(idempotency_find(&fixture->engine, fixture->db, &what, 2000, &found),
+                     ORDER_IDEMPOTENCY_REUSED);
     what.account = "s2";
-    assert_int_equal(idempotency_find(fixture->db, &what, 2000, &found), ORDER_OK);
+    assert_int_equal(idempotency_find(&fixture->engine, fixture->db, &what, 2000, &found),
+                     ORDER_OK);
     assert_null(found);
     what = (struct idempotency){"s1", "key", other};
     int64_t day_after = 1000 + (int64_t)25 * 3600 * 1000;
-    assert_int_equal(idempotency_find(fixture->db, &what, day_after, &found), ORDER_OK);
+    assert_int_equal(idempotency_find(&fixture->engine, fixture->db, &what, day_after, &found),
+                     ORDER_OK);
     assert_null(found);
     json_decref(request);
     json_decref(other);

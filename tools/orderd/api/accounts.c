@@ -23,39 +23,38 @@ static bool purpose_of(const char *name, enum otp_purpose *out) {
     return false;
 }
 
-static void send_code(struct http_request *request) {
+/* Refuse one member of the body by name. */
+static enum order_error refuse(struct call *call, const char *field, enum text wrong) {
+    json_t *errors = json_array();
+    field_refuse(errors, field, wrong, call->caller.language);
+    json_object_set_new(call->extra, "errors", errors);
+    return ORDER_FIELDS_INVALID;
+}
+
+static enum order_error do_send_code(struct call *call, json_t **out) {
     static const char *const members[] = {"purpose", "phone", NULL};
-    struct call call;
     enum otp_purpose purpose = OTP_LOGIN;
     int64_t expires_ms = 0;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_ANYBODY)) {
-        return;
+    const char *name = call_text(call, "purpose", 16);
+    const char *phone = call_text(call, "phone", 16);
+    if (name == NULL || phone == NULL || !call_members_are(call, members) ||
+        !purpose_of(name, &purpose)) {
+        return ORDER_BAD_REQUEST;
     }
-    const char *name = call_text(&call, "purpose", 16);
-    const char *phone = call_text(&call, "phone", 16);
-    enum order_error error = ORDER_BAD_REQUEST;
-    if (name != NULL && phone != NULL && call_members_are(&call, members) &&
-        purpose_of(name, &purpose)) {
-        error = phone_is_valid(phone) ? ORDER_OK : ORDER_FIELDS_INVALID;
+    if (!phone_is_valid(phone)) {
+        return refuse(call, "phone", TEXT_FIELD_HANDLER_PHONE);
     }
-    if (error == ORDER_FIELDS_INVALID) {
-        json_t *errors = json_array();
-        field_refuse(errors, "phone", TEXT_FIELD_HANDLER_PHONE, call.caller.language);
-        json_object_set_new(call.extra, "errors", errors);
-    }
+    struct otp otp = {purpose, "", phone};
+    enum order_error error =
+        otp_send(&call->service->engine, call->db, &otp, http_request_peer_address(call->request),
+                 &expires_ms, call->extra);
     if (error == ORDER_OK) {
-        struct otp otp = {purpose, "", phone};
-        error = otp_send(&call.service->engine, call.db, &otp, http_request_peer_address(request),
-                         &expires_ms);
-    }
-    if (error == ORDER_OK) {
-        worker_wake(call.service->worker);
-        body = json_pack("{s:o,s:i}", "expires", view_time(expires_ms / 1000), "resendSeconds",
+        *out = json_pack("{s:o,s:i}", "expires", view_time(expires_ms / 1000), "resendSeconds",
                          (int)OTP_RESEND_SECONDS);
     }
-    call_end(&call, error, 202, body);
+    return error;
 }
+CALL_HANDLER(send_code, CALL_ANYBODY, 202)
 
 /* ---- logging in ---- */
 
@@ -67,82 +66,70 @@ static json_t *view_login(struct account_login *login) {
     return body;
 }
 
-static void make_account(struct http_request *request) {
+static enum order_error do_make_account(struct call *call, json_t **out) {
     static const char *const members[] = {"phone", "email", "password", "code", NULL};
-    struct call call;
     struct account_login login;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_ANYBODY)) {
-        return;
-    }
     struct registration registration = {
-        .phone = call_text(&call, "phone", 16),
-        .email = call_text(&call, "email", 128),
-        .password = call_text(&call, "password", 128),
-        .code = call_text(&call, "code", 16),
+        .phone = call_text(call, "phone", 16),
+        .email = call_text(call, "email", 128),
+        .password = call_text(call, "password", 128),
+        .code = call_text(call, "code", 16),
     };
-    enum order_error error = registration.phone != NULL && registration.password != NULL &&
-                                     registration.code != NULL && call_members_are(&call, members)
-                                 ? account_register(&call.service->engine, call.db, &registration,
-                                                    call.caller.language, &login, call.extra)
-                                 : ORDER_BAD_REQUEST;
-    if (error == ORDER_OK) {
-        body = view_login(&login);
+    if (registration.phone == NULL || registration.password == NULL || registration.code == NULL ||
+        !call_members_are(call, members)) {
+        return ORDER_BAD_REQUEST;
     }
-    call_end(&call, error, 201, body);
+    enum order_error error = account_register(&call->service->engine, call->db, &registration,
+                                              call->caller.language, &login, call->extra);
+    if (error == ORDER_OK) {
+        *out = view_login(&login);
+    }
+    return error;
 }
 
-static void log_in(struct http_request *request) {
+static enum order_error do_log_in(struct call *call, json_t **out) {
     static const char *const members[] = {"name", "password", "phone", "code", NULL};
-    struct call call;
     struct account_login login;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_ANYBODY)) {
-        return;
-    }
-    const char *name = call_text(&call, "name", 128);
-    const char *password = call_text(&call, "password", 128);
-    const char *phone = call_text(&call, "phone", 16);
-    const char *code = call_text(&call, "code", 16);
+    const char *name = call_text(call, "name", 128);
+    const char *password = call_text(call, "password", 128);
+    const char *phone = call_text(call, "phone", 16);
+    const char *code = call_text(call, "code", 16);
+    const char *address = http_request_peer_address(call->request);
     enum order_error error = ORDER_BAD_REQUEST;
-    if (call_members_are(&call, members) && name != NULL && password != NULL && phone == NULL &&
+    if (call_members_are(call, members) && name != NULL && password != NULL && phone == NULL &&
         code == NULL) {
-        error = account_login(&call.service->engine, call.db, name, password, &login);
-    } else if (call_members_are(&call, members) && phone != NULL && code != NULL && name == NULL &&
+        error = account_login(&call->service->engine, call->db, name, password, address, &login,
+                              call->extra);
+    } else if (call_members_are(call, members) && phone != NULL && code != NULL && name == NULL &&
                password == NULL) {
-        error = account_login_code(&call.service->engine, call.db, phone, code, &login);
+        error = account_login_code(&call->service->engine, call->db, phone, code, &login);
     }
     if (error == ORDER_OK) {
-        body = view_login(&login);
+        *out = view_login(&login);
     }
-    call_end(&call, error, 200, body);
+    return error;
 }
 
-static void show_account(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = account_view(&call.service->engine, call.db, &call.caller, &body);
-    call_end(&call, error, 200, body);
+static enum order_error do_show_account(struct call *call, json_t **out) {
+    return account_view(&call->service->engine, call->db, &call->caller, out);
 }
 
-static void change_password(struct http_request *request) {
+static enum order_error do_change_password(struct call *call, json_t **out) {
     static const char *const members[] = {"oldPassword", "newPassword", NULL};
-    struct call call;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
+    const char *old_password = call_text(call, "oldPassword", 128);
+    const char *new_password = call_text(call, "newPassword", 128);
+    if (old_password == NULL || new_password == NULL || !call_members_are(call, members)) {
+        return ORDER_BAD_REQUEST;
     }
-    const char *old_password = call_text(&call, "oldPassword", 128);
-    const char *new_password = call_text(&call, "newPassword", 128);
-    enum order_error error =
-        old_password != NULL && new_password != NULL && call_members_are(&call, members)
-            ? account_change_password(&call.service->engine, call.db, &call.caller, old_password,
-                                      new_password, call.caller.language, call.extra)
-            : ORDER_BAD_REQUEST;
-    call_end(&call, error, 200, error == ORDER_OK ? json_pack("{s:b}", "changed", 1) : NULL);
+    *out = json_pack("{s:b}", "changed", 1);
+    return account_change_password(&call->service->engine, call->db, &call->caller, old_password,
+                                   new_password, call->caller.language, call->extra);
 }
+
+CALL_HANDLER(make_account, CALL_ANYBODY, 201)
+CALL_HANDLER(log_in, CALL_ANYBODY, 200)
+CALL_HANDLER(show_account, CALL_SESSION, 200)
+CALL_HANDLER(change_password, CALL_SESSION, 200)
 
 const struct http_route api_account_routes[] = {
     {"POST", "/v1/otp", send_code, HTTP_BODY_JSON, 1024, 0},

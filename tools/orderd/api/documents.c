@@ -4,174 +4,117 @@
 #include "tools/orderd/engine/material.h"
 #include "tools/orderd/engine/review.h"
 
+/* Something that answers with bytes; `mime` (32 bytes) comes as "application/pdf". */
+typedef enum order_error call_file(struct call *call, struct octets *bytes, char *mime);
+
 /* Strangers' files are never shown as pages of this origin. */
-static void respond_file(struct call *call, enum order_error error, const char *mime,
-                         struct octets *bytes) {
-    if (error != ORDER_OK) {
-        call_end(call, error, 0, NULL);
-    } else {
-        db_pool_give(call->service->pool, call->db);
-        json_decref(call->extra);
-        http_response_header(call->request, "Content-Security-Policy",
-                             "default-src 'none'; sandbox");
-        http_response_header(call->request, "Content-Disposition", "attachment");
-        http_response_header(call->request, "X-Content-Type-Options", "nosniff");
-        http_respond(call->request, 200, mime, (const char *)bytes->data, bytes->len);
-    }
-    octets_free(bytes);
-}
-
-static void list(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = material_list(&call.service->engine, call.db, &call.caller,
-                                           http_request_param(request, "no"), &body);
-    call_end(&call, error, 200, body);
-}
-
-static void put(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    size_t len = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    const char *data = http_request_body(request, &len);
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = material_put(&call.service->engine, call.db, &call.caller,
-                             http_request_param(request, "no"), version,
-                             http_request_param(request, "type"), data, len, &order, call.extra);
-    }
-    call_end_order(&call, error, 200, &order);
-}
-
-static void get(struct http_request *request) {
+static void run_file(struct http_request *request, call_file *action) {
     struct call call;
     struct octets bytes = {NULL, 0};
-    char mime[32] = "";
+    char mime[32] = "application/pdf";
     if (!call_begin(&call, request, CALL_SESSION)) {
         return;
     }
-    enum order_error error = material_get(&call.service->engine, call.db, &call.caller,
-                                          http_request_param(request, "no"),
-                                          http_request_param(request, "type"), &bytes, mime);
-    respond_file(&call, error, mime, &bytes);
+    enum order_error error = action(&call, &bytes, mime);
+    if (error != ORDER_OK) {
+        call_end(&call, error, 0, NULL);
+    } else {
+        db_pool_give(call.service->pool, call.db);
+        json_decref(call.extra);
+        http_response_header(request, "Content-Security-Policy", "default-src 'none'; sandbox");
+        http_response_header(request, "Content-Disposition", "attachment");
+        http_response_header(request, "X-Content-Type-Options", "nosniff");
+        http_respond(request, 200, mime, (const char *)bytes.data, bytes.len);
+    }
+    octets_free(&bytes);
 }
 
-static void delete (struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
+#define CALL_FILE_HANDLER(name)                                                                    \
+    static void name(struct http_request *request) {                                               \
+        run_file(request, do_##name);                                                              \
     }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = material_delete(&call.service->engine, call.db, &call.caller,
-                                http_request_param(request, "no"), version,
-                                http_request_param(request, "type"), &order);
-    }
-    call_end_order(&call, error, 200, &order);
+
+/* ---- documents ---- */
+
+static enum order_error do_list(struct call *call, json_t **out) {
+    return material_list(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                         out);
 }
 
-static void done(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = material_done(&call.service->engine, call.db, &call.caller,
-                              http_request_param(request, "no"), version, &order, call.extra);
-    }
-    call_end_order(&call, error, 200, &order);
+static enum order_error do_put(struct call *call, const char *number, int64_t version,
+                               struct order *out) {
+    size_t len = 0;
+    const char *data = http_request_body(call->request, &len);
+    return material_put(&call->service->engine, call->db, &call->caller, number, version,
+                        call_param(call, "type"), data, len, out, call->extra);
 }
+
+static enum order_error do_get(struct call *call, struct octets *bytes, char *mime) {
+    return material_get(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                        call_param(call, "type"), bytes, mime);
+}
+
+static enum order_error do_delete(struct call *call, const char *number, int64_t version,
+                                  struct order *out) {
+    return material_delete(&call->service->engine, call->db, &call->caller, number, version,
+                           call_param(call, "type"), out);
+}
+
+static enum order_error do_done(struct call *call, const char *number, int64_t version,
+                                struct order *out) {
+    return material_done(&call->service->engine, call->db, &call->caller, number, version, out,
+                         call->extra);
+}
+
+CALL_HANDLER(list, CALL_SESSION, 200)
+CALL_WRITE_HANDLER(put)
+CALL_FILE_HANDLER(get)
+CALL_WRITE_HANDLER(delete)
+CALL_WRITE_HANDLER(done)
 
 /* ---- transfers ---- */
 
-static void put_voucher(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
+static enum order_error do_put_voucher(struct call *call, const char *number, int64_t version,
+                                       struct order *out) {
     size_t len = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    const char *data = http_request_body(request, &len);
-    const char *payer = http_request_query_value(request, "payer");
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK && payer == NULL) {
-        error = ORDER_BAD_REQUEST;
-    }
-    if (error == ORDER_OK) {
-        error = voucher_put(&call.service->engine, call.db, &call.caller,
-                            http_request_param(request, "no"), version, payer, data, len, &order,
-                            call.extra);
-    }
-    call_end_order(&call, error, 200, &order);
+    const char *data = http_request_body(call->request, &len);
+    const char *payer = http_request_query_value(call->request, "payer");
+    return payer == NULL ? ORDER_BAD_REQUEST
+                         : voucher_put(&call->service->engine, call->db, &call->caller, number,
+                                       version, payer, data, len, out, call->extra);
 }
 
-static void get_voucher(struct http_request *request) {
-    struct call call;
-    struct octets bytes = {NULL, 0};
-    char mime[32] = "";
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = voucher_get(&call.service->engine, call.db, &call.caller,
-                                         http_request_param(request, "no"), &bytes, mime);
-    respond_file(&call, error, mime, &bytes);
+static enum order_error do_get_voucher(struct call *call, struct octets *bytes, char *mime) {
+    return voucher_get(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                       bytes, mime);
 }
+
+CALL_WRITE_HANDLER(put_voucher)
+CALL_FILE_HANDLER(get_voucher)
 
 /* ---- invoices ---- */
 
-static void ask_invoice(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = invoice_request(&call.service->engine, call.db, &call.caller,
-                                             http_request_param(request, "no"),
-                                             http_request_json(request), &body, call.extra);
-    if (error == ORDER_OK) {
-        worker_wake(call.service->worker);
-    }
-    call_end(&call, error, 202, body);
+static enum order_error do_ask_invoice(struct call *call, json_t **out) {
+    return invoice_request(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                           http_request_json(call->request), out, call->extra);
 }
 
-static void show_invoice(struct http_request *request) {
-    struct call call;
+static enum order_error do_show_invoice(struct call *call, json_t **out) {
     struct order order;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
     enum order_error error =
-        order_of_caller(call.db, &call.caller, http_request_param(request, "no"), &order);
-    if (error == ORDER_OK) {
-        error = invoice_view(&call.service->engine, call.db, &order, &body);
-    }
-    call_end(&call, error, 200, body);
+        order_of_caller(call->db, &call->caller, call_param(call, "no"), &order);
+    return error == ORDER_OK ? invoice_view(&call->service->engine, call->db, &order, out) : error;
 }
 
-static void get_invoice(struct http_request *request) {
-    struct call call;
-    struct octets bytes = {NULL, 0};
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = invoice_get(&call.service->engine, call.db, &call.caller,
-                                         http_request_param(request, "no"), &bytes);
-    respond_file(&call, error, "application/pdf", &bytes);
+static enum order_error do_get_invoice(struct call *call, struct octets *bytes, char *mime) {
+    (void)mime;
+    return invoice_get(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                       bytes);
 }
+
+CALL_HANDLER(ask_invoice, CALL_SESSION, 202)
+CALL_HANDLER(show_invoice, CALL_SESSION, 200)
+CALL_FILE_HANDLER(get_invoice)
 
 const struct http_route api_document_routes[] = {
     {"GET", "/v1/orders/{no}/documents", list, HTTP_BODY_NONE, 0, 0},

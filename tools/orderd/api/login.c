@@ -4,44 +4,37 @@
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/view.h"
 
-static void challenge(struct http_request *request) {
-    struct call call;
+static enum order_error do_challenge(struct call *call, json_t **out) {
     char nonce[SECRET_SIZE];
     int64_t expires_ms = 0;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_ANYBODY)) {
-        return;
-    }
-    enum order_error error = login_challenge(&call.service->engine, call.db, nonce, &expires_ms);
+    enum order_error error = login_challenge(&call->service->engine, call->db, nonce, &expires_ms);
     if (error == ORDER_OK) {
-        body = json_pack("{s:s,s:s,s:o}", "nonce", nonce, "service", call.service->engine.service,
+        *out = json_pack("{s:s,s:s,s:o}", "nonce", nonce, "service", call->service->engine.service,
                          "expires", view_time(expires_ms / 1000));
     }
-    call_end(&call, error, 200, body);
+    return error;
 }
 
-static void verify(struct http_request *request) {
-    struct call call;
+static enum order_error do_verify(struct call *call, json_t **out) {
     struct login login;
     struct octets assertion = {NULL, 0};
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_ANYBODY)) {
-        return;
-    }
-    enum order_error error = call_bytes(&call, "assertion", GM_CMS_MAX, &assertion);
+    enum order_error error = call_bytes(call, "assertion", GM_CMS_MAX, &assertion);
     if (error == ORDER_OK) {
-        error = login_verify(&call.service->engine, call.db, &assertion,
-                             call_text(&call, "order", PUBLIC_NUMBER_SIZE), &login);
+        error = login_verify(&call->service->engine, call->db, &assertion,
+                             call_text(call, "order", PUBLIC_NUMBER_SIZE), &login);
     }
     if (error == ORDER_OK) {
-        body = json_pack("{s:s,s:o,s:o,s:s}", "token", login.secret, "expires",
+        *out = json_pack("{s:s,s:o,s:o,s:s}", "token", login.secret, "expires",
                          view_time(login.expires_ms / 1000), "certificate",
                          view_certificate(&login.certificate), "tokenSerial", login.session.token);
         OPENSSL_cleanse(login.secret, sizeof login.secret);
     }
     octets_free(&assertion);
-    call_end(&call, error, 200, body);
+    return error;
 }
+
+CALL_HANDLER(challenge, CALL_ANYBODY, 200)
+CALL_HANDLER(verify, CALL_ANYBODY, 200)
 
 const struct http_route api_login_routes[] = {
     {"POST", "/v1/key-login/challenge", challenge, HTTP_BODY_JSON, 1024, 0},

@@ -4,30 +4,20 @@
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/download.h"
 #include "tools/orderd/engine/field.h"
+#include "tools/orderd/engine/order_list.h"
 #include "tools/orderd/engine/statement.h"
 #include "tools/orderd/engine/view.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { LIST_MAX = 50 };
-
-static void eligibility(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
-    enum order_error error = certificate == NULL
-                                 ? ORDER_BAD_REQUEST
-                                 : application_eligibility(&call.service->engine, call.db,
-                                                           &call.caller, certificate, &body);
-    call_end(&call, error, 200, body);
+static enum order_error do_eligibility(struct call *call, json_t **out) {
+    const char *certificate = call_text(call, "certificate", DIGEST_HEX_SIZE - 1);
+    return certificate == NULL ? ORDER_BAD_REQUEST
+                               : application_eligibility(&call->service->engine, call->db,
+                                                         &call->caller, certificate, out);
 }
+CALL_HANDLER(eligibility, CALL_SESSION, 200)
 
 /* Who a NEW order is for: {type, name, credentialType, credentialNo}, as on the credential (R031). */
 static enum order_error read_subject(struct call *call, struct subject_record *out) {
@@ -76,24 +66,19 @@ static void tell_place(struct http_request *request, const json_t *order) {
     http_response_header(request, "ETag", header);
 }
 
-static void create(struct http_request *request) {
+static enum order_error do_create(struct call *call, json_t **out) {
     static const char *const members[] = {"kind", "certificate", "subject", "source", NULL};
-    struct call call;
     struct subject_record subject;
     const char *key = NULL;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_idempotency_key(&call, &key);
-    const char *kind = call_text(&call, "kind", 32);
+    enum order_error error = call_idempotency_key(call, &key);
+    const char *kind = call_text(call, "kind", 32);
     struct application application = {
         .kind = kind != NULL ? kind_of(kind) : KIND_COUNT,
-        .certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1),
-        .source = call_text(&call, "source", PUBLIC_NUMBER_SIZE - 1),
+        .certificate = call_text(call, "certificate", DIGEST_HEX_SIZE - 1),
+        .source = call_text(call, "source", PUBLIC_NUMBER_SIZE - 1),
     };
     bool is_new = application.kind == KIND_NEW;
-    if (error == ORDER_OK && (kind == NULL || !call_members_are(&call, members) ||
+    if (error == ORDER_OK && (kind == NULL || !call_members_are(call, members) ||
                               (!is_new && application.certificate == NULL))) {
         error = ORDER_BAD_REQUEST;
     }
@@ -101,109 +86,43 @@ static void create(struct http_request *request) {
         error = ORDER_KIND_UNKNOWN;
     }
     if (error == ORDER_OK && is_new) {
-        error = read_subject(&call, &subject);
+        error = read_subject(call, &subject);
         application.subject = &subject;
     }
     if (error == ORDER_OK) {
-        const struct session *session = &call.caller.session;
-        const char *account =
-            session->kind == SESSION_ACCOUNT ? session->account : session->subject;
-        struct idempotency what = {account, key, http_request_json(request)};
-        error = application_create(&call.service->engine, call.db, &call.caller, &application,
-                                   &what, &body, call.extra);
+        struct idempotency what = {call_owner(call), key, http_request_json(call->request)};
+        error = application_create(&call->service->engine, call->db, &call->caller, &application,
+                                   &what, out, call->extra);
     }
     if (error == ORDER_OK) {
-        tell_place(request, body);
-    }
-    call_end(&call, error, 201, body);
-}
-
-/* Where a list goes on: "CREATED_NUMBER" of the last order of the page before. */
-static bool read_cursor(const char *text, int64_t *created, const char **number) {
-    char *end = NULL;
-    *created = INT64_MAX;
-    *number = "";
-    if (text == NULL) {
-        return true;
-    }
-    errno = 0;
-    *created = strtoll(text, &end, 10);
-    *number = end != NULL && *end == '_' ? end + 1 : "";
-    return errno == 0 && *created >= 0 && **number != '\0' && strlen(*number) < PUBLIC_NUMBER_SIZE;
-}
-
-/* One page of what the caller may see, the newest first. `open`: 1 unfinished, 0 finished, -1 both; the two are disjoint and together
- * are all (invariant 10). */
-static enum order_error read_page(struct call *call, int64_t open, int64_t created,
-                                  const char *number, char numbers[][PUBLIC_NUMBER_SIZE],
-                                  size_t *count) {
-    static const char sql[] =
-        "SELECT public_no FROM orders WHERE (subject = $1 OR account = $2 OR ($3 = 1)) AND "
-        "($4 = -1 OR is_open = $4) AND (created < $5 OR (created = $5 AND public_no < $6)) "
-        "ORDER BY created DESC, public_no DESC LIMIT $7";
-    const struct session *session = &call->caller.session;
-    struct db_rows *rows = NULL;
-    bool staff = session->kind == SESSION_ACCOUNT && session->role != ROLE_USER;
-    *count = 0;
-    enum db_result result = db_query(call->db, &rows, sql, "ttiiiti",
-                                     session->subject[0] != '\0' ? session->subject : "-",
-                                     session->account[0] != '\0' ? session->account : "-",
-                                     (int64_t)staff, open, created, number, (int64_t)LIST_MAX + 1);
-    if (result != DB_OK) {
-        return order_error_of(result);
-    }
-    while (*count <= LIST_MAX && (result = db_next(rows)) == DB_OK) {
-        snprintf(numbers[(*count)++], PUBLIC_NUMBER_SIZE, "%s", db_text(rows, 0));
-    }
-    db_end(rows);
-    return result == DB_DONE || result == DB_OK ? ORDER_OK : order_error_of(result);
-}
-
-static enum order_error list_orders(struct call *call, int64_t open, int64_t created,
-                                    const char *number, json_t *body) {
-    struct order order = {.created_ms = 0};
-    char numbers[LIST_MAX + 1][PUBLIC_NUMBER_SIZE];
-    char cursor[64];
-    size_t count = 0;
-    json_t *list = json_object_get(body, "orders");
-    enum order_error error = read_page(call, open, created, number, numbers, &count);
-    for (size_t i = 0; error == ORDER_OK && i < count && i < LIST_MAX; i++) {
-        json_t *item = NULL;
-        error = order_load(call->db, numbers[i], &order);
-        if (error == ORDER_OK) {
-            error =
-                view_order(&call->service->engine, call->db, &order, call->caller.language, &item);
-        }
-        if (error == ORDER_OK && json_array_append_new(list, item) != 0) {
-            error = ORDER_INTERNAL;
-        }
-    }
-    if (error == ORDER_OK && count > LIST_MAX) {
-        snprintf(cursor, sizeof cursor, "%" PRId64 "_%s", order.created_ms, order.number);
-        json_object_set_new(body, "next", json_string(cursor));
+        tell_place(call->request, *out);
     }
     return error;
 }
+CALL_HANDLER(create, CALL_SESSION, 201)
 
-static void list(struct http_request *request) {
-    struct call call;
-    int64_t created = 0;
-    const char *number = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    const char *state = http_request_query_value(request, "state");
-    json_t *body = json_pack("{s:[]}", "orders");
-    int64_t open = state == NULL                ? -1
-                   : strcmp(state, "open") == 0 ? 1
-                   : strcmp(state, "done") == 0 ? 0
-                                                : -2;
-    enum order_error error =
-        open != -2 && read_cursor(http_request_query_value(request, "cursor"), &created, &number)
-            ? list_orders(&call, open, created, number, body)
-            : ORDER_BAD_REQUEST;
-    call_end(&call, error, 200, body);
+/* ---- lists ---- */
+
+static enum order_error do_list(struct call *call, json_t **out) {
+    struct http_request *request = call->request;
+    struct order_filter filter = {
+        .state = http_request_query_value(request, "state"),
+        .status = http_request_query_value(request, "status"),
+        .kind = http_request_query_value(request, "kind"),
+        .type = http_request_query_value(request, "type"),
+        .medium = http_request_query_value(request, "medium"),
+        .name = http_request_query_value(request, "name"),
+        .number = http_request_query_value(request, "number"),
+        .project = http_request_query_value(request, "project"),
+        .payment = http_request_query_value(request, "payment"),
+        .channel = http_request_query_value(request, "channel"),
+        .from = http_request_query_value(request, "from"),
+        .to = http_request_query_value(request, "to"),
+        .cursor = http_request_query_value(request, "cursor"),
+    };
+    return order_list(&call->service->engine, call->db, &call->caller, &filter, out);
 }
+CALL_HANDLER(list, CALL_SESSION, 200)
 
 static void show(struct http_request *request) {
     struct call call;
@@ -216,87 +135,55 @@ static void show(struct http_request *request) {
     call_end_order(&call, error, 200, &order);
 }
 
-static void edit(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = application_edit(&call.service->engine, call.db, &call.caller,
-                                 http_request_param(request, "no"), version,
-                                 http_request_json(request), &order, call.extra);
-    }
-    call_end_order(&call, error, 200, &order);
+/* ---- writes ---- */
+
+static enum order_error do_edit(struct call *call, const char *number, int64_t version,
+                                struct order *out) {
+    return application_edit(&call->service->engine, call->db, &call->caller, number, version,
+                            http_request_json(call->request), out, call->extra);
 }
 
-static void submit(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = application_submit(&call.service->engine, call.db, &call.caller,
-                                   http_request_param(request, "no"), version, &order, call.extra);
-    }
-    call_end_order(&call, error, 200, &order);
+static enum order_error do_submit(struct call *call, const char *number, int64_t version,
+                                  struct order *out) {
+    return application_submit(&call->service->engine, call->db, &call->caller, number, version, out,
+                              call->extra);
 }
 
-static void cancel(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = application_cancel(&call.service->engine, call.db, &call.caller,
-                                   http_request_param(request, "no"), version, &order);
-    }
-    call_end_order(&call, error, 200, &order);
+static enum order_error do_cancel(struct call *call, const char *number, int64_t version,
+                                  struct order *out) {
+    return application_cancel(&call->service->engine, call->db, &call->caller, number, version,
+                              out);
 }
 
-static void statement(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = statement_make(&call.service->engine, call.db, &call.caller,
-                                            http_request_param(request, "no"), &body);
-    call_end(&call, error, 200, body);
+CALL_WRITE_HANDLER(edit)
+CALL_WRITE_HANDLER(submit)
+CALL_WRITE_HANDLER(cancel)
+
+/* ---- the confirmation ---- */
+
+static enum order_error do_statement(struct call *call, json_t **out) {
+    return statement_make(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                          out);
 }
 
 /* R120: a code to the handler's phone. */
-static void send_confirm_code(struct http_request *request) {
-    struct call call;
+static enum order_error do_send_confirm_code(struct call *call, json_t **out) {
     char phone[16];
     int64_t expires_ms = 0;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
     enum order_error error = statement_send_code(
-        &call.service->engine, call.db, &call.caller, http_request_param(request, "no"),
-        http_request_peer_address(request), phone, &expires_ms);
+        &call->service->engine, call->db, &call->caller, call_param(call, "no"),
+        http_request_peer_address(call->request), phone, &expires_ms, call->extra);
     if (error == ORDER_OK) {
-        worker_wake(call.service->worker);
-        body = json_pack("{s:s,s:o}", "phone", phone, "expires", view_time(expires_ms / 1000));
+        *out = json_pack("{s:s,s:o}", "phone", phone, "expires", view_time(expires_ms / 1000));
     }
-    call_end(&call, error, 202, body);
+    return error;
 }
 
 /* One of {signature}, {code}, {answer}; code and answer with {agree: true} (R121). */
-static enum order_error confirm_by(struct call *call, int64_t version, struct order *order) {
+static enum order_error do_confirm(struct call *call, const char *number, int64_t version,
+                                   struct order *order) {
     const struct engine *engine = &call->service->engine;
     const json_t *body = http_request_json(call->request);
-    const char *number = http_request_param(call->request, "no");
     const char *address = http_request_peer_address(call->request);
     const char *code = call_text(call, "code", 16);
     const char *answer = call_text(call, "answer", 800);
@@ -322,37 +209,22 @@ static enum order_error confirm_by(struct call *call, int64_t version, struct or
                           : ORDER_BAD_REQUEST;
 }
 
-static void send_download_code(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
+static enum order_error do_send_download_code(struct call *call, json_t **out) {
     char email[64] = "";
     int64_t expires_ms = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
     enum order_error error = download_send_again(
-        &call.service->engine, call.db, &call.caller, http_request_param(request, "no"),
-        http_request_peer_address(request), email, &expires_ms);
+        &call->service->engine, call->db, &call->caller, call_param(call, "no"),
+        http_request_peer_address(call->request), email, &expires_ms, call->extra);
     if (error == ORDER_OK) {
-        worker_wake(call.service->worker);
-        body = json_pack("{s:s,s:o}", "email", email, "expires", view_time(expires_ms / 1000));
+        *out = json_pack("{s:s,s:o}", "email", email, "expires", view_time(expires_ms / 1000));
     }
-    call_end(&call, error, 202, body);
+    return error;
 }
 
-static void confirm(struct http_request *request) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = confirm_by(&call, version, &order);
-    }
-    call_end_order(&call, error, 200, &order);
-}
+CALL_HANDLER(statement, CALL_SESSION, 200)
+CALL_HANDLER(send_confirm_code, CALL_SESSION, 202)
+CALL_WRITE_HANDLER(confirm)
+CALL_HANDLER(send_download_code, CALL_SESSION, 202)
 
 const struct http_route api_order_routes[] = {
     {"POST", "/v1/eligibility", eligibility, HTTP_BODY_JSON, 4096, 0},

@@ -7,24 +7,18 @@
 
 enum { CALLBACK_MAX = 4096 };
 
-static void request_payment(struct http_request *request) {
-    struct call call;
+static enum order_error do_request_payment(struct call *call, json_t **out) {
     const char *key = NULL;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_idempotency_key(&call, &key);
-    const char *channel = call_text(&call, "channel", 16);
+    enum order_error error = call_idempotency_key(call, &key);
+    const char *channel = call_text(call, "channel", 16);
     if (error == ORDER_OK && channel == NULL) {
         error = ORDER_BAD_REQUEST;
     }
-    if (error == ORDER_OK) {
-        error = payment_request(&call.service->engine, call.db, &call.caller,
-                                http_request_param(request, "no"), channel, key, &body);
-    }
-    call_end(&call, error, 201, body);
+    return error == ORDER_OK ? payment_request(&call->service->engine, call->db, &call->caller,
+                                               call_param(call, "no"), channel, key, out)
+                             : error;
 }
+CALL_HANDLER(request_payment, CALL_SESSION, 201)
 
 static void callback(struct http_request *request) {
     struct call call;

@@ -3,6 +3,7 @@
 
 #include "agent/http/json.h"
 #include "agent/log.h"
+#include "tools/orderd/engine/limit.h"
 #include "tools/orderd/engine/signed.h"
 #include "tools/orderd/engine/view.h"
 
@@ -35,6 +36,7 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_NOT_FOUND] = {404, "NOT_FOUND", false},
     [ORDER_WRONG_STATE] = {409, "WRONG_STATE", false},
     [ORDER_TOO_MANY] = {429, "RATE_LIMITED", true},
+    [ORDER_LIST_FULL] = {409, "LIST_FULL", false},
     [ORDER_FORBIDDEN] = {403, "FORBIDDEN", false},
     [ORDER_PASSWORD_WRONG] = {403, "PASSWORD_WRONG", false},
     [ORDER_ACCOUNT_EXISTS] = {409, "ACCOUNT_EXISTS", false},
@@ -91,7 +93,10 @@ void respond_error(struct http_request *request, enum order_error error, json_t 
         .retryable = row->retryable,
     };
     if (row->status == 429 || row->status == 503) {
-        http_response_header(request, "Retry-After", "2");
+        char seconds[24];
+        json_int_t wait = json_integer_value(json_object_get(extra, LIMIT_WAIT));
+        snprintf(seconds, sizeof seconds, "%" JSON_INTEGER_FORMAT, wait > 0 ? wait : 2);
+        http_response_header(request, "Retry-After", seconds);
     }
     if (row->status == 401) {
         http_response_header(request, "WWW-Authenticate", "Bearer");
@@ -155,7 +160,7 @@ void call_end_order(struct call *call, enum order_error error, int status,
                     const struct order *order) {
     json_t *body = NULL;
     if (error == ORDER_OK) {
-        error = view_order(&call->service->engine, call->db, order, call->caller.language, &body);
+        error = view_order(&call->service->engine, call->db, order, &call->caller, &body);
     }
     if (error == ORDER_OK) {
         char tag[32];
@@ -163,6 +168,41 @@ void call_end_order(struct call *call, enum order_error error, int status,
         http_response_header(call->request, "ETag", tag);
     }
     call_end(call, error, status, body);
+}
+
+void call_run(struct http_request *request, enum call_need need, int status, call_action *action) {
+    struct call call;
+    json_t *body = NULL;
+    if (!call_begin(&call, request, need)) {
+        return;
+    }
+    enum order_error error = action(&call, &body);
+    if (error == ORDER_OK && strcmp(http_request_method(request), "GET") != 0) {
+        worker_wake(call.service->worker);
+    }
+    call_end(&call, error, status, body);
+}
+
+void call_run_write(struct http_request *request, call_write *action) {
+    struct call call;
+    struct order order;
+    int64_t version = 0;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    enum order_error error = call_version(&call, &version);
+    if (error == ORDER_OK) {
+        error = action(&call, call_param(&call, "no"), version, &order);
+    }
+    if (error == ORDER_OK) {
+        worker_wake(call.service->worker);
+    }
+    call_end_order(&call, error, 200, &order);
+}
+
+const char *call_owner(const struct call *call) {
+    const struct session *session = &call->caller.session;
+    return session->kind == SESSION_ACCOUNT ? session->account : session->subject;
 }
 
 enum order_error call_version(const struct call *call, int64_t *version) {
@@ -212,6 +252,10 @@ enum order_error call_bytes(const struct call *call, const char *name, size_t ma
 
 const char *call_text(const struct call *call, const char *name, size_t max_len) {
     return json_member_string(http_request_json(call->request), name, max_len);
+}
+
+const char *call_param(const struct call *call, const char *name) {
+    return http_request_param(call->request, name);
 }
 
 bool call_members_are(const struct call *call, const char *const *names) {

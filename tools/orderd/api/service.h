@@ -46,6 +46,29 @@ void call_end(struct call *call, enum order_error error, int status, json_t *bod
 void call_end_order(struct call *call, enum order_error error, int status,
                     const struct order *order);
 
+/* What most handlers are: one function between beginning and end. Something that answers with an object of its own ... */
+typedef enum order_error call_action(struct call *call, json_t **out);
+void call_run(struct http_request *request, enum call_need need, int status, call_action *action);
+
+/* ... and something done to the order {no} of the path, at the version of If-Match; its answer is the order. What the outbox got is
+ * delivered at once. */
+typedef enum order_error call_write(struct call *call, const char *number, int64_t version,
+                                    struct order *out);
+void call_run_write(struct http_request *request, call_write *action);
+
+/* Handlers of a table of routes that are one of these: `name` runs do_name. */
+#define CALL_HANDLER(name, need, status)                                                           \
+    static void name(struct http_request *request) {                                               \
+        call_run(request, need, status, do_##name);                                                \
+    }
+#define CALL_WRITE_HANDLER(name)                                                                   \
+    static void name(struct http_request *request) {                                               \
+        call_run_write(request, do_##name);                                                        \
+    }
+
+/* Who repeats a request: keys of Idempotency-Key are apart for each of these. */
+const char *call_owner(const struct call *call);
+
 /* If-Match: "version". ORDER_VERSION_NEEDED when absent, ORDER_BAD_REQUEST when it is not a version. */
 enum order_error call_version(const struct call *call, int64_t *version);
 
@@ -59,6 +82,9 @@ enum order_error call_bytes(const struct call *call, const char *name, size_t ma
 /* A string member of the body, or NULL. */
 const char *call_text(const struct call *call, const char *name, size_t max_len);
 
+/* A name of the path's pattern. */
+const char *call_param(const struct call *call, const char *name);
+
 /* The body has these members only (a list ended by NULL). */
 bool call_members_are(const struct call *call, const char *const *names);
 
@@ -68,6 +94,7 @@ void respond_error(struct http_request *request, enum order_error error, json_t 
 /* The routes; each file of this folder has a table. */
 extern const struct http_route api_login_routes[];
 extern const struct http_route api_account_routes[];
+extern const struct http_route api_desk_routes[];
 extern const struct http_route api_order_routes[];
 extern const struct http_route api_verification_routes[];
 extern const struct http_route api_document_routes[];

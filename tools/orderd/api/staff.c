@@ -2,38 +2,10 @@
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/review.h"
 
-#include <string.h>
-
-static void queue(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = review_queue(&call.service->engine, call.db, &call.caller, &body);
-    call_end(&call, error, 200, body);
+static enum order_error do_queue(struct call *call, json_t **out) {
+    return review_queue(&call->service->engine, call->db, &call->caller, out);
 }
-
-/* What every decision has: the order's number, the version that was judged, and a body. */
-typedef enum order_error decide(struct call *call, const char *number, int64_t version,
-                                struct order *out);
-
-static void run(struct http_request *request, decide *action) {
-    struct call call;
-    struct order order;
-    int64_t version = 0;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = call_version(&call, &version);
-    if (error == ORDER_OK) {
-        error = action(&call, http_request_param(request, "no"), version, &order);
-    }
-    if (error == ORDER_OK) {
-        worker_wake(call.service->worker);
-    }
-    call_end_order(&call, error, 200, &order);
-}
+CALL_HANDLER(queue, CALL_SESSION, 200)
 
 static const char *reason_of(const struct call *call) {
     return call_text(call, "reason", REASON_MAX);
@@ -49,8 +21,8 @@ static enum order_error do_approve(struct call *call, const char *number, int64_
                                    struct order *out) {
     return decide_as(call, REVIEW_APPROVE, number, version, out);
 }
-static enum order_error do_return(struct call *call, const char *number, int64_t version,
-                                  struct order *out) {
+static enum order_error do_send_back(struct call *call, const char *number, int64_t version,
+                                     struct order *out) {
     return decide_as(call, REVIEW_RETURN, number, version, out);
 }
 static enum order_error do_reject(struct call *call, const char *number, int64_t version,
@@ -87,30 +59,14 @@ static enum order_error do_receive(struct call *call, const char *number, int64_
     return receipt_confirm(&call->service->engine, call->db, &call->caller, number, version, out);
 }
 
-static void approve(struct http_request *request) {
-    run(request, do_approve);
-}
-static void send_back(struct http_request *request) {
-    run(request, do_return);
-}
-static void reject(struct http_request *request) {
-    run(request, do_reject);
-}
-static void finance(struct http_request *request) {
-    run(request, do_finance);
-}
-static void papers(struct http_request *request) {
-    run(request, do_papers);
-}
-static void ship(struct http_request *request) {
-    run(request, do_ship);
-}
-static void give_up(struct http_request *request) {
-    run(request, do_give_up);
-}
-static void receive(struct http_request *request) {
-    run(request, do_receive);
-}
+CALL_WRITE_HANDLER(approve)
+CALL_WRITE_HANDLER(send_back)
+CALL_WRITE_HANDLER(reject)
+CALL_WRITE_HANDLER(finance)
+CALL_WRITE_HANDLER(papers)
+CALL_WRITE_HANDLER(ship)
+CALL_WRITE_HANDLER(give_up)
+CALL_WRITE_HANDLER(receive)
 
 const struct http_route api_staff_routes[] = {
     {"GET", "/v1/queue", queue, HTTP_BODY_NONE, 0, 0},

@@ -4,81 +4,54 @@
 
 #include <string.h>
 
-static void ways(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = verification_ways(&call.service->engine, call.db, &call.caller,
-                                               http_request_param(request, "no"), &body);
-    call_end(&call, error, 200, body);
+static enum order_error do_ways(struct call *call, json_t **out) {
+    return verification_ways(&call->service->engine, call->db, &call->caller,
+                             call_param(call, "no"), out);
 }
 
-static void begin(struct http_request *request) {
+static enum order_error do_begin(struct call *call, json_t **out) {
     static const char *const members[] = {"method", "fields", "link", NULL};
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
+    const json_t *body = http_request_json(call->request);
+    const char *method = call_text(call, "method", 16);
+    const json_t *fields = json_object_get(body, "fields");
+    bool link = json_is_true(json_object_get(body, "link"));
+    if (method == NULL || !json_is_object(fields) || !call_members_are(call, members)) {
+        return ORDER_BAD_REQUEST;
     }
-    const char *method = call_text(&call, "method", 16);
-    const json_t *fields = json_object_get(http_request_json(request), "fields");
-    bool link = json_is_true(json_object_get(http_request_json(request), "link"));
-    enum order_error error =
-        method != NULL && json_is_object(fields) && call_members_are(&call, members)
-            ? verification_begin(&call.service->engine, call.db, &call.caller,
-                                 http_request_param(request, "no"), method, fields, link, &body,
-                                 call.extra)
-            : ORDER_BAD_REQUEST;
-    if (error == ORDER_OK) {
-        worker_wake(call.service->worker);
-    }
-    call_end(&call, error, 201, body);
+    return verification_begin(&call->service->engine, call->db, &call->caller,
+                              call_param(call, "no"), method, fields, link, out, call->extra);
 }
 
-static void look(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    enum order_error error = verification_look(&call.service->engine, call.db, &call.caller,
-                                               http_request_param(request, "no"),
-                                               http_request_param(request, "id"), &body);
-    call_end(&call, error, 200, body);
+static enum order_error do_look(struct call *call, json_t **out) {
+    return verification_look(&call->service->engine, call->db, &call->caller,
+                             call_param(call, "no"), call_param(call, "id"), out);
 }
 
-static void answer(struct http_request *request) {
-    struct call call;
-    json_t *body = NULL;
-    if (!call_begin(&call, request, CALL_SESSION)) {
-        return;
-    }
-    const char *postscript = call_text(&call, "postscript", 64);
-    enum order_error error =
-        postscript == NULL
-            ? ORDER_BAD_REQUEST
-            : verification_answer(&call.service->engine, call.db, &call.caller,
-                                  http_request_param(request, "no"),
-                                  http_request_param(request, "id"), postscript, &body);
-    call_end(&call, error, 200, body);
+static enum order_error do_answer(struct call *call, json_t **out) {
+    const char *postscript = call_text(call, "postscript", 64);
+    return postscript == NULL ? ORDER_BAD_REQUEST
+                              : verification_answer(&call->service->engine, call->db, &call->caller,
+                                                    call_param(call, "no"), call_param(call, "id"),
+                                                    postscript, out);
 }
 
 /* The person before the simulated camera. */
-static void face(struct http_request *request) {
-    struct call call;
-    if (!call_begin(&call, request, CALL_ANYBODY)) {
-        return;
+static enum order_error do_face(struct call *call, json_t **out) {
+    const char *result = call_param(call, "result");
+    bool passes = strcmp(result, "pass") == 0;
+    if ((!passes && strcmp(result, "fail") != 0) ||
+        !identity_sim_face(call->db, call_param(call, "id"), passes)) {
+        return ORDER_NOT_FOUND;
     }
-    bool passes = strcmp(http_request_param(request, "result"), "pass") == 0;
-    enum order_error error =
-        !passes && strcmp(http_request_param(request, "result"), "fail") != 0   ? ORDER_NOT_FOUND
-        : identity_sim_face(call.db, http_request_param(request, "id"), passes) ? ORDER_OK
-                                                                                : ORDER_NOT_FOUND;
-    call_end(&call, error, 200,
-             error == ORDER_OK ? json_pack("{s:b}", "passed", (int)passes) : NULL);
+    *out = json_pack("{s:b}", "passed", (int)passes);
+    return ORDER_OK;
 }
+
+CALL_HANDLER(ways, CALL_SESSION, 200)
+CALL_HANDLER(begin, CALL_SESSION, 201)
+CALL_HANDLER(look, CALL_SESSION, 200)
+CALL_HANDLER(answer, CALL_SESSION, 200)
+CALL_HANDLER(face, CALL_ANYBODY, 200)
 
 const struct http_route api_verification_routes[] = {
     {"GET", "/v1/orders/{no}/verifications", ways, HTTP_BODY_NONE, 0, 0},

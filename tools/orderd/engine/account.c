@@ -17,6 +17,7 @@ static const char EMAIL[] = "email";
 static const char STAFF[] = "staff";
 
 static const struct limit wrong_passwords = {"password", LOGIN_TRIES, LOGIN_SECONDS};
+static const struct limit per_address = {"login address", LOGIN_TRIES_ADDRESS, LOGIN_SECONDS};
 
 bool password_is_valid(const char *password) {
     size_t len = strlen(password);
@@ -261,7 +262,8 @@ static enum order_error open_account(const struct engine *engine, struct db *db,
 }
 
 enum order_error account_login(const struct engine *engine, struct db *db, const char *name,
-                               const char *password, struct account_login *out) {
+                               const char *password, const char *address, struct account_login *out,
+                               json_t *extra) {
     /* for a name that nobody has, as much work is done as for one that somebody has */
     static const char nobody[] = "pbkdf2-sha256$210000$00000000000000000000000000000000$"
                                  "0000000000000000000000000000000000000000000000000000000000000000";
@@ -272,7 +274,10 @@ enum order_error account_login(const struct engine *engine, struct db *db, const
     }
     enum order_error error = vault_hash(engine->vault, "login", name, who);
     if (error == ORDER_OK) {
-        error = limit_count(db, &wrong_passwords, who, engine_now_ms(engine));
+        error = limit_count(db, &wrong_passwords, who, engine_now_ms(engine), extra);
+    }
+    if (error == ORDER_OK) {
+        error = limit_count(db, &per_address, address, engine_now_ms(engine), extra);
     }
     if (error == ORDER_OK) {
         error = find_account(engine, db, name, &account);
@@ -286,6 +291,9 @@ enum order_error account_login(const struct engine *engine, struct db *db, const
     }
     if (error == ORDER_OK) {
         error = limit_clear(db, &wrong_passwords, who);
+    }
+    if (error == ORDER_OK) {
+        error = limit_take_back(db, &per_address, address);
     }
     return error == ORDER_OK ? open_account(engine, db, &account, NULL, out) : error;
 }
@@ -332,7 +340,7 @@ enum order_error account_change_password(const struct engine *engine, struct db 
     if (!good) {
         return refuse_password("newPassword", language, extra);
     }
-    enum order_error error = limit_count(db, &wrong_passwords, id, engine_now_ms(engine));
+    enum order_error error = limit_count(db, &wrong_passwords, id, engine_now_ms(engine), extra);
     if (error == ORDER_OK) {
         error = load_account(db, id, &account);
     }

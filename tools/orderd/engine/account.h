@@ -11,7 +11,8 @@ enum account_limit {
     PASSWORD_MIN = 6,
     PASSWORD_MAX = 18, /* R002 */
     STAFF_PASSWORD_MAX = 128,
-    LOGIN_TRIES = 5, /* wrong passwords in LOGIN_SECONDS */
+    LOGIN_TRIES = 5, /* wrong passwords of one name in LOGIN_SECONDS */
+    LOGIN_TRIES_ADDRESS = 50,
     LOGIN_SECONDS = 900
 };
 
@@ -37,9 +38,11 @@ enum order_error account_register(const struct engine *engine, struct db *db,
                                   const struct registration *registration, enum language language,
                                   struct account_login *out, json_t *extra);
 
-/* Log in with phone, e-mail address or staff name and the password. ORDER_PASSWORD_WRONG says the same of both; ORDER_TOO_MANY. */
+/* Log in with phone, e-mail address or staff name and the password, from `address`. ORDER_PASSWORD_WRONG says the same of both;
+ * ORDER_TOO_MANY, with LIMIT_WAIT in `extra`. */
 enum order_error account_login(const struct engine *engine, struct db *db, const char *name,
-                               const char *password, struct account_login *out);
+                               const char *password, const char *address, struct account_login *out,
+                               json_t *extra);
 
 /* R010: log in with the phone and a code sent to it for OTP_LOGIN. */
 enum order_error account_login_code(const struct engine *engine, struct db *db, const char *phone,

@@ -3,6 +3,7 @@
 
 #include "module/formats/octets.h"
 #include "tools/orderd/engine/field.h"
+#include "tools/orderd/engine/limit.h"
 
 #include <ctype.h>
 #include <openssl/crypto.h>
@@ -101,6 +102,15 @@ static enum order_error stored_answer(struct db *db, const char *subject, char o
     return result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
 }
 
+static const struct limit wrong_answers = {"security answer", ANSWER_TRIES, ANSWER_SECONDS};
+
+enum order_error answer_count(const struct engine *engine, struct db *db, const struct order *order,
+                              json_t *extra) {
+    return order->kind == KIND_NEW
+               ? ORDER_OK
+               : limit_count(db, &wrong_answers, order->subject, engine_now_ms(engine), extra);
+}
+
 enum order_error answer_take(struct db *db, const struct order *order, const char *answer,
                              json_t *form, enum language language, json_t *errors) {
     char plain[ANSWER_MAX];
@@ -117,6 +127,7 @@ enum order_error answer_take(struct db *db, const struct order *order, const cha
         error = stored_answer(db, order->subject, hash);
         if (error == ORDER_OK && slow_hash_matches(plain, hash)) {
             json_object_set_new(form, "securityAnswer", json_string(ANSWER_RIGHT));
+            error = limit_clear(db, &wrong_answers, order->subject);
         } else if (error == ORDER_OK) {
             json_object_del(form, "securityAnswer");
             field_refuse(errors, "securityAnswer", TEXT_FIELD_ANSWER_WRONG, language);

@@ -11,6 +11,13 @@
 /* True for the field that holds the answer: its value in a form is a hash, or a mark that it was right. */
 bool answer_is_field(const char *name);
 
+enum answer_limit { ANSWER_TRIES = 5, ANSWER_SECONDS = 3600 };
+
+/* An answer is going to be compared with the subject's: count it. ORDER_TOO_MANY after ANSWER_TRIES in ANSWER_SECONDS without the right
+ * one, whoever tries and by however many orders; `extra` says how long to wait. Outside any transaction. Of NEW nothing is compared. */
+enum order_error answer_count(const struct engine *engine, struct db *db, const struct order *order,
+                              json_t *extra);
+
 /* An answer was typed into the form of `order`. Of NEW: its hash is put into the form. Of later business: it is compared with the
  * subject's; a wrong one is appended to `errors`. Slow on purpose. */
 enum order_error answer_take(struct db *db, const struct order *order, const char *answer,

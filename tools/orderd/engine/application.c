@@ -2,6 +2,7 @@
 #include "tools/orderd/engine/application.h"
 
 #include "module/formats/calendar.h"
+#include "tools/orderd/engine/answer.h"
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/payment.h"
@@ -188,7 +189,7 @@ static enum order_error take_certificate(const struct engine *engine, struct db 
     return error;
 }
 
-/* NEW: the account may act for whoever it names first; that it may is what the order's checks prove. */
+/* NEW: anybody with an account may name a subject; that he acts for it is what the order's approval proves (caller_link). */
 static enum order_error take_subject(const struct engine *engine, struct db *db,
                                      const struct caller *caller, struct subject_record *subject,
                                      struct order *order) {
@@ -196,13 +197,6 @@ static enum order_error take_subject(const struct engine *engine, struct db *db,
         return ORDER_NOT_OFFERED;
     }
     enum order_error error = registry_subject_ensure(engine, db, subject);
-    if (error == ORDER_OK) {
-        error = order_error_of(
-            db_run(db, NULL,
-                   "INSERT INTO account_subjects (account, subject, created) VALUES ($1, $2, $3) "
-                   "ON CONFLICT (account, subject) DO NOTHING",
-                   "tti", caller->session.account, subject->id, engine_now_ms(engine)));
-    }
     snprintf(order->subject, sizeof order->subject, "%s", subject->id);
     return error;
 }
@@ -292,7 +286,7 @@ static enum order_error make_order(const struct engine *engine, struct db *db,
         error = transition_apply(engine, db, &order, T25_KEY_LOGIN, "user",
                                  caller->session.certificate, NULL);
     }
-    return error == ORDER_OK ? view_order(engine, db, &order, caller->language, out) : error;
+    return error == ORDER_OK ? view_order(engine, db, &order, caller, out) : error;
 }
 
 enum order_error application_create(const struct engine *engine, struct db *db,
@@ -304,12 +298,12 @@ enum order_error application_create(const struct engine *engine, struct db *db,
     *out = NULL;
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
-        error = idempotency_find(db, idempotency, now_ms, out);
+        error = idempotency_find(engine, db, idempotency, now_ms, out);
     }
     if (error == ORDER_OK && *out == NULL) {
         error = make_order(engine, db, caller, application, out, extra);
         if (error == ORDER_OK) {
-            error = idempotency_keep(db, idempotency, *out, now_ms);
+            error = idempotency_keep(engine, db, idempotency, *out, now_ms);
         }
     }
     if (error == ORDER_OK) {
@@ -391,12 +385,27 @@ static enum transition edit_of(const struct engine *engine, const struct order *
     return T03_FILL;
 }
 
+/* An answer to the security question is counted before it is compared, and outside the transaction that compares it. */
+static enum order_error count_answer(const struct engine *engine, struct db *db,
+                                     const struct caller *caller, const char *number,
+                                     int64_t version, const json_t *patch, json_t *extra) {
+    struct order order;
+    if (json_object_get(patch, "securityAnswer") == NULL) {
+        return ORDER_OK;
+    }
+    enum order_error error = order_to_change(db, caller, number, version, &order);
+    return error == ORDER_OK ? answer_count(engine, db, &order, extra) : error;
+}
+
 enum order_error application_edit(const struct engine *engine, struct db *db,
                                   const struct caller *caller, const char *number, int64_t version,
                                   const json_t *patch, struct order *out, json_t *extra) {
     enum transition transition = T03_EDIT;
     enum subject_type type = SUBJECT_ANY;
-    enum order_error error = order_error_of(db_begin(db));
+    enum order_error error = count_answer(engine, db, caller, number, version, patch, extra);
+    if (error == ORDER_OK) {
+        error = order_error_of(db_begin(db));
+    }
     if (error == ORDER_OK) {
         error = order_to_change(db, caller, number, version, out);
     }

@@ -31,7 +31,8 @@ enum order_error download_send(const struct engine *engine, struct db *db,
 
 enum order_error download_send_again(const struct engine *engine, struct db *db,
                                      const struct caller *caller, const char *number,
-                                     const char *address, char email[64], int64_t *expires_ms) {
+                                     const char *address, char email[64], int64_t *expires_ms,
+                                     json_t *extra) {
     struct order order;
     struct otp otp;
     json_t *form = NULL;
@@ -47,7 +48,7 @@ enum order_error download_send_again(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK) {
         mask_email(otp.recipient, email, 64);
-        error = otp.recipient[0] != '\0' ? otp_send(engine, db, &otp, address, expires_ms)
+        error = otp.recipient[0] != '\0' ? otp_send(engine, db, &otp, address, expires_ms, extra)
                                          : ORDER_NOT_OFFERED;
     }
     json_decref(form);

@@ -13,7 +13,8 @@ enum order_error download_send(const struct engine *engine, struct db *db,
  * ORDER_WRONG_STATE when nothing is to be downloaded. */
 enum order_error download_send_again(const struct engine *engine, struct db *db,
                                      const struct caller *caller, const char *number,
-                                     const char *address, char email[64], int64_t *expires_ms);
+                                     const char *address, char email[64], int64_t *expires_ms,
+                                     json_t *extra);
 
 /* Outside any transaction: a wrong code counts. ORDER_CODE_WRONG. */
 enum order_error download_check(const struct engine *engine, struct db *db,

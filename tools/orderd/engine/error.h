@@ -21,6 +21,7 @@ enum order_error {
     ORDER_NOT_FOUND,
     ORDER_WRONG_STATE, /* the order's state does not allow this */
     ORDER_TOO_MANY,    /* too many open challenges or attempts; later */
+    ORDER_LIST_FULL,   /* no more of these can be kept */
     ORDER_FORBIDDEN,   /* whoever is logged in may not do this */
     /* logging in */
     ORDER_SESSION_NEEDED,    /* no bearer token came */

@@ -118,10 +118,15 @@ static bool is_one_of(const char *text, const char *const *list) {
     return false;
 }
 
-static bool id_type_is_valid(const char *text) {
-    static const char *const list[] = {
+const char *const *credential_types(bool organisation) {
+    static const char *const persons[] = {
         "ID", "PASSPORT", "HK_MACAU_PERMIT", "TAIWAN_PERMIT", "RESIDENCE_PERMIT", "OFFICER", NULL};
-    return is_one_of(text, list);
+    static const char *const organisations[] = {"USCC", "ORG_CODE", NULL};
+    return organisation ? organisations : persons;
+}
+
+static bool id_type_is_valid(const char *text) {
+    return is_one_of(text, credential_types(false));
 }
 
 static bool delivery_is_valid(const char *text) {
@@ -164,6 +169,21 @@ bool credential_is_valid(bool organisation, const char *type, const char *number
     }
     return strcmp(type, "ID") == 0 ? identity_number_is_valid(number)
                                    : id_type_is_valid(type) && any_number_is_valid(number);
+}
+
+/* A residence permit of somebody from Hong Kong, Macau or Taiwan has a number like an identity card's, of region 81 to 83; the older permits
+ * are H or M with ten digits, and eight digits. */
+const char *credential_type_of(bool organisation, const char *number) {
+    if (organisation) {
+        return social_credit_code_is_valid(number) ? "USCC" : "ORG_CODE";
+    }
+    if (identity_number_is_valid(number)) {
+        return number[0] == '8' && number[1] >= '1' && number[1] <= '3' ? "RESIDENCE_PERMIT" : "ID";
+    }
+    if ((number[0] == 'H' || number[0] == 'M') && digits_are_valid(number + 1, 8, 10)) {
+        return "HK_MACAU_PERMIT";
+    }
+    return digits_are_valid(number, 8, 8) ? "TAIWAN_PERMIT" : "PASSPORT";
 }
 
 /* ---- the catalogue ---- */
@@ -255,4 +275,13 @@ void mask_name(const char *text, char *out, size_t size) {
 void mask_email(const char *text, char *out, size_t size) {
     const char *at = strchr(text, '@');
     snprintf(out, size, "%.1s***%s", text, at != NULL ? at : "");
+}
+
+void mask_number(const char *text, char *out, size_t size) {
+    size_t len = strlen(text);
+    size_t keep = len >= 12 ? 4 : 1;
+    snprintf(out, size, "%s", text);
+    for (size_t i = keep; i + keep < len && i + 1 < size; i++) {
+        out[i] = '*';
+    }
 }

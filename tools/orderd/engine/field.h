@@ -41,9 +41,17 @@ bool social_credit_code_is_valid(
 /* Is this the number of such a credential? Of organisations USCC (checked) or ORG_CODE, of persons ID (checked) or another kind. */
 bool credential_is_valid(bool organisation, const char *type, const char *number);
 
+/* Which credential a bare number is of, as far as its form tells: of organisations USCC when its check character is right, else ORG_CODE; of
+ * persons ID or RESIDENCE_PERMIT by the check digit, HK_MACAU_PERMIT and TAIWAN_PERMIT by their length, else PASSPORT. */
+const char *credential_type_of(bool organisation, const char *number);
+
+/* The kinds of credential of organisations or persons, ended by NULL. */
+const char *const *credential_types(bool organisation);
+
 /* 151****0305, 张*, a***@example.com: what others may see (R076). */
 void mask_phone(const char *text, char *out, size_t size);
 void mask_name(const char *text, char *out, size_t size);
 void mask_email(const char *text, char *out, size_t size);
+void mask_number(const char *text, char *out, size_t size); /* 9135**********0Y43 */
 
 #endif

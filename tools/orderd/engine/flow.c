@@ -130,6 +130,20 @@ enum order_kind kind_of(const char *name) {
     return (enum order_kind)i;
 }
 
+static const char *const media[MEDIUM_COUNT] = {[MEDIUM_UKEY] = "UKEY", [MEDIUM_SOFT] = "SOFT"};
+
+const char *medium_name(enum medium medium) {
+    return media[medium];
+}
+
+enum medium medium_of(const char *name) {
+    unsigned i = 0;
+    while (i < MEDIUM_COUNT && strcmp(media[i], name) != 0) {
+        i++;
+    }
+    return (enum medium)i;
+}
+
 const char *gate_name(enum gate gate) {
     return gates[gate].name;
 }

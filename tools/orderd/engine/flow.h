@@ -24,6 +24,9 @@ enum order_kind {
 /* Who a certificate is for; a set where a rule is for both. */
 enum subject_type { SUBJECT_ORG = 1, SUBJECT_PERSON = 2, SUBJECT_ANY = 3 };
 
+/* What a certificate's key is kept in (R037): a UKey, or a file that its holder keeps. */
+enum medium { MEDIUM_UKEY, MEDIUM_SOFT, MEDIUM_COUNT };
+
 enum gate {
     GATE_AGREE,
     GATE_FORM,
@@ -115,6 +118,8 @@ const char *kind_lane(enum order_kind kind);
 /* Names in the database and in JSON; the *_of functions give the COUNT value for an unknown name. */
 const char *kind_name(enum order_kind kind);
 enum order_kind kind_of(const char *name);
+const char *medium_name(enum medium medium);
+enum medium medium_of(const char *name);
 const char *gate_name(enum gate gate);
 enum gate gate_of(const char *name);
 const char *gate_status_name(enum gate_status status);

@@ -42,8 +42,10 @@ enum order_error form_save(const struct engine *engine, struct db *db, const str
     about_order(order, about);
     enum order_error error = vault_seal_json(engine->vault, about, form, &sealed);
     if (error == ORDER_OK) {
-        error = order_error_of(db_run(db, NULL, "UPDATE orders SET form_sealed = $2 WHERE id = $1",
-                                      "tt", order->id, sealed));
+        error = order_error_of(db_run(db, NULL,
+                                      "UPDATE orders SET form_sealed = $2, project = $3 WHERE "
+                                      "id = $1",
+                                      "ttt", order->id, sealed, form_text(form, "project")));
     }
     free(sealed);
     return error;

@@ -1,9 +1,9 @@
-/* The same request twice has one effect and one answer: Idempotency-Key, kept for a day. */
+/* The same request twice has one effect and one answer: Idempotency-Key, kept for a day. Answers hold personal data: they are kept under
+ * seal, requests as a keyed hash. */
 #ifndef TOOLS_ORDERD_ENGINE_IDEMPOTENCY_H
 #define TOOLS_ORDERD_ENGINE_IDEMPOTENCY_H
 
-#include "tools/orderd/engine/error.h"
-#include "tools/orderd/store/db.h"
+#include "tools/orderd/engine/engine.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -19,11 +19,13 @@ struct idempotency {
 
 /* Inside the caller's transaction. ORDER_OK and *response NULL: not seen before, go on. ORDER_OK with *response: the first answer,
  * the caller's. ORDER_IDEMPOTENCY_REUSED: the key came with another request. */
-enum order_error idempotency_find(struct db *db, const struct idempotency *what, int64_t now_ms,
+enum order_error idempotency_find(const struct engine *engine, struct db *db,
+                                  const struct idempotency *what, int64_t now_ms,
                                   json_t **response);
 
 /* Keep the answer, in the same transaction as the effect. */
-enum order_error idempotency_keep(struct db *db, const struct idempotency *what,
-                                  const json_t *response, int64_t now_ms);
+enum order_error idempotency_keep(const struct engine *engine, struct db *db,
+                                  const struct idempotency *what, const json_t *response,
+                                  int64_t now_ms);
 
 #endif

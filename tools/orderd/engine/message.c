@@ -54,8 +54,8 @@ enum order_error message_deliver(const struct engine *engine, struct db *db, con
 /* ---- where the order stands ---- */
 
 static enum order_error tell_account(const struct engine *engine, struct db *db, const char *id,
-                                     const struct order *order, const char *state) {
-    json_t *data = json_pack("{s:s,s:s}", "order", order->number, "state", state);
+                                     const struct order *order, enum order_state state) {
+    json_t *data = json_pack("{s:s,s:s}", "order", order->number, "state", state_name(state));
     char *text = data != NULL ? json_dumps(data, JSON_COMPACT) : NULL;
     enum order_error error =
         text == NULL ? ORDER_INTERNAL
@@ -114,7 +114,7 @@ enum order_error message_notify(const struct engine *engine, struct db *db, cons
         }
         const char *state = view_state_words(engine, told, LANGUAGE_ZH);
         if (error == ORDER_OK && order.account[0] != '\0') {
-            error = tell_account(engine, db, id, &order, state);
+            error = tell_account(engine, db, id, &order, told);
         }
         if (error == ORDER_OK) {
             error = tell_handler(engine, db, &order, form, state);

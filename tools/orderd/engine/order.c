@@ -6,7 +6,7 @@
 
 #define ORDER_COLUMNS                                                                              \
     "SELECT id, public_no, kind, state, subject, account, certificate, token, source, linked, "    \
-    "closing, version, years, amount_fen, created, updated FROM orders "
+    "closing, version, years, amount_fen, created, updated, medium FROM orders "
 
 #define COPY(field, rows, column) snprintf(field, sizeof(field), "%s", db_text(rows, column))
 
@@ -59,8 +59,9 @@ static enum order_error read_order(struct db *db, struct db_rows *rows, struct o
     out->amount_fen = db_int(rows, 13);
     out->created_ms = db_int(rows, 14);
     out->updated_ms = db_int(rows, 15);
+    out->medium = medium_of(db_text(rows, 16));
     db_end(rows);
-    if (out->kind == KIND_COUNT || out->state == STATE_COUNT) {
+    if (out->kind == KIND_COUNT || out->state == STATE_COUNT || out->medium == MEDIUM_COUNT) {
         return ORDER_INTERNAL;
     }
     return read_gates(db, out);

@@ -13,6 +13,7 @@ struct order {
     char number[PUBLIC_NUMBER_SIZE];
     enum order_kind kind;
     enum order_state state;
+    enum medium medium;
     char subject[ID_SIZE];
     char account[ID_SIZE];     /* who made it, or "" when a key did */
     char certificate[ID_SIZE]; /* internal id of the certificate that the order is about, or "" */

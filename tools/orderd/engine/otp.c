@@ -65,17 +65,20 @@ static enum order_error hash_code(const struct engine *engine, const char *id, c
 /* ---- sending ---- */
 
 static enum order_error may_send(const struct engine *engine, struct db *db, const struct otp *otp,
-                                 const char *hash) {
+                                 const char *hash, json_t *extra) {
     struct db_rows *rows = NULL;
     enum db_result result =
         db_query(db, &rows,
-                 "SELECT 1 FROM otp_codes WHERE purpose = $1 AND target = $2 AND recipient_hash = "
-                 "$3 AND resend_at > $4 AND used = 0",
+                 "SELECT resend_at FROM otp_codes WHERE purpose = $1 AND target = $2 AND "
+                 "recipient_hash = $3 AND resend_at > $4 AND used = 0",
                  "ttti", purposes[otp->purpose].name, otp->target, hash, engine_now_ms(engine));
     if (result != DB_OK) {
         return order_error_of(result);
     }
     result = db_next(rows);
+    if (result == DB_OK) {
+        limit_tell(extra, engine_now_ms(engine), db_int(rows, 0));
+    }
     db_end(rows);
     return result == DB_DONE ? ORDER_OK
            : result == DB_OK ? ORDER_CODE_TOO_SOON
@@ -124,18 +127,18 @@ static enum order_error put_code(const struct engine *engine, struct db *db, con
 }
 
 enum order_error otp_send(const struct engine *engine, struct db *db, const struct otp *otp,
-                          const char *from, int64_t *expires_ms) {
+                          const char *from, int64_t *expires_ms, json_t *extra) {
     char hash[DIGEST_HEX_SIZE];
     int64_t now_ms = engine_now_ms(engine);
     enum order_error error = vault_hash(engine->vault, "phone", otp->recipient, hash);
     if (error == ORDER_OK) {
-        error = may_send(engine, db, otp, hash);
+        error = may_send(engine, db, otp, hash, extra);
     }
     if (error == ORDER_OK) {
-        error = limit_count(db, &per_phone, hash, now_ms);
+        error = limit_count(db, &per_phone, hash, now_ms, extra);
     }
     if (error == ORDER_OK && from != NULL) {
-        error = limit_count(db, &per_address, from, now_ms);
+        error = limit_count(db, &per_address, from, now_ms, extra);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_begin(db));

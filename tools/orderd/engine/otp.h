@@ -6,6 +6,8 @@
 #include "tools/orderd/engine/order.h"
 #include "tools/orderd/text.h"
 
+#include <jansson.h>
+
 enum otp_limit {
     OTP_SECONDS = 300,
     OTP_DOWNLOAD_SECONDS = 30 * 24 * 3600,
@@ -24,9 +26,9 @@ struct otp {
 };
 
 /* Make a code and send it. ORDER_CODE_TOO_SOON within a minute of the last, ORDER_TOO_MANY for a phone or address (`from`, may be NULL)
- * that asks too often. Transactions of its own. *expires_ms: until when it counts. */
+ * that asks too often; `extra` (may be NULL) says how long to wait. Transactions of its own. *expires_ms: until when it counts. */
 enum order_error otp_send(const struct engine *engine, struct db *db, const struct otp *otp,
-                          const char *from, int64_t *expires_ms);
+                          const char *from, int64_t *expires_ms, json_t *extra);
 
 /* The same in the caller's transaction, without limits: for what the service sends by itself. */
 enum order_error otp_put(const struct engine *engine, struct db *db, const struct otp *otp,

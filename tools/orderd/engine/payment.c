@@ -134,7 +134,7 @@ static enum order_error request_in_transaction(const struct engine *engine, stru
     snprintf(account, sizeof account, "payment:%s:%lld", order.id, (long long)order.version);
     json_t *request = json_pack("{s:s}", "channel", channel);
     struct idempotency what = {account, key, request};
-    error = idempotency_find(db, &what, now_ms, out);
+    error = idempotency_find(engine, db, &what, now_ms, out);
     if (error == ORDER_OK && *out == NULL) {
         error = transition_is_allowed(&order, T07_PAID) ? ORDER_OK : ORDER_WRONG_STATE;
         if (error == ORDER_OK) {
@@ -147,7 +147,8 @@ static enum order_error request_in_transaction(const struct engine *engine, stru
             *out = json_pack("{s:s,s:s,s:I,s:s,s:s}", "id", payment.id, "channel", channel,
                              "amountFen", (json_int_t)payment.amount_fen, "state", payment.state,
                              "payUrl", payment.pay_url);
-            error = *out != NULL ? idempotency_keep(db, &what, *out, now_ms) : ORDER_INTERNAL;
+            error =
+                *out != NULL ? idempotency_keep(engine, db, &what, *out, now_ms) : ORDER_INTERNAL;
         }
     }
     json_decref(request);

@@ -62,7 +62,7 @@ enum order_error review_queue(const struct engine *engine, struct db *db,
         json_t *item = NULL;
         error = order_load(db, numbers[i], &order);
         if (error == ORDER_OK) {
-            error = view_order(engine, db, &order, caller->language, &item);
+            error = view_order(engine, db, &order, caller, &item);
         }
         if (error == ORDER_OK) {
             json_array_append_new(list, item);
@@ -126,7 +126,7 @@ static enum order_error count_others(struct db *db, const struct caller *caller,
     return order_error_of(result);
 }
 
-/* What is final with the approval: the security answer, and the end of a lost certificate. */
+/* What is final with the approval: the security answer, that the account acts for the subject, and the end of a lost certificate. */
 static enum order_error approved(const struct engine *engine, struct db *db,
                                  const struct order *order) {
     struct certificate_record old;
@@ -134,6 +134,9 @@ static enum order_error approved(const struct engine *engine, struct db *db,
     enum order_error error = form_load(engine, db, order, &form);
     if (error == ORDER_OK) {
         error = answer_keep(db, order, form);
+    }
+    if (error == ORDER_OK && order->kind == KIND_NEW) {
+        error = caller_link(db, order->account, order->subject, engine_now_ms(engine));
     }
     if (error == ORDER_OK && order->kind == KIND_REPLACE &&
         strcmp(form_text(form, "reason"), "DAMAGED") != 0) {

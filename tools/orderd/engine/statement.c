@@ -361,7 +361,8 @@ enum order_error statement_confirm(const struct engine *engine, struct db *db,
 
 enum order_error statement_send_code(const struct engine *engine, struct db *db,
                                      const struct caller *caller, const char *number,
-                                     const char *address, char phone[16], int64_t *expires_ms) {
+                                     const char *address, char phone[16], int64_t *expires_ms,
+                                     json_t *extra) {
     struct order order;
     struct matter matter = {.form = NULL};
     enum order_error error = order_of_caller(db, caller, number, &order);
@@ -375,7 +376,7 @@ enum order_error statement_send_code(const struct engine *engine, struct db *db,
     if (error == ORDER_OK) {
         struct otp otp = {OTP_CONFIRM, matter.digest, form_text(matter.form, "handlerPhone")};
         mask_phone(otp.recipient, phone, 16);
-        error = otp.recipient[0] != '\0' ? otp_send(engine, db, &otp, address, expires_ms)
+        error = otp.recipient[0] != '\0' ? otp_send(engine, db, &otp, address, expires_ms, extra)
                                          : ORDER_NOT_OFFERED;
     }
     matter_clear(&matter);
@@ -446,6 +447,9 @@ enum order_error statement_confirm_answer(const struct engine *engine, struct db
         order_to_confirm(engine, db, caller, number, version, CONFIRM_ANSWER, out);
     if (error == ORDER_OK) {
         error = load_matter(engine, db, out, &matter);
+    }
+    if (error == ORDER_OK) {
+        error = answer_count(engine, db, out, extra);
     }
     if (error == ORDER_OK) {
         error = answer_take(db, out, answer, said, caller->language, errors);

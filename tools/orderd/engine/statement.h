@@ -27,7 +27,8 @@ enum order_error statement_confirm(const struct engine *engine, struct db *db,
  * *expires_ms: until when it counts; `phone` receives the masked phone. */
 enum order_error statement_send_code(const struct engine *engine, struct db *db,
                                      const struct caller *caller, const char *number,
-                                     const char *address, char phone[16], int64_t *expires_ms);
+                                     const char *address, char phone[16], int64_t *expires_ms,
+                                     json_t *extra);
 
 /* T06 by the code. */
 enum order_error statement_confirm_code(const struct engine *engine, struct db *db,

@@ -140,13 +140,14 @@ enum order_error order_insert(const struct engine *engine, struct db *db, const 
     error = order_error_of(db_run(
         db, &inserted,
         "INSERT INTO orders (id, public_no, profile, kind, lane, subject, account, certificate, "
-        "token, source, linked, state, version, is_open, years, amount_fen, created, updated) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 1, $13, $14, $15, $15) "
+        "token, source, linked, state, version, is_open, years, amount_fen, created, updated, "
+        "medium) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 1, $13, $14, $15, $15, $16) "
         "ON CONFLICT (subject, profile, lane) WHERE is_open = 1 DO NOTHING",
-        "ttttttttttttiii", order->id, order->number, engine->profile->id, kind_name(order->kind),
+        "ttttttttttttiiit", order->id, order->number, engine->profile->id, kind_name(order->kind),
         kind_lane(order->kind), order->subject, order->account[0] != '\0' ? order->account : NULL,
         order->certificate, order->token, order->source, order->linked, state_name(order->state),
-        order->years, order->amount_fen, order->created_ms));
+        order->years, order->amount_fen, order->created_ms, medium_name(order->medium)));
     if (error == ORDER_OK && inserted == 0) {
         error = ORDER_OPEN_EXISTS;
     }

@@ -3,7 +3,9 @@
 
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
+#include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/form.h"
+#include "tools/orderd/engine/transition.h"
 
 #include <string.h>
 
@@ -181,17 +183,128 @@ static enum order_error add_certificate(struct db *db, const struct order *order
     return error;
 }
 
+/* ---- what the lists of the manuals show beside the state (R231, R238) ---- */
+
+/* The first row of `sql` ($1 the order), as an object of its columns. */
+static enum order_error add_row(struct db *db, const struct order *order, json_t *object,
+                                const char *name, const char *sql, const char *const *columns) {
+    struct db_rows *rows = NULL;
+    enum db_result result = db_query(db, &rows, sql, "t", order->id);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    result = db_next(rows);
+    if (result == DB_OK) {
+        json_t *row = json_object();
+        for (int i = 0; columns[i] != NULL; i++) {
+            json_object_set_new(row, columns[i], json_string(db_text(rows, i)));
+        }
+        json_object_set_new(object, name, row);
+    }
+    db_end(rows);
+    return result == DB_DONE ? ORDER_OK : order_error_of(result);
+}
+
+static enum order_error add_progress(struct db *db, const struct order *order, json_t *object) {
+    static const char *const review[] = {"part", "decision", "reason", NULL};
+    static const char *const invoice[] = {"state", "number", NULL};
+    static const char *const shipment[] = {"mode", "state", "carrier", "parcel", NULL};
+    enum order_error error =
+        add_row(db, order, object, "review",
+                "SELECT part, decision, reason FROM reviews WHERE order_id = $1 ORDER BY created "
+                "DESC, id LIMIT 1",
+                review);
+    if (error == ORDER_OK) {
+        error = add_row(db, order, object, "invoice",
+                        "SELECT state, number FROM invoices WHERE order_id = $1", invoice);
+    }
+    if (error == ORDER_OK) {
+        error = add_row(
+            db, order, object, "shipment",
+            "SELECT mode, state, carrier, carrier_no FROM shipments WHERE order_id = $1", shipment);
+    }
+    if (error == ORDER_OK && order->source[0] != '\0') {
+        static const char *const source[] = {"no", NULL};
+        error = add_row(db, order, object, "source",
+                        "SELECT e.public_no FROM orders o JOIN orders e ON e.id = o.source WHERE "
+                        "o.id = $1",
+                        source);
+    }
+    return error;
+}
+
+/* What can be done with the order now: "continue" of the manuals, at the exact step (R045, R233). */
+static json_t *view_actions(const struct order *order, const struct caller *caller) {
+    static const struct {
+        const char *name;
+        enum transition transition;
+    } actions[] = {
+        {"edit", T03_EDIT},
+        {"edit", T03_FILL},
+        {"edit", T03_REWORK},
+        {"submit", T02_SUBMIT},
+        {"verify", T24_VERIFIED},
+        {"key-login", T25_KEY_LOGIN},
+        {"upload", T05_MATERIALS_DONE},
+        {"confirm", T06_CONFIRM},
+        {"pay", T07_PAID},
+        {"download", T18_CLAIM},
+        {"receive", T16_RECEIVE},
+        {"cancel", T22_CANCEL},
+    };
+    json_t *list = json_array();
+    if (caller_may_change(caller) != ORDER_OK || caller_is_staff(caller)) {
+        return list;
+    }
+    const char *last = "";
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (strcmp(actions[i].name, last) != 0 &&
+            transition_is_allowed(order, actions[i].transition)) {
+            last = actions[i].name;
+            json_array_append_new(list, json_string(last));
+        }
+    }
+    return list;
+}
+
+/* ---- what a query may see (R076, R230) ---- */
+
+static void mask_member(json_t *object, const char *name,
+                        void (*mask)(const char *text, char *out, size_t size)) {
+    char masked[160];
+    const char *text = json_string_value(json_object_get(object, name));
+    if (text != NULL && text[0] != '\0') {
+        mask(text, masked, sizeof masked);
+        json_object_set_new(object, name, json_string(masked));
+    }
+}
+
+/* Whoever knows a credential's number and holds the handler's phone sees where orders stand, and no more of people than he knows. */
+static void mask_order(json_t *object) {
+    json_t *handler = json_object_get(object, "handler");
+    mask_member(handler, "name", mask_name);
+    mask_member(handler, "phone", mask_phone);
+    mask_member(handler, "email", mask_email);
+    mask_member(json_object_get(object, "subject"), "credentialNo", mask_number);
+    json_object_clear(json_object_get(object, "form"));
+    json_array_clear(json_object_get(object, "fields"));
+    json_object_del(object, "payment");
+    json_object_del(json_object_get(object, "shipment"), "parcel");
+}
+
 enum order_error view_order(const struct engine *engine, struct db *db, const struct order *order,
-                            enum language language, json_t **out) {
+                            const struct caller *caller, json_t **out) {
     struct subject_record subject;
+    enum language language = caller->language;
     *out = NULL;
     enum order_error error = registry_subject(engine, db, order->subject, &subject);
     if (error != ORDER_OK) {
         return error;
     }
     json_t *object = json_pack(
-        "{s:s,s:s,s:s,s:s,s:I,s:o,s:{s:s,s:s,s:s,s:s},s:s,s:I,s:I,s:o,s:o}", "no", order->number,
-        "kind", kind_name(order->kind), "state", state_name(order->state), "stateText",
+        "{s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:{s:s,s:s,s:s,s:s},s:s,s:I,s:I,s:o,s:o}", "no",
+        order->number, "kind", kind_name(order->kind), "medium", medium_name(order->medium),
+        "state", state_name(order->state), "stateText",
         view_state_words(engine, order->state, language), "version", (json_int_t)order->version,
         "gates", view_gates(engine, order, language), "subject", "type", subject.type, "name",
         subject.name, "credentialType", subject.credential_type, "credentialNo",
@@ -210,6 +323,15 @@ enum order_error view_order(const struct engine *engine, struct db *db, const st
     }
     if (error == ORDER_OK && order->state == STATE_COMPLETED) {
         error = add_result(db, order, object);
+    }
+    if (error == ORDER_OK) {
+        error = add_progress(db, order, object);
+    }
+    if (error == ORDER_OK) {
+        json_object_set_new(object, "actions", view_actions(order, caller));
+    }
+    if (error == ORDER_OK && caller_sees_masked(caller)) {
+        mask_order(object);
     }
     if (error != ORDER_OK) {
         json_decref(object);

@@ -2,15 +2,14 @@
 #ifndef TOOLS_ORDERD_ENGINE_VIEW_H
 #define TOOLS_ORDERD_ENGINE_VIEW_H
 
-#include "tools/orderd/engine/order.h"
-#include "tools/orderd/engine/registry.h"
-#include "tools/orderd/text.h"
+#include "tools/orderd/engine/caller.h"
 
 #include <jansson.h>
 
-/* The order object of docs/api/orderd.yaml; *out is the caller's. */
+/* The order object of docs/api/orderd.yaml, in the caller's language, and masked where the caller may not see personal data; *out is the
+ * caller's. */
 enum order_error view_order(const struct engine *engine, struct db *db, const struct order *order,
-                            enum language language, json_t **out);
+                            const struct caller *caller, json_t **out);
 
 /* {id, serial, subject, notBefore, notAfter, state}; NULL when memory is out. */
 json_t *view_certificate(const struct certificate_record *record);
