@@ -20,3 +20,10 @@ p11-nonsense_SRCS := $(addprefix tests/faults/nonsense/,main.c mangle.c) tests/c
 p11-nonsense_DEPS := p11core
 p11-nonsense_PKGS := libcrypto
 p11-nonsense_LDLIBS := -lpthread -Wl,--wrap=sim_transport_open
+
+# a key on a socket, for scripts that play the agent (tests/support/key_agent.mjs)
+PROGRAMS += real-key
+real-key_SRCS := tests/support/real_key.c tools/ukey/key.c tools/ukey/key_objects.c tools/ukey/text.c
+real-key_DEPS := formats
+real-key_PKGS := jansson libcrypto
+real-key_LDLIBS := -ldl

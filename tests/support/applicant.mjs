@@ -120,6 +120,20 @@ export class Applicant extends Person {
         return this.order;
     }
 
+    /* The newest unlock authorisation code, once an SMS other than the last one is there. */
+    async unlockCode() {
+        for (;;) {
+            const [row] = await this.service.rows(
+                `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${this.entries.handlerPhone}' AND body GLOB '*解锁授权码*' ORDER BY created DESC, rowid DESC LIMIT 1`,
+            );
+            if (row && row.id !== this.lastUnlock) {
+                this.lastUnlock = row.id;
+                return /授权码：([A-Z2-9]{10})，/.exec(row.body)[1];
+            }
+            await new Promise((done) => setTimeout(done, 50));
+        }
+    }
+
     /* The newest download authorisation code, once a mail other than the last one is there. */
     async downloadCode() {
         for (;;) {

@@ -27,6 +27,14 @@ export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex'
 
 let numbers = 0;
 
+/* A unified social credit code for tests, with its check character (GB 32100). */
+export function creditCode(number) {
+    const characters = '0123456789ABCDEFGHJKLMNPQRTUWXY';
+    const body = `91430100${String(number).padStart(9, '0')}`;
+    const sum = [...body].reduce((total, character, i) => total + characters.indexOf(character) * (3 ** i % 31), 0);
+    return body + characters[(31 - (sum % 31)) % 31];
+}
+
 /* A key in software; `service` is the Service that made it. */
 export class SoftKey {
     constructor(service, name) {
@@ -320,11 +328,17 @@ export class Service {
     }
 
     /* A key whose certificates this service knows. */
-    async key(name, { from = '2025-01-01T00:00:00+08:00', until, holder = `测试公司${name}`, known = true } = {}) {
+    async key(name, { from = '2025-01-01T00:00:00+08:00', until, holder = `测试公司${name}`, known = true, unlockKey, credential } = {}) {
         const key = new SoftKey(this, name);
         key.serial = `SOFT${name.toUpperCase()}`;
-        const credential = `9143${String((numbers += 1)).padStart(14, '0')}`;
+        credential ??= `9143${String((numbers += 1)).padStart(14, '0')}`;
         await key.tool(['make', key.dir, join(this.state, 'ca'), holder, credential, key.serial, from, until]);
+        key.subject = { type: 'ORG', name: holder, credentialType: 'USCC', credentialNo: credential };
+        if (unlockKey) {
+            const manifest = JSON.parse(readFileSync(join(key.dir, 'manifest.json'), 'utf8'));
+            manifest.token.unlockKey = unlockKey;
+            writeFileSync(join(key.dir, 'manifest.json'), JSON.stringify(manifest));
+        }
         if (known) await this.command('import', join(key.dir, 'manifest.json'));
         return key;
     }

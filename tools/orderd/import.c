@@ -8,6 +8,9 @@
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/registry.h"
 #include "tools/orderd/engine/signed.h"
+#include "tools/orderd/engine/token.h"
+
+#include <openssl/crypto.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +44,12 @@ static bool done(struct import *import, enum db_result result) {
 }
 
 /* ---- reading ---- */
+
+/* A key that has its unlock key, and nothing else yet. */
+static bool is_blank(const struct import *import) {
+    return json_array_size(json_object_get(import->manifest, "certificates")) == 0 &&
+           json_array_size(json_object_get(import->manifest, "seals")) == 0;
+}
 
 /* A certificate entry: {"der": base64} or {"pem": text}. */
 static bool read_certificate(struct import *import, const json_t *entry) {
@@ -76,11 +85,15 @@ static bool read_certificates(struct import *import) {
             return false;
         }
     }
-    return import->count > 0 || complain(import, "the manifest holds no certificate");
+    return import->count > 0 || is_blank(import) ||
+           complain(import, "the manifest holds seals and no certificate");
 }
 
 /* Who holds the key: as the first certificate's subject says. */
 static bool read_subject(struct import *import) {
+    if (import->count == 0) {
+        return true;
+    }
     const struct certificate_name *name = &import->certificates[0]->subject;
     bool person = name->organization[0] == '\0';
     const char *credential = !person && name->organization_identifier[0] != '\0'
@@ -126,6 +139,9 @@ static bool know_subject(struct import *import) {
 }
 
 static bool write_subject(struct import *import) {
+    if (import->count == 0) {
+        return true;
+    }
     if (!know_subject(import)) {
         return false;
     }
@@ -137,6 +153,25 @@ static bool write_subject(struct import *import) {
     default:
         return complain(import, db_message(import->db));
     }
+}
+
+/* The key of remote unlocks, 32 hexadecimal digits: kept under seal. */
+static bool write_unlock_key(struct import *import, const json_t *token) {
+    unsigned char key[UNLOCK_KEY_BYTES];
+    size_t len = 0;
+    const char *hex = json_member_string(token, "unlockKey", (size_t)2 * UNLOCK_KEY_BYTES);
+    if (json_object_get(token, "unlockKey") == NULL) {
+        return true;
+    }
+    bool good = hex != NULL && OPENSSL_hexstr2buf_ex(key, sizeof key, &len, hex, '\0') == 1 &&
+                len == sizeof key;
+    if (!good) {
+        complain(import, "token.unlockKey is not 32 hexadecimal digits");
+    } else if (token_keep_unlock_key(import->engine, import->db, import->token, key) != ORDER_OK) {
+        good = complain(import, "the unlock key could not be kept");
+    }
+    OPENSSL_cleanse(key, sizeof key);
+    return good;
 }
 
 static bool write_token(struct import *import) {
@@ -152,17 +187,18 @@ static bool write_token(struct import *import) {
     if (!done(import,
               db_run(import->db, NULL,
                      "INSERT INTO tokens (serial, manufacturer, label, subject, state, created) "
-                     "VALUES ($1, $2, $3, $4, 'ACTIVE', $5) ON CONFLICT (serial) DO NOTHING",
-                     "tttti", serial, manufacturer != NULL ? manufacturer : "",
-                     label != NULL ? label : "", import->subject.id,
-                     engine_now_ms(import->engine))) ||
+                     "VALUES ($1, $2, $3, $4, $6, $5) ON CONFLICT (serial) DO NOTHING",
+                     "ttttit", serial, manufacturer != NULL ? manufacturer : "",
+                     label != NULL ? label : "", import->count > 0 ? import->subject.id : NULL,
+                     engine_now_ms(import->engine), import->count > 0 ? "ACTIVE" : "FORMATTED")) ||
         !done(import, db_query(import->db, &rows, "SELECT subject FROM tokens WHERE serial = $1",
                                "t", serial))) {
         return false;
     }
     bool same = db_next(rows) == DB_OK && strcmp(db_text(rows, 0), import->subject.id) == 0;
     db_end(rows);
-    return same || complain(import, "the key's serial number belongs to another subject");
+    return same ? write_unlock_key(import, token)
+                : complain(import, "the key's serial number belongs to another subject");
 }
 
 static const char *usage_of(const struct certificate *certificate) {

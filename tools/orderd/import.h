@@ -1,5 +1,5 @@
-/* Registering a key that was provisioned elsewhere: its holder, serial number, certificates and seals, out of the manifest that
- * `ukey provision --manifest` writes. */
+/* Registering a key that was provisioned elsewhere: its holder, serial number, certificates, seals and unlock key, out of the manifest
+ * that `ukey provision --manifest` writes; or a blank one that goes to stock: a manifest without certificates. */
 #ifndef TOOLS_ORDERD_IMPORT_H
 #define TOOLS_ORDERD_IMPORT_H
 

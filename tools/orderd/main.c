@@ -128,9 +128,11 @@ static int verify_events(struct house *house, char **arguments) {
 }
 
 static int retry(struct house *house, char **arguments) {
+    struct order order;
     struct db *db = db_pool_take(house->service.pool);
     enum order_error error =
-        db != NULL ? task_retry(&house->service.engine, db, arguments[0]) : ORDER_STORE_FAILED;
+        db != NULL ? task_retry(&house->service.engine, db, NULL, arguments[0], 0, &order)
+                   : ORDER_STORE_FAILED;
     db_pool_give(house->service.pool, db);
     if (error != ORDER_OK) {
         fprintf(stderr, "ukey-orderd: %s: %s\n", arguments[0], text_error_title(error, speaking()));

@@ -108,6 +108,9 @@ static both texts[TEXT_COUNT] = {
         {"业务受理号（参考码）：{number}，证书下载授权码：{code}，30 天内有效，请勿告知他人。",
          "Order (reference) {number}: your download authorisation code is "
          "{code}, valid for 30 days. Tell nobody."},
+    [TEXT_SMS_UNLOCK] = {"订单 {number} 的 UKey 解锁授权码：{code}，24 小时内有效，请勿告知他人。",
+                         "Order {number}: your unlock authorisation code is {code}, valid for 24 "
+                         "hours. Tell nobody."},
     [TEXT_MAIL_DOWNLOAD_SUBJECT] = {"证书下载授权码", "Your download authorisation code"},
     [TEXT_MESSAGE_STATE] = {"您的订单 {number} 状态：{state}。",
                             "Your order {number} is now: {state}."},
@@ -354,6 +357,22 @@ static const struct error_text errors[ORDER_ERRORS] = {
     [ORDER_PROOF_INVALID] = {{"新密钥签名无效", "The new key's proof is not valid"},
                              {"新证书尚未启用，旧证书仍可使用。",
                               "The new certificate is not in force; the present one still works."}},
+    [ORDER_STEP_UNKNOWN] = {{"没有此步骤", "No such step"},
+                            {"任务文件中没有这个步骤。", "The task document does not name it."}},
+    [ORDER_STEP_OUT_OF_ORDER] = {{"步骤顺序不符", "Out of order"},
+                                 {"请先报告前面的步骤。", "Report the steps before it first."}},
+    [ORDER_UNLOCK_UNKNOWN] = {{"无法远程解锁", "This UKey cannot be unlocked remotely"},
+                              {"服务没有这把 UKey 的解锁密钥，请联系服务点。",
+                               "The service keeps no unlock key for it; ask the service point."}},
+    [ORDER_CHALLENGE_USED] = {{"挑战值已使用", "The challenge was used"},
+                              {"请让 UKey 重新生成挑战值。", "Let the UKey make a new challenge."}},
+    [ORDER_CHALLENGE_STALE] = {{"应答已过期", "The answer is over"},
+                               {"请让 UKey 重新生成挑战值。",
+                                "Let the UKey make a new challenge."}},
+    [ORDER_UNLOCK_TRIES] = {{"解锁次数已用完", "Too many answers were given"},
+                            {"订单已转人工处理。", "An operator decides what comes next."}},
+    [ORDER_TOKEN_STATE] = {{"UKey 状态不允许", "The UKey's state does not allow this"},
+                           {"请联系服务点。", "Ask the service point."}},
 };
 
 const char *text_get(enum text text, enum language language) {

@@ -4,7 +4,9 @@
 #include "module/formats/certificate.h"
 #include "tools/ukey/text.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +43,17 @@ static bool seal_add(json_t *list, const char *id, const struct octets *der) {
     return done;
 }
 
+enum { UNLOCK_HEX = 2 * PROFILE_UNLOCK_KEY + 1 };
+
+/* In hexadecimal digits, or NULL. */
+static const char *unlock_key(const struct profile *profile, char hex[UNLOCK_HEX]) {
+    for (size_t i = 0; profile->has_unlock_key && i < PROFILE_UNLOCK_KEY; i++)
+        snprintf(hex + 2 * i, 3, "%02x", profile->unlock_key[i]);
+    return profile->has_unlock_key ? hex : NULL;
+}
+
 bool manifest_write(const struct manifest_facts *facts, struct octets *text) {
+    char hex[UNLOCK_HEX] = "";
     *text = (struct octets){NULL, 0};
     json_t *certificates = json_array();
     json_t *seals = json_array();
@@ -51,10 +63,11 @@ bool manifest_write(const struct manifest_facts *facts, struct octets *text) {
             done = certificate_add(certificates, &facts->containers[i].sign) &&
                    certificate_add(certificates, &facts->containers[i].encrypt);
     done = done && seal_add(seals, facts->seal_id, facts->seal);
-    json_t *manifest =
-        json_pack("{s:i, s:{s:s, s:s, s:s}, s:o, s:o}", "version", MANIFEST_VERSION, "token",
-                  "serial", facts->serial, "label", facts->label, "manufacturer",
-                  facts->manufacturer, "certificates", certificates, "seals", seals);
+    json_t *manifest = json_pack(
+        "{s:i, s:{s:s, s:s, s:s, s:s*}, s:o, s:o}", "version", MANIFEST_VERSION, "token", "serial",
+        facts->serial, "label", facts->label, "manufacturer", facts->manufacturer, "unlockKey",
+        unlock_key(facts->profile, hex), "certificates", certificates, "seals", seals);
+    OPENSSL_cleanse(hex, sizeof hex);
     char *dumped = done && manifest != NULL ? json_dumps(manifest, JSON_INDENT(2)) : NULL;
     done = dumped != NULL && octets_copy(text, dumped, strlen(dumped)) == FORMATS_OK;
     free(dumped);

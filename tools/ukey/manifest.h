@@ -1,4 +1,4 @@
-/* The manifest: what is public about a provisioned key, for `ukey-orderd import`. */
+/* The manifest: what the order service learns of a provisioned key, for `ukey-orderd import`. Public but for the unlock key. */
 #ifndef TOOLS_UKEY_MANIFEST_H
 #define TOOLS_UKEY_MANIFEST_H
 
@@ -15,7 +15,8 @@ struct manifest_facts {
     const struct octets *seal; /* DER; empty: none */
 };
 
-/* *text = JSON: {version, token: {serial, label, manufacturer}, certificates: [{usage, algorithm,
+/* *text = JSON: {version, token: {serial, label, manufacturer,
+ * unlockKey?}, certificates: [{usage, algorithm,
  * subject, pem}], seals: [{id, der: base64}]}. Containers that the profile does not register are
  * left out. False: has complained. */
 bool manifest_write(const struct manifest_facts *facts, struct octets *text);

@@ -171,7 +171,8 @@ static bool manifest_hand_out(const struct work *work) {
     struct octets text;
     if (!manifest_write(&facts, &text))
         return false;
-    bool done = atomic_file_write(work->options->manifest, text.data, text.len, 0644) == 0;
+    bool done = atomic_file_write(work->options->manifest, text.data, text.len,
+                                  work->profile.has_unlock_key ? 0600 : 0644) == 0;
     if (!done)
         text_complain(TEXT_SYSTEM, work->options->manifest, strerror(errno), NULL);
     octets_free(&text);

@@ -209,14 +209,15 @@ static enum order_error do_confirm(struct call *call, const char *number, int64_
                           : ORDER_BAD_REQUEST;
 }
 
-static enum order_error do_send_download_code(struct call *call, json_t **out) {
-    char email[64] = "";
+static enum order_error do_send_task_code(struct call *call, json_t **out) {
+    char to[64] = "";
     int64_t expires_ms = 0;
-    enum order_error error = download_send_again(
-        &call->service->engine, call->db, &call->caller, call_param(call, "no"),
-        http_request_peer_address(call->request), email, &expires_ms, call->extra);
+    enum order_error error =
+        download_send_again(&call->service->engine, call->db, &call->caller, call_param(call, "no"),
+                            http_request_peer_address(call->request), to, &expires_ms, call->extra);
     if (error == ORDER_OK) {
-        *out = json_pack("{s:s,s:o}", "email", email, "expires", view_time(expires_ms / 1000));
+        *out = json_pack("{s:s,s:o}", strchr(to, '@') != NULL ? "email" : "phone", to, "expires",
+                         view_time(expires_ms / 1000));
     }
     return error;
 }
@@ -224,7 +225,7 @@ static enum order_error do_send_download_code(struct call *call, json_t **out) {
 CALL_HANDLER(statement, CALL_SESSION, 200)
 CALL_HANDLER(send_confirm_code, CALL_SESSION, 202)
 CALL_WRITE_HANDLER(confirm)
-CALL_HANDLER(send_download_code, CALL_SESSION, 202)
+CALL_HANDLER(send_task_code, CALL_SESSION, 202)
 
 const struct http_route api_order_routes[] = {
     {"POST", "/v1/eligibility", eligibility, HTTP_BODY_JSON, 4096, 0},
@@ -236,7 +237,7 @@ const struct http_route api_order_routes[] = {
     {"POST", "/v1/orders/{no}:cancel", cancel, HTTP_BODY_JSON, 4096, 0},
     {"GET", "/v1/orders/{no}/statement", statement, HTTP_BODY_NONE, 0, 0},
     {"POST", "/v1/orders/{no}/confirm-code", send_confirm_code, HTTP_BODY_JSON, 1024, 0},
-    {"POST", "/v1/orders/{no}/download-code", send_download_code, HTTP_BODY_JSON, 1024, 0},
+    {"POST", "/v1/orders/{no}/download-code", send_task_code, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/orders/{no}:confirm", confirm, HTTP_BODY_JSON, SIGNED_BODY_MAX, 0},
     {NULL, NULL, NULL, HTTP_BODY_NONE, 0, 0},
 };

@@ -76,6 +76,13 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_CSR_KEY_REUSED] = {422, "CSR_KEY_REUSED", false},
     [ORDER_CONTINUITY_INVALID] = {403, "CONTINUITY_INVALID", false},
     [ORDER_PROOF_INVALID] = {403, "PROOF_INVALID", false},
+    [ORDER_STEP_UNKNOWN] = {422, "STEP_UNKNOWN", false},
+    [ORDER_STEP_OUT_OF_ORDER] = {409, "STEP_OUT_OF_ORDER", false},
+    [ORDER_UNLOCK_UNKNOWN] = {409, "UNLOCK_UNAVAILABLE", false},
+    [ORDER_CHALLENGE_USED] = {409, "CHALLENGE_USED", false},
+    [ORDER_CHALLENGE_STALE] = {409, "CHALLENGE_STALE", false},
+    [ORDER_UNLOCK_TRIES] = {409, "UNLOCK_TRIES_OVER", false},
+    [ORDER_TOKEN_STATE] = {409, "TOKEN_STATE", false},
 };
 
 static enum language language_of_request(const struct http_request *request) {

@@ -2,6 +2,7 @@
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/issue.h"
 #include "tools/orderd/engine/task.h"
+#include "tools/orderd/engine/unlock.h"
 
 #include <string.h>
 
@@ -54,6 +55,44 @@ static void csr(struct http_request *request) {
     call_end(&call, error, 200, body);
 }
 
+static enum order_error do_look(struct call *call, json_t **out) {
+    return task_look(&call->service->engine, call->db, &call->caller, call_param(call, "id"), out);
+}
+
+static enum order_error do_steps(struct call *call, json_t **out) {
+    const char *step = call_text(call, "step", 32);
+    return step != NULL ? task_step(&call->service->engine, call->db, &call->caller,
+                                    call_param(call, "id"), step, out)
+                        : ORDER_BAD_REQUEST;
+}
+
+CALL_HANDLER(look, CALL_SESSION, 200)
+CALL_HANDLER(steps, CALL_SESSION, 200)
+
+/* The answer is a key: nobody on the way keeps it. */
+static void unlock(struct http_request *request) {
+    struct call call;
+    struct octets challenge = {NULL, 0};
+    json_t *body = NULL;
+    if (!call_begin(&call, request, CALL_SESSION)) {
+        return;
+    }
+    const char *serial = call_text(&call, "tokenSerial", 64);
+    enum order_error error =
+        serial_is_valid(serial) ? call_bytes(&call, "challenge", UNLOCK_CHALLENGE_BYTES, &challenge)
+                                : ORDER_BAD_REQUEST;
+    if (error == ORDER_OK) {
+        error = unlock_answer(&call.service->engine, call.db, &call.caller,
+                              http_request_param(request, "id"), serial, &challenge, &body);
+    }
+    octets_free(&challenge);
+    if (error == ORDER_UNLOCK_TRIES) {
+        worker_wake(call.service->worker);
+    }
+    http_response_header(request, "Cache-Control", "no-store");
+    call_end(&call, error, 200, body);
+}
+
 static void confirm(struct http_request *request) {
     struct call call;
     struct octets proof = {NULL, 0};
@@ -62,13 +101,19 @@ static void confirm(struct http_request *request) {
         return;
     }
     const char *certificate = call_text(&call, "certificate", DIGEST_HEX_SIZE - 1);
-    enum order_error error =
-        certificate != NULL ? call_bytes(&call, "proof", SIGNATURE_MAX, &proof) : ORDER_BAD_REQUEST;
+    enum order_error error = certificate != NULL ? ORDER_OK : ORDER_BAD_REQUEST;
+    /* absent: the PIN of the key must be changed before it signs (unlock.h) */
+    if (error == ORDER_OK && json_object_get(http_request_json(request), "proof") != NULL) {
+        error = call_bytes(&call, "proof", SIGNATURE_MAX, &proof);
+    }
     if (error == ORDER_OK) {
         error = task_confirm(&call.service->engine, call.db, &call.caller,
                              http_request_param(request, "id"), certificate, &proof, &body);
     }
     octets_free(&proof);
+    if (error == ORDER_OK) {
+        worker_wake(call.service->worker);
+    }
     call_end(&call, error, 200, body);
 }
 
@@ -95,6 +140,9 @@ static void fail(struct http_request *request) {
 
 const struct http_route api_task_routes[] = {
     {"POST", "/v1/tasks:claim", claim, HTTP_BODY_JSON, 4096, 0},
+    {"GET", "/v1/tasks/{id}", look, HTTP_BODY_NONE, 0, 0},
+    {"POST", "/v1/tasks/{id}/steps", steps, HTTP_BODY_JSON, 1024, 0},
+    {"POST", "/v1/tasks/{id}/unlock-response", unlock, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/tasks/{id}/csr", csr, HTTP_BODY_JSON, (size_t)32 * 1024, 0},
     {"POST", "/v1/tasks/{id}/confirm", confirm, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/tasks/{id}/fail", fail, HTTP_BODY_JSON, 4096, 0},

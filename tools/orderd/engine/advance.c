@@ -2,9 +2,9 @@
 #include "tools/orderd/engine/advance.h"
 
 #include "tools/orderd/engine/download.h"
-#include "tools/orderd/engine/issue_plan.h"
 #include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/token.h"
 #include "tools/orderd/engine/transition.h"
 
 static enum order_error tell(const struct engine *engine, struct db *db, const struct order *order,
@@ -14,6 +14,17 @@ static enum order_error tell(const struct engine *engine, struct db *db, const s
         payload != NULL ? outbox_put(db, topic, payload, engine_now_ms(engine)) : ORDER_INTERNAL;
     json_decref(payload);
     return error;
+}
+
+/* The task may be claimed: an unlock is allowed to the key, once; a code is sent where one is asked for. */
+static enum order_error ready(const struct engine *engine, struct db *db,
+                              const struct order *order) {
+    enum order_error error = order->kind == KIND_UNLOCK
+                                 ? token_set_policy(db, order->token, POLICY_PIN_RESET, true)
+                                 : ORDER_OK;
+    return error == ORDER_OK && download_wants_code(engine, order)
+               ? download_send(engine, db, order)
+               : error;
 }
 
 enum order_error order_advanced(const struct engine *engine, struct db *db, struct order *order,
@@ -39,8 +50,8 @@ enum order_error order_advanced(const struct engine *engine, struct db *db, stru
     case GATE_ISSUE:
         /* not again when a claim has ended without the download */
         return order->state == STATE_READY_TO_ISSUE && from != STATE_ISSUING &&
-                       from != STATE_ISSUE_FAILED && issue_way_of(order) == WAY_CODE
-                   ? download_send(engine, db, order)
+                       from != STATE_ISSUE_FAILED
+                   ? ready(engine, db, order)
                    : ORDER_OK;
     case GATE_INVOICE:
         return tell(engine, db, order, TOPIC_INVOICE);

@@ -6,7 +6,9 @@
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/task.h"
 #include "tools/orderd/engine/transition.h"
+#include "tools/orderd/engine/unlock.h"
 #include "tools/orderd/engine/view.h"
 
 #include <stdio.h>
@@ -180,6 +182,9 @@ static enum order_error take_certificate(const struct engine *engine, struct db 
         return ORDER_WRONG_TOKEN;
     }
     error = check_standing(engine, db, order->kind, &certificate, extra);
+    if (error == ORDER_OK && order->kind == KIND_UNLOCK) {
+        error = unlock_may_order(db, certificate.token);
+    }
     if (error == ORDER_OK) {
         error = registry_subject(engine, db, certificate.subject, subject);
     }
@@ -494,10 +499,33 @@ enum order_error application_submit(const struct engine *engine, struct db *db,
     return error;
 }
 
+/* An order that waits for a key: R043 lets the applicant end what is not paid, and what was paid and not reviewed once it cannot be done
+ * any more. The rest stands, and is an operator's to give up. */
+static enum order_error cancel_ready(const struct engine *engine, struct db *db,
+                                     const struct order *order, bool paid) {
+    bool reviewed = flow_has(order->gates, order->gate_count, GATE_REVIEW);
+    if (order_next_gate(order) != GATE_ISSUE || (paid && reviewed)) {
+        return ORDER_WRONG_STATE;
+    }
+    if (paid) {
+        struct issue_plan plan;
+        enum order_error error = issue_plan_of(engine, db, order, &plan);
+        bool can_be_done = error == ORDER_OK && issue_plan_check(engine, &plan) == ORDER_OK;
+        issue_plan_clear(&plan);
+        if (error != ORDER_OK || can_be_done) {
+            return error == ORDER_OK ? ORDER_WRONG_STATE : error;
+        }
+    }
+    return task_abandon(engine, db, order);
+}
+
 static enum order_error cancel(const struct engine *engine, struct db *db,
                                const struct caller *caller, struct order *order) {
     bool paid = false;
     enum order_error error = payment_is_made(db, order, &paid);
+    if (error == ORDER_OK && order->state == STATE_READY_TO_ISSUE) {
+        error = cancel_ready(engine, db, order, paid);
+    }
     if (error == ORDER_OK && paid) {
         order->closing = STATE_CANCELLED;
         error = transition_apply(engine, db, order, T22_CANCEL_REFUND, caller_actor(caller), NULL,

@@ -65,7 +65,14 @@ enum order_error {
     ORDER_CSR_KEY_REUSED,  /* the key of the certificate that is to be renewed */
     ORDER_CONTINUITY_INVALID,
     ORDER_PROOF_INVALID,
-    ORDER_ERRORS /* how many there are */
+    ORDER_STEP_UNKNOWN,      /* not a step of this task */
+    ORDER_STEP_OUT_OF_ORDER, /* one before it has not been reported */
+    ORDER_UNLOCK_UNKNOWN,    /* the service keeps no unlock key for this key */
+    ORDER_CHALLENGE_USED,  /* a newer challenge of the key, or another task, has taken its place */
+    ORDER_CHALLENGE_STALE, /* its answer was given, and is over */
+    ORDER_UNLOCK_TRIES,    /* as many answers were given as there may be: the task has failed */
+    ORDER_TOKEN_STATE,     /* the key's state or policy does not allow this */
+    ORDER_ERRORS           /* how many there are */
 };
 
 #endif

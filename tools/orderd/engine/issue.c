@@ -185,20 +185,10 @@ static enum order_error load_work(const struct engine *engine, struct db *db,
                                   const struct caller *caller, const char *task,
                                   struct work *work) {
     enum order_error error = task_load(db, caller, task, &work->task, &work->order);
-    return error == ORDER_OK ? issue_plan_of(engine, db, &work->order, &work->plan) : error;
-}
-
-/* The lease must live; an agent that still works renews it by this. */
-static enum order_error extend_lease(const struct engine *engine, struct db *db,
-                                     const struct work *work) {
-    int64_t now_ms = engine_now_ms(engine);
-    int64_t changed = 0;
-    enum order_error error = order_error_of(
-        db_run(db, &changed,
-               "UPDATE issue_tasks SET lease_until = $2 WHERE id = $1 AND state = 'LEASED' AND "
-               "lease_until > $3",
-               "tii", work->task.id, now_ms + (int64_t)TASK_LEASE_SECONDS * 1000, now_ms));
-    return error == ORDER_OK && changed != 1 ? ORDER_TASK_NOT_LEASED : error;
+    if (error == ORDER_OK) {
+        error = issue_plan_of(engine, db, &work->order, &work->plan);
+    }
+    return error == ORDER_OK && !work->plan.certifies ? ORDER_NOT_OFFERED : error;
 }
 
 static enum order_error reserve_in_transaction(const struct engine *engine, struct db *db,
@@ -225,7 +215,7 @@ static enum order_error reserve_in_transaction(const struct engine *engine, stru
     bool is_new = error == ORDER_NOT_FOUND;
     error = issue_plan_check(engine, &work->plan);
     if (error == ORDER_OK) {
-        error = extend_lease(engine, db, work);
+        error = task_extend(engine, db, &work->task);
     }
     if (error == ORDER_OK && is_new) {
         error = revoke_earlier(engine, db, work);

@@ -16,7 +16,7 @@ enum { SEAL_MILLIMETRES = 48 };
 
 enum name_rule { NAME_OF_OLD, NAME_OF_SUBJECT, NAME_CHANGED };
 enum term_rule { TERM_RENEWED, TERM_FROM_NOW, TERM_OF_OLD };
-enum seal_rule { SEAL_AGAIN, SEAL_NEW_NAME, SEAL_BY_PROFILE };
+enum seal_rule { SEAL_AGAIN, SEAL_NEW_NAME, SEAL_BY_PROFILE, SEAL_NONE /* nothing is certified */ };
 
 struct issue_rule {
     enum issue_way way; /* WAY_CODE is WAY_OPERATOR where the flow has PRODUCE */
@@ -36,6 +36,9 @@ static const char *const on_blank[] = {
     "read-key",   "empty",     "generate", "request", "unwrap", "write-certificates",
     "write-seal", "read-back", "prove",    "confirm", NULL};
 
+static const char *const unlocks[] = {"read-key", "match",   "challenge", "set-pin",
+                                      "prove",    "confirm", NULL};
+
 static const struct issue_rule rules[KIND_COUNT] = {
     [KIND_NEW] = {WAY_CODE, false, NAME_OF_SUBJECT, TERM_FROM_NOW, SEAL_BY_PROFILE, NULL,
                   CA_REASON_UNSPECIFIED, on_blank},
@@ -46,6 +49,8 @@ static const struct issue_rule rules[KIND_COUNT] = {
     /* R216; a lost one is on hold since the confirmation and revoked since the approval, if there was one */
     [KIND_REPLACE] = {WAY_CODE, false, NAME_OF_OLD, TERM_OF_OLD, SEAL_BY_PROFILE, "REVOKED",
                       CA_REASON_SUPERSEDED, on_blank},
+    [KIND_UNLOCK] = {WAY_HOLDER, false, NAME_OF_OLD, TERM_OF_OLD, SEAL_NONE, NULL,
+                     CA_REASON_UNSPECIFIED, unlocks},
 };
 
 enum issue_way issue_way_of(const struct order *order) {
@@ -189,7 +194,7 @@ static int64_t end_of(const struct engine *engine, const struct issue_rule *rule
 /* The re-issued seal has the old one's picture, name and size (R202); with a new name only its kind and size. */
 static enum order_error plan_seal(const struct engine *engine, const struct issue_rule *rule,
                                   const struct subject_record *subject, struct issue_plan *plan) {
-    bool was = plan->old_seal.der.len > 0;
+    bool was = plan->old_seal.der.len > 0 && plan->certifies;
     plan->has_seal = was || (rule->seal == SEAL_BY_PROFILE && engine->profile->seal);
     plan->seal_type = strcmp(subject->type, "PERSON") == 0 ? SEAL_PERSONAL : SEAL_ORGANIZATION;
     plan->width_mm = SEAL_MILLIMETRES;
@@ -221,6 +226,7 @@ enum order_error issue_plan_of(const struct engine *engine, struct db *db,
     if (out->way == WAY_NONE) {
         return ORDER_NOT_OFFERED;
     }
+    out->certifies = rule->seal != SEAL_NONE;
     out->continuity = rule->continuity;
     out->steps = rule->steps;
     out->old_becomes = rule->old_becomes;
@@ -256,14 +262,15 @@ void issue_plan_clear(struct issue_plan *plan) {
 }
 
 enum order_error issue_plan_check(const struct engine *engine, const struct issue_plan *plan) {
-    if (plan->way == WAY_KEY) {
+    if (plan->way == WAY_KEY || plan->way == WAY_HOLDER) {
         /* neither on hold nor revoked; its end was judged when the order was made */
         enum order_error error = registry_certificate_usable(engine, &plan->old);
         if (error != ORDER_OK && error != ORDER_CERTIFICATE_EXPIRED) {
             return error;
         }
     }
-    return plan->not_after > engine_now(engine) ? ORDER_OK : ORDER_CERTIFICATE_EXPIRED;
+    return !plan->certifies || plan->not_after > engine_now(engine) ? ORDER_OK
+                                                                    : ORDER_CERTIFICATE_EXPIRED;
 }
 
 /* ---- taking over ---- */

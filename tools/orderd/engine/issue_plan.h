@@ -11,14 +11,16 @@
 
 /* Who carries the task out. */
 enum issue_way {
-    WAY_NONE,    /* nothing is issued */
-    WAY_KEY,     /* the key that holds the old certificate, logged in with it */
-    WAY_CODE,    /* the applicant on a key that came blank, with the mailed code (R181) */
-    WAY_OPERATOR /* an operator on a fresh key, which is sent afterwards (T13) */
+    WAY_NONE,     /* nothing is issued */
+    WAY_KEY,      /* the key that holds the old certificate, logged in with it */
+    WAY_CODE,     /* the applicant on a key that came blank, with the mailed code (R181) */
+    WAY_OPERATOR, /* an operator on a fresh key, which is sent afterwards (T13) */
+    WAY_HOLDER /* the applicant with the very key, whose PIN is locked; with the code where the portal sends one (R196) */
 };
 
 struct issue_plan {
     enum issue_way way;
+    bool certifies;                      /* certificates are made */
     bool continuity;                     /* the old key vouches for the new one */
     const char *const *steps;            /* on the key, ended by NULL */
     struct certificate_record old;       /* id "": there is none */
@@ -37,7 +39,7 @@ struct issue_plan {
     enum ca_reason reason; /* why, when it is REVOKED */
 };
 
-/* WAY_NONE for kinds that bring no certificate to a key. */
+/* WAY_NONE for kinds that do nothing on a key. */
 enum issue_way issue_way_of(const struct order *order);
 
 /* The plan for the order as it stands. ORDER_NOT_OFFERED when its kind issues nothing. End it with issue_plan_clear, also after an

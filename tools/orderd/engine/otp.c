@@ -31,6 +31,9 @@ static const struct purpose_row purposes[OTP_PURPOSES] = {
     /* R263 */
     [OTP_DOWNLOAD] = {"DOWNLOAD", TEXT_MAIL_DOWNLOAD, letters_and_digits, 20, OTP_DOWNLOAD_SECONDS,
                       true, true},
+    /* R196; no letters that are taken for digits: it is typed off a telephone */
+    [OTP_UNLOCK] = {"UNLOCK", TEXT_SMS_UNLOCK, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 10,
+                    OTP_UNLOCK_SECONDS, false, true},
 };
 
 static const struct limit per_phone = {"otp phone", OTP_PER_HOUR, 3600};

@@ -1,5 +1,5 @@
-/* One-time codes by SMS and mail (order-domain.md 7): bound to purpose, target and recipient; five minutes, five tries, once. That of a
- * download lives 30 days and counts until otp_use_up. */
+/* One-time codes by SMS and mail (order-domain.md 7): bound to purpose, target and recipient; five minutes, five tries, once. Those
+ * of a download and of an unlock live 30 days and one, and count until otp_use_up. */
 #ifndef TOOLS_ORDERD_ENGINE_OTP_H
 #define TOOLS_ORDERD_ENGINE_OTP_H
 
@@ -11,12 +11,13 @@
 enum otp_limit {
     OTP_SECONDS = 300,
     OTP_DOWNLOAD_SECONDS = 30 * 24 * 3600,
+    OTP_UNLOCK_SECONDS = 24 * 3600,
     OTP_TRIES = 5,
     OTP_RESEND_SECONDS = 60,
     OTP_PER_HOUR = 10
 };
 
-enum otp_purpose { OTP_REGISTER, OTP_LOGIN, OTP_CONFIRM, OTP_DOWNLOAD, OTP_PURPOSES };
+enum otp_purpose { OTP_REGISTER, OTP_LOGIN, OTP_CONFIRM, OTP_DOWNLOAD, OTP_UNLOCK, OTP_PURPOSES };
 
 /* What a code is for. */
 struct otp {

@@ -3,6 +3,7 @@
 
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/judge.h"
+#include "tools/orderd/engine/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,9 @@ static enum order_error give_up(const struct engine *engine, struct db *db,
         transition_is_allowed(order, T27_GIVE_UP)
             ? review_note(engine, db, caller, order, "MATERIAL", "REJECTED", arguments)
             : ORDER_WRONG_STATE;
+    if (error == ORDER_OK) {
+        error = task_abandon(engine, db, order);
+    }
     return error == ORDER_OK
                ? order_reject(engine, db, caller, order, T27_GIVE_UP, T27_GIVE_UP_REFUND)
                : error;

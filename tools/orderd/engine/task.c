@@ -6,9 +6,13 @@
 #include "openukey/formats.h"
 #include "tools/orderd/engine/download.h"
 #include "tools/orderd/engine/issuance.h"
+#include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/otp.h"
-#include "tools/orderd/engine/transition.h"
+#include "tools/orderd/engine/step.h"
+#include "tools/orderd/engine/token.h"
+#include "tools/orderd/engine/unlock.h"
+#include "tools/orderd/engine/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +21,7 @@
 /* ---- reading ---- */
 
 #define TASK_COLUMNS                                                                               \
-    "SELECT id, order_id, token, certificate, state, nonce, lease_until FROM issue_tasks "
+    "SELECT id, order_id, token, certificate, state, nonce, lease_until, tries FROM issue_tasks "
 
 static enum order_error read_task(struct db_rows *rows, struct task *out) {
     memset(out, 0, sizeof *out);
@@ -30,6 +34,7 @@ static enum order_error read_task(struct db_rows *rows, struct task *out) {
         snprintf(out->state, sizeof out->state, "%s", db_text(rows, 4));
         snprintf(out->nonce, sizeof out->nonce, "%s", db_text(rows, 5));
         out->lease_until_ms = db_int(rows, 6);
+        out->tries = db_int(rows, 7);
     }
     db_end(rows);
     return result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
@@ -52,6 +57,7 @@ static enum order_error may_work(struct db *db, const struct caller *caller,
         may = session->kind == SESSION_KEY;
         break;
     case WAY_CODE:
+    case WAY_HOLDER:
         may = own || (order->account[0] == '\0' && session->kind == SESSION_KEY);
         break;
     case WAY_OPERATOR:
@@ -88,17 +94,20 @@ static enum order_error task_document(const struct engine *engine, const struct 
                                       json_t **out) {
     char *jws = NULL;
     json_t *steps = json_array();
-    for (size_t i = 0; plan->steps[i] != NULL; i++) {
-        json_array_append_new(steps, json_string(plan->steps[i]));
+    const char *names[STEPS_MAX];
+    size_t count = step_names(plan, names);
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(steps, json_string(names[i]));
     }
+    bool matches = plan->way == WAY_KEY || plan->way == WAY_HOLDER;
     char not_after[21];
     calendar_rfc3339(task->lease_until_ms / 1000, not_after);
-    json_t *payload =
-        json_pack("{s:s,s:s,s:s,s:s,s:s*,s:s,s:s,s:o,s:s,s:s}", "task", task->id, "order",
-                  order->number, "kind", kind_name(order->kind), "tokenSerial", task->token,
-                  "matchCertificate", plan->continuity ? plan->old.sha256 : NULL, "alg",
-                  plan->continuity ? plan->old.algorithm : "SM2", "subjectDn", plan->subject_dn,
-                  "steps", steps, "nonce", task->nonce, "notAfter", not_after);
+    json_t *payload = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s*,s:s,s:s,s:o,s:s,s:s,s:o*}", "task", task->id, "order", order->number,
+        "kind", kind_name(order->kind), "tokenSerial", task->token, "matchCertificate",
+        matches ? plan->old.sha256 : NULL, "alg", matches ? plan->old.algorithm : "SM2",
+        "subjectDn", plan->subject_dn, "steps", steps, "nonce", task->nonce, "notAfter", not_after,
+        "unlock", order->kind == KIND_UNLOCK ? unlock_terms(engine, order) : NULL);
     enum order_error error = ORDER_INTERNAL;
     if (payload != NULL && jws_sign(engine->task_key, engine->task_kid, payload, &jws)) {
         *out = json_pack("{s:s,s:i}", "task", jws, "lease", (int)TASK_LEASE_SECONDS);
@@ -201,24 +210,25 @@ static enum order_error change_key(const struct engine *engine, struct db *db,
     }
     snprintf(task->token, sizeof task->token, "%s", serial);
     enum order_error error = issuance_live(db, task->id, &earlier);
-    if (error == ORDER_NOT_FOUND) {
-        return ORDER_OK;
+    if (error == ORDER_OK) {
+        error = issuance_revoke(engine, db, order, &earlier);
     }
-    return error == ORDER_OK ? issuance_revoke(engine, db, order, &earlier) : error;
+    return error == ORDER_OK || error == ORDER_NOT_FOUND ? step_forget(db, task->id) : error;
 }
 
 /* Is the key in hand the one for this order? */
 static enum order_error check_key(const struct engine *engine, struct db *db,
                                   const struct caller *caller, const struct claim *claim,
                                   const struct order *order, const struct issue_plan *plan) {
-    if (plan->way != WAY_KEY) {
+    if (plan->way != WAY_KEY && plan->way != WAY_HOLDER) {
         return check_blank(engine, db, order, claim->serial);
     }
-    return strcmp(order->token, claim->serial) == 0 && claim->sha256 != NULL &&
-                   strcmp(plan->old.sha256, claim->sha256) == 0 &&
-                   strcmp(caller->session.certificate, order->certificate) == 0
-               ? ORDER_OK
-               : ORDER_WRONG_TOKEN;
+    bool same = strcmp(order->token, claim->serial) == 0 && claim->sha256 != NULL &&
+                strcmp(plan->old.sha256, claim->sha256) == 0;
+    /* the holder cannot log in with a key whose PIN is locked */
+    bool known =
+        plan->way == WAY_HOLDER || strcmp(caller->session.certificate, order->certificate) == 0;
+    return same && known ? ORDER_OK : ORDER_WRONG_TOKEN;
 }
 
 static enum order_error claim_in_transaction(const struct engine *engine, struct db *db,
@@ -258,7 +268,7 @@ static enum order_error check_code(const struct engine *engine, struct db *db,
                                    const struct caller *caller, const struct claim *claim) {
     struct order order;
     enum order_error error = task_order(db, caller, claim->number, &order);
-    if (error != ORDER_OK || issue_way_of(&order) != WAY_CODE) {
+    if (error != ORDER_OK || !download_wants_code(engine, &order)) {
         return error;
     }
     if (!is_ready(&order)) {
@@ -298,14 +308,13 @@ static enum order_error answer_state(const struct order *order, json_t **out) {
     return *out != NULL ? ORDER_OK : ORDER_INTERNAL;
 }
 
-/* Has the new key signed the nonce? */
-static enum order_error check_proof(struct db *db, const struct issuance *issuance,
-                                    const struct octets *proof) {
+enum order_error task_check_proof(struct db *db, const char *id, const char *nonce,
+                                  const struct octets *proof) {
     struct octets der = {NULL, 0};
     struct certificate *certificate = NULL;
     char message[sizeof PROOF_PREFIX + SECRET_SIZE];
-    int len = snprintf(message, sizeof message, "%s%s", PROOF_PREFIX, issuance->proof_nonce);
-    enum order_error error = registry_certificate_der(db, issuance->sign_certificate, &der);
+    int len = snprintf(message, sizeof message, "%s%s", PROOF_PREFIX, nonce);
+    enum order_error error = registry_certificate_der(db, id, &der);
     if (error == ORDER_OK) {
         error = ORDER_PROOF_INVALID;
         if (certificate_parse(NULL, der.data, der.len, &certificate) != FORMATS_OK) {
@@ -320,14 +329,20 @@ static enum order_error check_proof(struct db *db, const struct issuance *issuan
     return error;
 }
 
-/* The order is on this key from now on, if it is not about an older one; its code is used up. */
-static enum order_error close_task(struct db *db, const struct task *task, struct order *order) {
+enum order_error task_close(const struct engine *engine, struct db *db, const struct task *task,
+                            struct order *order, enum transition transition, const char *evidence,
+                            json_t *data) {
     if (order->token[0] == '\0') {
         snprintf(order->token, sizeof order->token, "%s", task->token);
     }
     enum order_error error = order_error_of(
         db_run(db, NULL, "UPDATE issue_tasks SET state = 'DONE' WHERE id = $1", "t", task->id));
-    return error == ORDER_OK ? otp_use_up(db, OTP_DOWNLOAD, order->number) : error;
+    if (error == ORDER_OK) {
+        error = download_use_up(db, order);
+    }
+    return error == ORDER_OK
+               ? transition_apply(engine, db, order, transition, "agent", evidence, data)
+               : error;
 }
 
 static enum order_error finish(const struct engine *engine, struct db *db, const struct task *task,
@@ -345,14 +360,10 @@ static enum order_error finish(const struct engine *engine, struct db *db, const
             issue_plan_take_over(engine, db, order, plan, task->token, issuance->sign_certificate,
                                  issuance->enc_certificate, issuance->seal);
     }
-    if (error == ORDER_OK) {
-        error = close_task(db, task, order);
-    }
     json_t *data = json_pack("{s:s,s:s}", "task", task->id, "certificate", sha256);
     if (error == ORDER_OK) {
-        error =
-            transition_apply(engine, db, order, plan->way == WAY_OPERATOR ? T13_PRODUCED : T19_DONE,
-                             "agent", issuance->id, data);
+        error = task_close(engine, db, task, order,
+                           plan->way == WAY_OPERATOR ? T13_PRODUCED : T19_DONE, issuance->id, data);
     }
     json_decref(data);
     return error;
@@ -373,19 +384,14 @@ static enum order_error confirm_as_planned(const struct engine *engine, struct d
     return error;
 }
 
-static enum order_error confirm_in_transaction(const struct engine *engine, struct db *db,
-                                               const struct caller *caller, const char *id,
-                                               const char *sha256, const struct octets *proof,
-                                               json_t **out) {
-    struct task task = {.lease_until_ms = 0};
-    struct order order;
+static enum order_error confirm_issued(const struct engine *engine, struct db *db,
+                                       const struct task *task, struct order *order,
+                                       const char *sha256, const struct octets *proof) {
     struct issuance issuance;
     struct certificate_record certificate;
-    enum order_error error = task_load(db, caller, id, &task, &order);
-    if (error == ORDER_OK) {
-        error = issuance_live(db, id, &issuance);
-        error = error == ORDER_NOT_FOUND ? ORDER_TASK_NOT_LEASED : error;
-    }
+    enum order_error error =
+        proof->len > 0 ? issuance_live(db, task->id, &issuance) : ORDER_BAD_REQUEST;
+    error = error == ORDER_NOT_FOUND ? ORDER_TASK_NOT_LEASED : error;
     if (error == ORDER_OK) {
         error = registry_certificate(db, issuance.sign_certificate, &certificate);
     }
@@ -393,10 +399,25 @@ static enum order_error confirm_in_transaction(const struct engine *engine, stru
         error = ORDER_CERTIFICATE_UNKNOWN;
     }
     if (error == ORDER_OK) {
-        error = check_proof(db, &issuance, proof);
+        error = task_check_proof(db, issuance.sign_certificate, issuance.proof_nonce, proof);
     }
     if (error == ORDER_OK && strcmp(issuance.state, "CONFIRMED") != 0) {
-        error = confirm_as_planned(engine, db, &task, &order, &issuance, sha256);
+        error = confirm_as_planned(engine, db, task, order, &issuance, sha256);
+    }
+    return error;
+}
+
+static enum order_error confirm_in_transaction(const struct engine *engine, struct db *db,
+                                               const struct caller *caller, const char *id,
+                                               const char *sha256, const struct octets *proof,
+                                               json_t **out) {
+    struct task task = {.lease_until_ms = 0};
+    struct order order;
+    enum order_error error = task_load(db, caller, id, &task, &order);
+    if (error == ORDER_OK && order.kind == KIND_UNLOCK) {
+        error = unlock_confirm(engine, db, &task, &order, sha256, proof);
+    } else if (error == ORDER_OK) {
+        error = confirm_issued(engine, db, &task, &order, sha256, proof);
     }
     return error == ORDER_OK ? answer_state(&order, out) : error;
 }
@@ -436,18 +457,56 @@ static enum order_error give_back(const struct engine *engine, struct db *db, st
                : transition_apply(engine, db, order, transition, actor, NULL, data);
 }
 
-/* T21: nothing of what was issued may ever be used. */
-static enum order_error fail_for_good(const struct engine *engine, struct db *db,
-                                      const struct task *task, struct order *order, json_t *data) {
+/* What was made for an unconfirmed task must never work. */
+static enum order_error undo(const struct engine *engine, struct db *db, const struct task *task,
+                             const struct order *order) {
     struct issuance issuance;
     enum order_error error = issuance_live(db, task->id, &issuance);
     if (error == ORDER_OK) {
         error = issuance_revoke(engine, db, order, &issuance);
     }
     if (error == ORDER_OK || error == ORDER_NOT_FOUND) {
+        error = step_forget(db, task->id);
+    }
+    return error;
+}
+
+enum order_error task_fail_for_good(const struct engine *engine, struct db *db,
+                                    const struct task *task, struct order *order,
+                                    const char *code) {
+    enum order_error error = undo(engine, db, task, order);
+    if (error == ORDER_OK) {
         error = set_task(db, task->id, order->state == STATE_PRODUCING ? "OPEN" : "FAILED");
     }
-    return error == ORDER_OK ? give_back(engine, db, order, T21_FAILED, "agent", data) : error;
+    if (error == ORDER_OK) {
+        json_t *data = json_pack("{s:s,s:s}", "task", task->id, "code", code);
+        error = give_back(engine, db, order, T21_FAILED, "agent", data);
+        json_decref(data);
+    }
+    return error;
+}
+
+enum order_error task_abandon(const struct engine *engine, struct db *db,
+                              const struct order *order) {
+    struct task task = {.lease_until_ms = 0};
+    enum order_error error = task_of_order(db, order->id, &task);
+    if (error == ORDER_OK &&
+        (strcmp(task.state, "DONE") == 0 || strcmp(task.state, "LEASED") == 0)) {
+        return ORDER_WRONG_STATE;
+    }
+    if (error == ORDER_OK) {
+        error = undo(engine, db, &task, order);
+    }
+    if (error == ORDER_OK) {
+        error = set_task(db, task.id, "FAILED");
+    }
+    if ((error == ORDER_OK || error == ORDER_NOT_FOUND) && order->kind == KIND_UNLOCK) {
+        error = token_set_policy(db, order->token, POLICY_PIN_RESET, false);
+    }
+    if (error == ORDER_OK || error == ORDER_NOT_FOUND) {
+        error = download_use_up(db, order);
+    }
+    return error;
 }
 
 static enum order_error fail_for_now(const struct engine *engine, struct db *db,
@@ -471,7 +530,7 @@ enum order_error task_fail(const struct engine *engine, struct db *db, const str
         /* said before, or over anyway: harmless unless it is a change of mind */
         error = permanent && strcmp(task.state, "FAILED") != 0 ? ORDER_TASK_NOT_LEASED : ORDER_OK;
     } else if (error == ORDER_OK) {
-        error = permanent ? fail_for_good(engine, db, &task, &order, data)
+        error = permanent ? task_fail_for_good(engine, db, &task, &order, code)
                           : fail_for_now(engine, db, &task, &order, "agent", data);
     }
     if (error == ORDER_OK) {
@@ -522,25 +581,118 @@ enum order_error task_sweep(const struct engine *engine, struct db *db, int *cou
     return error == ORDER_NOT_FOUND ? ORDER_OK : error;
 }
 
-enum order_error task_retry(const struct engine *engine, struct db *db, const char *number) {
-    struct order order;
+static enum order_error retry(const struct engine *engine, struct db *db, const char *actor,
+                              struct order *order) {
     struct task task = {.lease_until_ms = 0};
-    enum order_error error = order_error_of(db_begin(db));
+    enum order_error error = task_of_order(db, order->id, &task);
+    error = error == ORDER_NOT_FOUND ? ORDER_WRONG_STATE : error;
     if (error == ORDER_OK) {
-        error = order_load(db, number, &order);
-    }
-    if (error == ORDER_OK) {
-        error = task_of_order(db, order.id, &task);
-    }
-    if (error == ORDER_OK) {
-        error = transition_apply(engine, db, &order, T27_RETRY, "operator", NULL, NULL);
+        error = transition_apply(engine, db, order, T27_RETRY, actor, NULL, NULL);
     }
     if (error == ORDER_OK) {
         error = set_task(db, task.id, "OPEN");
+    }
+    return error == ORDER_OK
+               ? order_error_of(db_run(db, NULL, "UPDATE issue_tasks SET tries = 0 WHERE id = $1",
+                                       "t", task.id))
+               : error;
+}
+
+enum order_error task_retry(const struct engine *engine, struct db *db, const struct caller *caller,
+                            const char *number, int64_t version, struct order *out) {
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = caller != NULL ? order_to_judge(db, caller, ROLE_OPERATOR, number, version, out)
+                               : order_load(db, number, out);
+    }
+    if (error == ORDER_OK) {
+        error = retry(engine, db, caller != NULL ? caller_actor(caller) : "operator", out);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));
     }
     db_rollback(db);
     return error;
+}
+
+/* ---- steps, and where it stands ---- */
+
+enum order_error task_extend(const struct engine *engine, struct db *db, const struct task *task) {
+    int64_t now_ms = engine_now_ms(engine);
+    int64_t changed = 0;
+    enum order_error error = order_error_of(
+        db_run(db, &changed,
+               "UPDATE issue_tasks SET lease_until = $2 WHERE id = $1 AND state = 'LEASED' AND "
+               "lease_until > $3",
+               "tii", task->id, now_ms + (int64_t)TASK_LEASE_SECONDS * 1000, now_ms));
+    return error == ORDER_OK && changed != 1 ? ORDER_TASK_NOT_LEASED : error;
+}
+
+static enum order_error show(const struct engine *engine, struct db *db, const struct task *task,
+                             const struct order *order, const struct issue_plan *plan,
+                             json_t **out) {
+    json_t *steps = NULL;
+    int64_t left_ms = task->lease_until_ms - engine_now_ms(engine);
+    bool leased = strcmp(task->state, "LEASED") == 0 && left_ms > 0;
+    enum order_error error = step_list(db, task->id, plan, &steps);
+    if (error == ORDER_OK) {
+        *out = json_pack("{s:s,s:s,s:s,s:s,s:I,s:o}", "task", task->id, "order", order->number,
+                         "kind", kind_name(order->kind), "state", task->state, "lease",
+                         (json_int_t)(leased ? left_ms / 1000 : 0), "steps", steps);
+        error = *out != NULL ? ORDER_OK : ORDER_INTERNAL;
+    }
+    return error;
+}
+
+enum order_error task_look(const struct engine *engine, struct db *db, const struct caller *caller,
+                           const char *id, json_t **out) {
+    struct task task = {.lease_until_ms = 0};
+    struct order order;
+    struct issue_plan plan;
+    memset(&plan, 0, sizeof plan);
+    *out = NULL;
+    enum order_error error = task_load(db, caller, id, &task, &order);
+    if (error == ORDER_OK) {
+        error = issue_plan_of(engine, db, &order, &plan);
+    }
+    if (error == ORDER_OK) {
+        error = show(engine, db, &task, &order, &plan, out);
+    }
+    issue_plan_clear(&plan);
+    return error;
+}
+
+static enum order_error report(const struct engine *engine, struct db *db,
+                               const struct caller *caller, const char *id, const char *step) {
+    struct task task = {.lease_until_ms = 0};
+    struct order order;
+    struct issue_plan plan;
+    memset(&plan, 0, sizeof plan);
+    enum order_error error = task_load(db, caller, id, &task, &order);
+    if (error == ORDER_OK) {
+        error = issue_plan_of(engine, db, &order, &plan);
+    }
+    /* what is said once more about a finished task is harmless */
+    if (error == ORDER_OK && strcmp(task.state, "DONE") != 0) {
+        error = task_extend(engine, db, &task);
+    }
+    if (error == ORDER_OK) {
+        error = step_report(db, id, &plan, step, engine_now_ms(engine));
+    }
+    issue_plan_clear(&plan);
+    return error;
+}
+
+enum order_error task_step(const struct engine *engine, struct db *db, const struct caller *caller,
+                           const char *id, const char *step, json_t **out) {
+    *out = NULL;
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = report(engine, db, caller, id, step);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    return error == ORDER_OK ? task_look(engine, db, caller, id, out) : error;
 }

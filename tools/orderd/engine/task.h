@@ -5,6 +5,7 @@
 
 #include "tools/orderd/engine/caller.h"
 #include "tools/orderd/engine/issue_plan.h"
+#include "tools/orderd/engine/transition.h"
 
 #include "module/formats/octets.h"
 
@@ -17,6 +18,7 @@ struct task {
     char certificate[ID_SIZE];
     char state[8]; /* OPEN, LEASED, DONE, FAILED */
     char nonce[SECRET_SIZE];
+    int64_t tries; /* of an unlock: answers given */
     int64_t lease_until_ms;
 };
 
@@ -43,8 +45,18 @@ enum order_error task_load(struct db *db, const struct caller *caller, const cha
 enum order_error task_claim(const struct engine *engine, struct db *db, const struct caller *caller,
                             const struct claim *claim, json_t **out);
 
+/* Where the task stands: {task, order, kind, state, lease (seconds left), steps: step_list}. For who carries it out, and whose order it
+ * is. */
+enum order_error task_look(const struct engine *engine, struct db *db, const struct caller *caller,
+                           const char *id, json_t **out);
+
+/* A step is done on the key (step.h); the lease lives on. *out as task_look. */
+enum order_error task_step(const struct engine *engine, struct db *db, const struct caller *caller,
+                           const char *id, const char *step, json_t **out);
+
 /* T19: the new certificate (SHA-256 hex) is on the key and has signed `proof` (DER SM2Signature over PROOF_PREFIX and the nonce that came
- * with it): it becomes VALID, the old one goes (issue_plan.h), the order goes on, all at once. *out is {state}. Repeatable. */
+ * with it): it becomes VALID, the old one goes (issue_plan.h), the order goes on, all at once. Of an unlock: unlock.h. *out is {state}.
+ * Repeatable. */
 enum order_error task_confirm(const struct engine *engine, struct db *db,
                               const struct caller *caller, const char *id, const char *sha256,
                               const struct octets *proof, json_t **out);
@@ -57,7 +69,31 @@ enum order_error task_fail(const struct engine *engine, struct db *db, const str
 /* T20 for every lease that is over. */
 enum order_error task_sweep(const struct engine *engine, struct db *db, int *count);
 
-/* T27, by an operator: a failed task may be claimed again. */
-enum order_error task_retry(const struct engine *engine, struct db *db, const char *number);
+/* T27, by an operator: a failed task may be claimed again. `caller` NULL: from the command line, at whatever version. */
+enum order_error task_retry(const struct engine *engine, struct db *db, const struct caller *caller,
+                            const char *number, int64_t version, struct order *out);
+
+/* ---- what the businesses on a key share; all in the caller's transaction ---- */
+
+/* The lease must live; an agent that still works renews it by this. ORDER_TASK_NOT_LEASED. */
+enum order_error task_extend(const struct engine *engine, struct db *db, const struct task *task);
+
+/* Has the key of this certificate (internal id) signed PROOF_PREFIX and the nonce? ORDER_PROOF_INVALID. */
+enum order_error task_check_proof(struct db *db, const char *certificate, const char *nonce,
+                                  const struct octets *proof);
+
+/* T21: nothing of what was made may ever be used. `code` is the reason. */
+enum order_error task_fail_for_good(const struct engine *engine, struct db *db,
+                                    const struct task *task, struct order *order, const char *code);
+
+/* The task is done: its codes are used up, the order is on its key and goes on by `transition`. */
+enum order_error task_close(const struct engine *engine, struct db *db, const struct task *task,
+                            struct order *order, enum transition transition, const char *evidence,
+                            json_t *data);
+
+/* The order ends without it (T22, T27): what was made for it must never work. Nothing to do when there is no task. ORDER_WRONG_STATE
+ * when a key is in somebody's hands, or was made and works. */
+enum order_error task_abandon(const struct engine *engine, struct db *db,
+                              const struct order *order);
 
 #endif

@@ -15,6 +15,10 @@ enum state_set {
     EARLY = IN(STATE_DRAFT) | IN(STATE_AWAIT_VERIFY) | IN(STATE_AWAIT_KEY) |
             IN(STATE_AWAIT_MATERIALS) | IN(STATE_AWAIT_CONFIRM) | IN(STATE_AWAIT_PAYMENT),
     FORMS = G(AGREE) | G(FORM) | G(INVOICE_INFO) | G(DELIVERY),
+    /* an operator gives up what cannot be done any more: the old certificate has ended, no key can be made */
+    STUCK = IN(STATE_ISSUE_FAILED) | IN(STATE_READY_TO_ISSUE) | IN(STATE_APPROVED) |
+            IN(STATE_PRODUCING),
+    ON_KEY = G(PRODUCE) | G(SHIP) | G(ISSUE),
     CHECKS = G(VERIFY_ORG) | G(VERIFY_HANDLER) | G(VERIFY_PERSON)
 };
 
@@ -71,10 +75,12 @@ static const struct transition_row table[TRANSITION_COUNT] = {
                   .to = STATE_COUNT},
     [T20_LEASE_OVER] = {"T20 lease_over", IN(STATE_ISSUING), .to = STATE_READY_TO_ISSUE},
     [T21_FAILED] = {"T21 task_failed", IN(STATE_ISSUING), .to = STATE_ISSUE_FAILED},
-    [T22_CANCEL] = {"T22 cancel", EARLY | IN(STATE_RETURNED), .to = STATE_CANCELLED},
+    /* one that is ready: before a key has taken it up (R043, R196) */
+    [T22_CANCEL] = {"T22 cancel", EARLY | IN(STATE_RETURNED) | IN(STATE_READY_TO_ISSUE),
+                    .to = STATE_CANCELLED},
     [T22_CANCEL_REFUND] = {"T22 cancel",
                            IN(STATE_AWAIT_KEY) | IN(STATE_AWAIT_PAPERS) | IN(STATE_PAY_REVIEW) |
-                               IN(STATE_IN_REVIEW) | IN(STATE_RETURNED),
+                               IN(STATE_IN_REVIEW) | IN(STATE_RETURNED) | IN(STATE_READY_TO_ISSUE),
                            .to = STATE_REFUNDING},
     [T23_EXPIRE] = {"T23 ttl", EARLY, .to = STATE_EXPIRED},
     [T24_VERIFIED] = {"T24 verified", IN(STATE_AWAIT_VERIFY), .done = CHECKS, .to = STATE_COUNT},
@@ -83,8 +89,8 @@ static const struct transition_row table[TRANSITION_COUNT] = {
     [T26_APPLIED] = {"T26 applied", IN(STATE_READY_TO_ISSUE), .done = G(APPLY_CA),
                      .to = STATE_COUNT},
     [T27_RETRY] = {"T27 retry", IN(STATE_ISSUE_FAILED), .to = STATE_READY_TO_ISSUE},
-    [T27_GIVE_UP] = {"T27 give_up", IN(STATE_ISSUE_FAILED), .to = STATE_REJECTED},
-    [T27_GIVE_UP_REFUND] = {"T27 give_up", IN(STATE_ISSUE_FAILED), .to = STATE_REFUNDING},
+    [T27_GIVE_UP] = {"T27 give_up", STUCK, .needs = ON_KEY, .to = STATE_REJECTED},
+    [T27_GIVE_UP_REFUND] = {"T27 give_up", STUCK, .needs = ON_KEY, .to = STATE_REFUNDING},
     [T28_REFUNDED] = {"T28 refunded", IN(STATE_REFUNDING), .to = STATE_COUNT},
     [T29_PAPERS] = {"T29 papers", IN(STATE_AWAIT_PAPERS), .done = G(PAPERS), .to = STATE_COUNT},
     [T30_INVOICED] = {"T30 invoiced", IN(STATE_ISSUED), .done = G(INVOICE), .to = STATE_COUNT},

@@ -1,0 +1,261 @@
+// The agent in a script: carries the task of an order out on a key, step by step, as docs/orderd.md says it to agents. With keys in
+// software (service.mjs) or a simulated card behind our module (RealKey). `twice` says everything twice and wants the same answers.
+import assert from 'node:assert/strict';
+import { createHmac, createPublicKey, randomBytes, verify } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { merge } from '../../tools/demo/house.mjs';
+import { Program, run } from '../../tools/demo/program.mjs';
+import { BlankKey, creditCode, sha256 } from './service.mjs';
+
+const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+const built = (path) => join(resolve(root, process.env.BUILD ?? 'build/gcc'), path);
+
+export const FIXED_PIN = '12345678';
+
+const base64 = (bytes) => Buffer.from(bytes).toString('base64');
+
+/* The card's side of a remote unlock for a key in software (include/openukey/apdu.h): K for this challenge and case. */
+export function unlockResponse(unlockKey, serial, challenge, number) {
+    const padded = Buffer.alloc(32);
+    padded.write(serial);
+    return createHmac('sm3', Buffer.from(unlockKey, 'hex'))
+        .update(Buffer.concat([Buffer.from('OpenUKey unlock\0'), padded, challenge, Buffer.from([number.length]), Buffer.from(number)]))
+        .digest();
+}
+
+/* A simulated card with our module in front: provisioned from `profile` (a name in tools/ukey/profiles) with `changes`, known to the
+ * service, plugged. Its holder is key.subject: the profile's, with a credit code that portals take. */
+export class RealKey {
+    constructor(service, name) {
+        this.service = service;
+        this.name = name;
+        this.dir = join(service.dir, name);
+        this.queue = [];
+        mkdirSync(join(this.dir, 'sockets'), { recursive: true });
+    }
+
+    static async plug(t, service, name, profile, { clock, changes = {} } = {}) {
+        const key = new RealKey(service, name);
+        const manifest = join(key.dir, 'manifest.json');
+        const wanted = merge(JSON.parse(readFileSync(join(root, `tools/ukey/profiles/${profile}.json`), 'utf8')), {
+            subject: { organizationIdentifier: creditCode(1) },
+            ...changes,
+        });
+        writeFileSync(join(key.dir, 'profile.json'), JSON.stringify(wanted));
+        key.subject = { type: 'ORG', name: wanted.subject.O, credentialType: 'USCC', credentialNo: wanted.subject.organizationIdentifier };
+        const when = clock ? ['--clock', clock] : [];
+        await run(built('bin/ukey'), [
+            ...['provision', join(key.dir, 'profile.json'), '--ca', join(service.state, 'ca')],
+            ...['--out', join(key.dir, 'card.img'), '--manifest', manifest, ...when],
+        ]);
+        await service.command('import', manifest);
+        key.manifest = JSON.parse(readFileSync(manifest, 'utf8'));
+        key.serial = key.manifest.token.serial;
+        const pem = key.manifest.certificates.find(({ usage }) => usage !== 'encrypt').pem;
+        key.der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+        key.certificate = sha256(key.der);
+        t.after(() => key.close());
+        key.sim = await Program.start({
+            name: 'ukey-sim',
+            command: built('bin/ukey-sim'),
+            args: ['run', '--socket', join(key.dir, 'sockets/card.sock'), join(key.dir, 'card.img')],
+            ready: /^ready ?(.*)$/,
+        });
+        return key.open();
+    }
+
+    /* The module on the key: anew after close(). */
+    async open() {
+        this.host = await Program.start({
+            name: 'real-key',
+            command: built('bin/real-key'),
+            args: [built('lib/openukey-pkcs11.so'), join(this.dir, 'sockets')],
+            stdio: ['pipe', 'pipe', 'pipe'],
+            ready: /^ready$/,
+        });
+        this.host.lines.on('line', (line) => this.queue.shift()?.(JSON.parse(line)));
+        return this;
+    }
+
+    do(what, more = {}) {
+        return new Promise((done) => {
+            this.queue.push(done);
+            this.host.child.stdin.write(`${JSON.stringify({ do: what, ...more })}\n`);
+        });
+    }
+
+    /* The same, and it must succeed. */
+    async must(what, more) {
+        const answer = await this.do(what, more);
+        assert.equal(answer.rv, 0, `${what}: ${JSON.stringify(answer)}`);
+        return answer;
+    }
+
+    async unlockBegin(number) {
+        return Buffer.from((await this.must('unlock-begin', { case: number })).challenge, 'base64');
+    }
+
+    unlockFinish(response, pin, mustChange) {
+        return this.do('unlock-finish', { response: base64(response), pin, mustChange });
+    }
+
+    async logInWith(pin) {
+        return (await this.do('login', { pin })).rv;
+    }
+
+    async sign(message) {
+        return (await this.must('sign', { certificate: base64(this.der), message: base64(message) })).signature;
+    }
+
+    async close() {
+        await this.host?.stop();
+        await this.sim?.stop();
+    }
+}
+
+/* Lets a key in software be unlocked: from now on it has a PIN, and the service must know `unlockKey`. */
+export function lockable(key, unlockKey = randomBytes(16).toString('hex')) {
+    Object.assign(key, {
+        unlockKey,
+        pin: null,
+        async unlockBegin(number) {
+            key.case = number;
+            key.challenge = randomBytes(16);
+            return key.challenge;
+        },
+        async unlockFinish(response, pin, mustChange) {
+            const wanted = key.challenge && unlockResponse(key.unlockKey, key.serial, key.challenge, key.case);
+            if (!wanted || !wanted.equals(Buffer.from(response))) return { rv: 0xa0 };
+            Object.assign(key, { challenge: null, pin, mustChange });
+            return { rv: 0 };
+        },
+        async logInWith(pin) {
+            return pin === key.pin ? 0 : 0xa0;
+        },
+    });
+    return key;
+}
+
+export class KeyAgent {
+    /* `caller` is whose session asks ({ask}): the key's own, its holder's, or an operator's. */
+    constructor(key, caller = key, { twice = false, newPin = 'new-pin-1' } = {}) {
+        Object.assign(this, { key, caller, twice, newPin });
+        this.service = key.service;
+    }
+
+    async ask(method, path, json, same = (body) => body) {
+        const answer = await this.caller.ask(method, path, json);
+        if (this.twice) {
+            const again = await this.caller.ask(method, path, json);
+            assert.deepEqual([again.status, same(again.body)], [answer.status, same(answer.body)], `${method} ${path} said twice`);
+        }
+        return answer;
+    }
+
+    static good(answer) {
+        if (answer.status !== 200) throw Object.assign(new Error(`${answer.status} ${JSON.stringify(answer.body)}`), { answer });
+        return answer.body;
+    }
+
+    /* What a task document says, once a published key has signed it. */
+    async read(jws) {
+        const [head, body, signature] = jws.split('.');
+        const { kid, alg } = JSON.parse(Buffer.from(head, 'base64url'));
+        const { keys } = (await this.service.ask('GET', '/v1/keys')).body;
+        const jwk = keys.find((key) => key.kid === kid);
+        assert.ok(jwk && alg === 'ES256', 'the task is signed by a published key');
+        const key = createPublicKey({ key: jwk, format: 'jwk' });
+        const good = verify('sha256', Buffer.from(`${head}.${body}`), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'));
+        assert.ok(good, 'the signature of the task verifies');
+        return JSON.parse(Buffer.from(body, 'base64url'));
+    }
+
+    /* The answer of the service; this.task is what was claimed. */
+    async claim(no, changes = {}) {
+        const blank = this.key instanceof BlankKey && this.key.isBlank;
+        const answer = await this.ask(
+            'POST',
+            '/v1/tasks:claim',
+            { order: no, tokenSerial: this.key.serial, ...(blank ? {} : { certificate: this.key.certificate }), ...changes },
+            (body) => body.code ?? JSON.parse(Buffer.from(body.task.split('.')[1], 'base64url')).nonce,
+        );
+        if (answer.status === 200) this.task = await this.read(answer.body.task);
+        return answer;
+    }
+
+    path(suffix = '') {
+        return `/v1/tasks/${this.task.task}${suffix}`;
+    }
+
+    report(step) {
+        const known = ({ lease, ...body }) => body;
+        return this.ask('POST', this.path('/steps'), { step }, known);
+    }
+
+    fail(code, permanent) {
+        return this.ask('POST', this.path('/fail'), { code, permanent });
+    }
+
+    /* ---- what each step does ---- */
+
+    async generate() {
+        this.file = this.key.newKeyFile();
+    }
+
+    async request() {
+        this.csr ??= await this.key.csr(this.file);
+        const continuity = this.task.matchCertificate
+            ? await this.key.sign(`openukey-continuity:${this.task.nonce}:${sha256(Buffer.from(this.csr, 'base64'))}`)
+            : undefined;
+        this.made = KeyAgent.good(await this.ask('POST', this.path('/csr'), { csr: this.csr, continuity }));
+    }
+
+    async challenge() {
+        this.asked = await this.key.unlockBegin(this.task.unlock.case);
+    }
+
+    /* The answer to the challenge; its parts differ only when it is another challenge. */
+    respond(challenge = this.asked, serial = this.key.serial) {
+        return this.ask('POST', this.path('/unlock-response'), { tokenSerial: serial, challenge: base64(challenge) });
+    }
+
+    async setPin() {
+        const { pin, mustChange } = this.task.unlock;
+        this.made = KeyAgent.good(await this.respond());
+        const { rv } = await this.key.unlockFinish(Buffer.from(this.made.response, 'base64'), pin === 'FIXED' ? FIXED_PIN : this.newPin, mustChange);
+        assert.equal(rv, 0, 'the key takes the answer');
+    }
+
+    /* The certificate and the signature that show that it worked; a key whose PIN must be changed signs nothing. */
+    async prove() {
+        if (this.task.kind !== 'UNLOCK') {
+            this.proof = { certificate: sha256(Buffer.from(this.made.signCertificate, 'base64')) };
+            this.proof.proof = await this.key.sign(`openukey-proof:${this.made.nonce}`, this.file);
+            return;
+        }
+        this.proof = { certificate: this.key.certificate };
+        if (this.task.unlock.mustChange) return;
+        assert.equal(await this.key.logInWith(this.newPin), 0, 'the new PIN opens the key');
+        this.proof.proof = await this.key.sign(`openukey-proof:${this.made.nonce}`);
+    }
+
+    async confirm() {
+        this.state = KeyAgent.good(await this.ask('POST', this.path('/confirm'), this.proof)).state;
+    }
+
+    static steps = { generate: 'generate', request: 'request', challenge: 'challenge', 'set-pin': 'setPin', prove: 'prove', confirm: 'confirm' };
+
+    /* The task of the order from its claim to its end, every step reported; resolves to the order's state. */
+    async carryOut(no, changes = {}) {
+        KeyAgent.good(await this.claim(no, changes));
+        for (const step of this.task.steps) {
+            const does = KeyAgent.steps[step];
+            if (does) await this[does]();
+            KeyAgent.good(await this.report(step));
+        }
+        if (this.key instanceof BlankKey && this.key.isBlank) this.key.install(this.file, this.made);
+        return this.state;
+    }
+}
