@@ -18,20 +18,21 @@ identity_PKGS := libcrypto
 
 # the agent without its key rooms
 ARCHIVES += agent_core
-agent_core_SRCS := agent/clock.c agent/config.c agent/log.c agent/port.c agent/trust_command.c \
+agent_core_SRCS := agent/clock.c agent/config.c agent/log.c agent/port.c agent/state_folder.c agent/trust_command.c \
                    $(addprefix agent/access/,gate.c host.c limits.c origin.c pairing_store.c peer.c policy.c session.c) \
-                   $(addprefix agent/api/,events.c messages.c pairing.c service.c wellknown.c) \
+                   $(addprefix agent/audit/,files.c journal.c read.c) \
+                   $(addprefix agent/api/,ask.c events.c messages.c pairing.c service.c wellknown.c) \
                    $(addprefix agent/proxy/,path.c proxy.c)
 agent_core_DEPS := http identity agent_consent formats
 agent_core_PKGS := jansson libcurl libcrypto
 agent_core_LDLIBS := -lpthread
 
 PROGRAMS += ukey-agent
-ukey-agent_SRCS := agent/main.c
+ukey-agent_SRCS := agent/main.c agent/audit_command.c agent/origins_command.c agent/reload.c
 ukey-agent_DEPS := agent_core agent_key
 
 TESTS += test_route test_json test_http_server test_identity test_origin test_peer test_access test_proxy_path \
-         test_agent_config test_policy
+         test_agent_config test_policy test_audit
 test_route_SRCS := tests/unit/agent-core/test_route.c
 test_route_DEPS := http
 test_route_PKGS := cmocka libcrypto
@@ -62,3 +63,7 @@ test_agent_config_PKGS := cmocka libcrypto
 test_policy_SRCS := tests/unit/agent-core/test_policy.c
 test_policy_DEPS := agent_core
 test_policy_PKGS := cmocka
+test_audit_SRCS := tests/unit/agent-core/test_audit.c
+test_audit_DEPS := agent_core
+test_audit_PKGS := cmocka jansson
+test_audit_LDLIBS := -lpthread

@@ -1,12 +1,11 @@
 /* ukey-agent: starts the rooms in order, waits, ends them in the opposite order. */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,9 +14,14 @@
 #include "agent/access/gate.h"
 #include "agent/access/pairing_store.h"
 #include "agent/api/api.h"
+#include "agent/audit/audit.h"
+#include "agent/audit_command.h"
 #include "agent/clock.h"
 #include "agent/identity/identity.h"
+#include "agent/origins_command.h"
 #include "agent/port.h"
+#include "agent/reload.h"
+#include "agent/state_folder.h"
 #include "agent/trust_command.h"
 
 enum { EXIT_USAGE = 2 };
@@ -35,33 +39,54 @@ static bool speaks_chinese(void) {
     return false;
 }
 
+static const char help_zh[] =
+    "用法：ukey-agent --config 文件.json\n"
+    "      ukey-agent trust install|status|remove --config 文件.json [--nssdb 目录]...\n"
+    "      ukey-agent origins list [--json] --config 文件.json\n"
+    "      ukey-agent origins revoke|deny 网站 --config 文件.json\n"
+    "      ukey-agent audit verify|list [--json] --config 文件.json\n"
+    "让浏览器网页经本机 HTTPS 使用 UKey。就绪后在标准输出打印 \"ready https://localhost:端口\"。\n"
+    "SIGHUP：重新读取策略、网站名单和日志级别，会话不受影响。\n"
+    "  --config 文件   配置（JSON）\n"
+    "  trust           让浏览器信任本机 UKey 助手的证书（默认 ~/.pki/nssdb）\n"
+    "  origins         哪些网站可以使用 UKey；撤销（revoke）或禁止（deny）一个网站\n"
+    "  audit           谁请求了什么、您如何回答；检查（verify）或列出（list）\n"
+    "  --help, --version\n";
+
+static const char help_en[] =
+    "usage: ukey-agent --config FILE.json\n"
+    "       ukey-agent trust install|status|remove --config FILE.json [--nssdb DIR]...\n"
+    "       ukey-agent origins list [--json] --config FILE.json\n"
+    "       ukey-agent origins revoke|deny ORIGIN --config FILE.json\n"
+    "       ukey-agent audit verify|list [--json] --config FILE.json\n"
+    "Lets web pages use a UKey through HTTPS on this machine. Prints \"ready "
+    "https://localhost:PORT\" on stdout when up.\n"
+    "SIGHUP: read policy, list of sites and log level again; sessions live on.\n"
+    "  --config FILE   the configuration (JSON)\n"
+    "  trust           make browsers trust this agent's certificate (default ~/.pki/nssdb)\n"
+    "  origins         which sites may use the UKey; take that from one, or refuse it\n"
+    "  audit           who asked what, and what was answered: check it, or list it\n"
+    "  --help, --version\n";
+
 static void print_help(FILE *file) {
-    fputs(
-        speaks_chinese()
-            ? "用法：ukey-agent --config 文件.json\n"
-              "      ukey-agent trust install|status|remove --config 文件.json [--nssdb 目录]...\n"
-              "让浏览器网页经本机 HTTPS 使用 UKey。就绪后在标准输出打印 \"ready "
-              "https://localhost:端口\"。\n"
-              "  --config 文件   配置（JSON）\n"
-              "  trust           让浏览器信任本机 UKey 助手的证书（默认 ~/.pki/nssdb）\n"
-              "  --help, --version\n"
-            : "usage: ukey-agent --config FILE.json\n"
-              "       ukey-agent trust install|status|remove --config FILE.json [--nssdb DIR]...\n"
-              "Lets web pages use a UKey through HTTPS on this machine. Prints \"ready "
-              "https://localhost:PORT\" on stdout when up.\n"
-              "  --config FILE   the configuration (JSON)\n"
-              "  trust           make browsers trust this agent's certificate (default "
-              "~/.pki/nssdb)\n"
-              "  --help, --version\n",
-        file);
+    fputs(speaks_chinese() ? help_zh : help_en, file);
 }
 
 /* ---- the process ---- */
+
+/* JSON may hold a PIN or an order service's token: what it occupied is wiped when it is freed. */
+static void free_wiped(void *block) {
+    if (block != NULL) {
+        OPENSSL_cleanse(block, malloc_usable_size(block));
+    }
+    free(block);
+}
 
 /* PINs and session tokens pass through this process: no core dumps, no tracing by other programs. */
 static void harden(void) {
     struct rlimit none = {0, 0};
     umask(077);
+    json_set_alloc_funcs(malloc, free_wiped);
     setrlimit(RLIMIT_CORE, &none);
 #ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
     prctl(PR_SET_DUMPABLE, 0);
@@ -76,37 +101,6 @@ static void block_signals(sigset_t *set) {
     sigaddset(set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-/* The state folder is ours alone, and one agent at a time works in it. The lock's descriptor, or -1. */
-static int take_state_folder(const char *folder) {
-    char path[PATH_MAX];
-    struct stat status;
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        log_error("agent", "cannot make the state folder %s: %s", folder, strerror(errno));
-        return -1;
-    }
-    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() ||
-        (status.st_mode & 0022) != 0) {
-        log_error("agent",
-                  "the state folder %s must belong to this user, and nobody else may write to it",
-                  folder);
-        return -1;
-    }
-    snprintf(path, sizeof(path), "%s/agent.lock", folder);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        log_error("agent",
-                  fd >= 0 && errno == EWOULDBLOCK
-                      ? "another agent is already running with the state folder %s"
-                      : "cannot lock the state folder %s",
-                  folder);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return -1;
-    }
-    return fd;
 }
 
 /* ---- the rooms ---- */
@@ -130,7 +124,7 @@ static void on_http_log(enum http_log_level level, const char *message, void *co
 static int open_rooms(struct agent *agent) {
     struct access_options access_options = {
         .token_logout = on_token_logout, .session_ended = on_session_ended, .context = agent};
-    char complaint[512];
+    char complaint[512], audit_folder[PATH_MAX];
     if (policy_open(POLICY_MACHINE_FILE, agent->config->policy, &agent->policy, complaint,
                     sizeof(complaint)) != 0) {
         log_error("agent", "the policy cannot be used: %s", complaint);
@@ -138,6 +132,14 @@ static int open_rooms(struct agent *agent) {
     }
     if (policy_file(agent->policy) != NULL) {
         log_info("agent", "the policy is %s", policy_file(agent->policy));
+    }
+    snprintf(audit_folder, sizeof(audit_folder), "%s/audit", agent->config->state_dir);
+    const struct audit_options audit_options = {.folder = audit_folder, .now = clock_now};
+    agent->audit = audit_open(&audit_options);
+    if (agent->audit == NULL ||
+        audit_append(agent->audit, "start", json_pack("{s:s}", "version", OPENUKEY_VERSION)) != 0) {
+        log_error("agent", "the audit journal cannot be written");
+        return -1;
     }
     agent->access = access_new(&access_options);
     agent->pairings = pairing_store_open(agent->config, agent->policy);
@@ -164,6 +166,10 @@ static void close_rooms(struct agent *agent) {
     events_free(agent->events);
     pairing_store_close(agent->pairings);
     access_free(agent->access);
+    if (agent->audit != NULL) {
+        audit_append(agent->audit, "stop", json_object());
+    }
+    audit_close(agent->audit);
     policy_free(agent->policy);
 }
 
@@ -203,25 +209,32 @@ static int listen_for_pages(struct agent *agent) {
     return port_listen(agent->config, &options, &agent->server, &agent->port);
 }
 
-static void wait_for_the_end(struct agent *agent, const sigset_t *signals) {
+static void wait_for_the_end(struct agent *agent, const char *config_path,
+                             const sigset_t *signals) {
     static const struct timespec second = {.tv_sec = 1};
+    struct agent_config *reloaded = NULL;
     for (;;) {
         int signal_number = sigtimedwait(signals, NULL, &second);
-        if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGHUP) {
-            log_info("agent", "ending");
-            return;
+        if (signal_number == SIGTERM || signal_number == SIGINT) {
+            break;
+        }
+        if (signal_number == SIGHUP) {
+            agent_reload(agent, config_path, &reloaded);
         }
         access_expire(agent->access);
         events_expire(agent->events);
     }
+    log_info("agent", "ending");
+    pairing_store_reload(agent->pairings, agent->config);
+    agent_config_free(reloaded);
 }
 
-static int run(const struct agent_config *config) {
+static int run(const struct agent_config *config, const char *config_path) {
     struct agent agent = {.config = config};
     sigset_t signals;
     int result = EXIT_FAILURE;
     block_signals(&signals);
-    int lock = take_state_folder(config->state_dir);
+    int lock = state_folder_take(config->state_dir);
     if (lock < 0) {
         return EXIT_FAILURE;
     }
@@ -229,7 +242,7 @@ static int run(const struct agent_config *config) {
         printf("ready https://localhost:%u\n", (unsigned)agent.port);
         fflush(stdout);
         log_info("agent", "listening on port %u", (unsigned)agent.port);
-        wait_for_the_end(&agent, &signals);
+        wait_for_the_end(&agent, config_path, &signals);
         result = EXIT_SUCCESS;
     }
     close_rooms(&agent);
@@ -237,11 +250,26 @@ static int run(const struct agent_config *config) {
     return result;
 }
 
-int main(int argc, char **argv) {
-    const char *config_path = NULL;
-    char complaint[512];
+static int run_with(const char *config_path) {
     struct agent_config *config = NULL;
-    bool trust = argc > 1 && strcmp(argv[1], "trust") == 0;
+    char complaint[512];
+    if (agent_config_read(config_path, &config, complaint, sizeof(complaint)) != 0) {
+        fprintf(stderr, "ukey-agent: %s\n", complaint);
+        return EXIT_USAGE;
+    }
+    log_set_level(config->log_level);
+    clock_start_at(config->clock);
+    int result = run(config, config_path);
+    agent_config_free(config);
+    return result;
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *word;
+        int (*command)(int argc, char **argv);
+    } commands[] = {
+        {"trust", trust_command}, {"origins", origins_command}, {"audit", audit_command}};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_help(stdout);
@@ -253,32 +281,19 @@ int main(int argc, char **argv) {
         }
     }
     harden();
-    for (int i = 1; !trust && i < argc; i++) {
-        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc && config_path == NULL) {
-            config_path = argv[++i];
-        } else {
-            print_help(stderr);
-            return EXIT_USAGE;
+    int result = EXIT_USAGE;
+    bool is_command = false;
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].word) == 0) {
+            is_command = true;
+            result = commands[i].command(argc - 2, argv + 2);
         }
     }
-    if (trust) {
-        int result = trust_command(argc - 2, argv + 2);
-        if (result == EXIT_USAGE) {
-            print_help(stderr);
-        }
-        return result;
+    if (!is_command && argc == 3 && strcmp(argv[1], "--config") == 0) {
+        return run_with(argv[2]);
     }
-    if (config_path == NULL) {
+    if (result == EXIT_USAGE) {
         print_help(stderr);
-        return EXIT_USAGE;
     }
-    if (agent_config_read(config_path, &config, complaint, sizeof(complaint)) != 0) {
-        fprintf(stderr, "ukey-agent: %s\n", complaint);
-        return EXIT_USAGE;
-    }
-    log_set_level(config->log_level);
-    clock_start_at(config->clock);
-    int result = run(config);
-    agent_config_free(config);
     return result;
 }

@@ -53,6 +53,9 @@ bool access_session_find(struct access *access, const char *token, const char *o
 void access_session_end(struct access *access, uint64_t session_id);
 void access_origin_end(struct access *access, const char *origin);
 
+/* The origin number `index` (from 0) of those that have sessions now; false: there are not so many. */
+bool access_origin_at(struct access *access, size_t index, char origin[ORIGIN_TEXT_SIZE]);
+
 /* True if the origin has, or has had, a session of this agent: a person has agreed to it since the agent started. */
 bool access_origin_is_known(struct access *access, const char *origin);
 
@@ -73,6 +76,11 @@ void access_pin_forget(struct access *access, const char *token_id);
 void access_pin_drop(struct access *access, uint64_t session_id, const char *token_id);
 
 /* ---- limits ---- */
+
+/* An origin for which a wrong PIN was typed waits before the next try, twice as long each time (5 s, 10 s ... 15 min), until
+ * a right one. The seconds that it still has to wait; 0: none. */
+unsigned access_pin_wait(struct access *access, const char *origin);
+void access_pin_tried(struct access *access, const char *origin, bool was_right);
 
 /* Count a request under `key` (an origin, or a word and an origin for something rarer); false when it has had its share of
  * this minute: `per_minute`, or 0 for the option's. */

@@ -12,6 +12,10 @@
 #define ACCESS_MAX_RATES    128
 #define ACCESS_DEFAULT_RATE 1200
 
+/* seconds after the second wrong PIN in a row, and at most */
+#define ACCESS_PIN_WAIT     5
+#define ACCESS_PIN_WAIT_MAX 900
+
 struct session {
     uint64_t id; /* 0: free place */
     unsigned char
@@ -29,6 +33,13 @@ struct rate {
     unsigned count;
 };
 
+/* Wrong PINs of an origin since the last right one. */
+struct wrong_pins {
+    char origin[ORIGIN_TEXT_SIZE];
+    unsigned count;
+    int64_t until; /* no try before that */
+};
+
 struct access {
     pthread_mutex_t mutex; /* guards everything below */
     struct access_options options;
@@ -37,6 +48,7 @@ struct access {
     char known[ACCESS_MAX_KNOWN][ORIGIN_TEXT_SIZE]; /* origins that have had a session */
     size_t next_known;
     struct rate rates[ACCESS_MAX_RATES];
+    struct wrong_pins wrong_pins[ACCESS_MAX_RATES];
     bool action_pending;
 };
 

@@ -47,3 +47,53 @@ void access_action_end(struct access *access) {
     access->action_pending = false;
     pthread_mutex_unlock(&access->mutex);
 }
+
+/* ---- wrong PINs, with the lock held ---- */
+
+static struct wrong_pins *find_wrong_pins(struct access *access, const char *origin) {
+    for (size_t i = 0; i < ACCESS_MAX_RATES; i++) {
+        if (strcmp(access->wrong_pins[i].origin, origin) == 0) {
+            return &access->wrong_pins[i];
+        }
+    }
+    return NULL;
+}
+
+/* A place: a free one, or that of the origin whose waiting ended longest ago. */
+static struct wrong_pins *make_wrong_pins(struct access *access, const char *origin) {
+    struct wrong_pins *place = &access->wrong_pins[0];
+    for (size_t i = 0; i < ACCESS_MAX_RATES; i++) {
+        struct wrong_pins *one = &access->wrong_pins[i];
+        place = one->until < place->until ? one : place;
+    }
+    *place = (struct wrong_pins){0};
+    memcpy(place->origin, origin, strlen(origin) + 1);
+    return place;
+}
+
+unsigned access_pin_wait(struct access *access, const char *origin) {
+    pthread_mutex_lock(&access->mutex);
+    const struct wrong_pins *wrong = find_wrong_pins(access, origin);
+    int64_t now = access->options.clock();
+    unsigned wait = wrong != NULL && wrong->until > now ? (unsigned)(wrong->until - now) : 0;
+    pthread_mutex_unlock(&access->mutex);
+    return wait;
+}
+
+void access_pin_tried(struct access *access, const char *origin, bool was_right) {
+    if (strlen(origin) >= ORIGIN_TEXT_SIZE) {
+        return;
+    }
+    pthread_mutex_lock(&access->mutex);
+    struct wrong_pins *wrong = find_wrong_pins(access, origin);
+    if (was_right && wrong != NULL) {
+        *wrong = (struct wrong_pins){0};
+    } else if (!was_right) {
+        wrong = wrong != NULL ? wrong : make_wrong_pins(access, origin);
+        wrong->count += wrong->count < 30;
+        int64_t wait = wrong->count > 1 ? (int64_t)ACCESS_PIN_WAIT << (wrong->count - 2) : 0;
+        wrong->until =
+            access->options.clock() + (wait < ACCESS_PIN_WAIT_MAX ? wait : ACCESS_PIN_WAIT_MAX);
+    }
+    pthread_mutex_unlock(&access->mutex);
+}

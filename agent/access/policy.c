@@ -375,3 +375,13 @@ void policy_rules(struct policy *policy, const char *origin, struct policy_rules
     }
     pthread_mutex_unlock(&policy->mutex);
 }
+
+void policy_each(struct policy *policy,
+                 void (*site)(void *context, const char *origin, const struct policy_rules *rules),
+                 void *context) {
+    pthread_mutex_lock(&policy->mutex);
+    for (size_t i = 0; i < policy->book.site_count; i++) {
+        site(context, policy->book.sites[i].origin, &policy->book.sites[i].rules);
+    }
+    pthread_mutex_unlock(&policy->mutex);
+}

@@ -55,5 +55,9 @@ const char *policy_file(const struct policy *policy);
 
 /* The rules for a canonical origin. Thread-safe. */
 void policy_rules(struct policy *policy, const char *origin, struct policy_rules *rules);
+/* Every site that the policy names, in its order. */
+void policy_each(struct policy *policy,
+                 void (*site)(void *context, const char *origin, const struct policy_rules *rules),
+                 void *context);
 
 #endif

@@ -233,6 +233,25 @@ bool access_session_is_alive(struct access *access, uint64_t session_id) {
     return alive;
 }
 
+bool access_origin_at(struct access *access, size_t index, char origin[ORIGIN_TEXT_SIZE]) {
+    bool found = false;
+    pthread_mutex_lock(&access->mutex);
+    for (size_t i = 0; i < ACCESS_MAX_SESSIONS && !found; i++) {
+        const struct session *session = &access->sessions[i];
+        bool seen = session->id == 0;
+        for (size_t j = 0; j < i && !seen; j++) {
+            seen = access->sessions[j].id != 0 &&
+                   strcmp(access->sessions[j].origin, session->origin) == 0;
+        }
+        if (!seen && index-- == 0) {
+            memcpy(origin, session->origin, ORIGIN_TEXT_SIZE);
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&access->mutex);
+    return found;
+}
+
 bool access_origin_is_known(struct access *access, const char *origin) {
     bool known = false;
     pthread_mutex_lock(&access->mutex);

@@ -13,6 +13,7 @@
 #include "agent/log.h"
 #include "agent/proxy/proxy.h"
 
+struct audit;
 struct pairing_store;
 struct key; /* the key rooms' own state (token, consent, jobs): only they look inside */
 
@@ -20,6 +21,7 @@ struct key; /* the key rooms' own state (token, consent, jobs): only they look i
 struct agent {
     const struct agent_config *config;
     struct policy *policy;
+    struct audit *audit;
     struct access *access;
     struct pairing_store *pairings;
     struct events *events;

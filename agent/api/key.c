@@ -9,9 +9,9 @@
 #include "agent/jobs/jobs.h"
 #include "module/pinentry/visible.h"
 
-const struct http_route *const key_routes[] = {
-    token_routes, certificate_routes, seal_routes, pin_routes,
-    sign_routes,  login_routes,       job_routes,  NULL};
+const struct http_route *const key_routes[] = {token_routes, certificate_routes, seal_routes,
+                                               pin_routes,   pin_change_routes,  sign_routes,
+                                               login_routes, job_routes,         NULL};
 
 int64_t key_now(void) {
     return clock_now();
@@ -113,6 +113,8 @@ enum agent_problem key_token_problem(enum token_error error) {
         return PROBLEM_PIN_LAST_TRY;
     case TOKEN_PIN_LOCKED:
         return PROBLEM_PIN_LOCKED;
+    case TOKEN_PIN_EXPIRED:
+        return PROBLEM_PIN_MUST_CHANGE;
     case TOKEN_LOGIN_NEEDED:
         return PROBLEM_PIN_REQUIRED;
     case TOKEN_BUSY:
@@ -139,6 +141,9 @@ void key_respond_token_error(struct http_request *request, enum token_error erro
 void key_respond_consent_error(struct http_request *request, enum consent_result result,
                                const struct token *token) {
     enum agent_problem problem = PROBLEM_USER_CANCELLED;
+    /* the page has gone: what its person had opened is closed */
+    if (result == CONSENT_GONE && token && agent_session(request))
+        access_pin_drop(agent_of(request)->access, agent_session(request)->id, token_id(token));
     if (token && !token_is_present(token))
         problem = PROBLEM_TOKEN_REMOVED;
     else if (result == CONSENT_UNAVAILABLE)

@@ -68,6 +68,7 @@ extern const struct http_route token_routes[];
 extern const struct http_route certificate_routes[];
 extern const struct http_route seal_routes[];
 extern const struct http_route pin_routes[];
+extern const struct http_route pin_change_routes[];
 extern const struct http_route sign_routes[];
 extern const struct http_route login_routes[];
 extern const struct http_route job_routes[];

@@ -23,6 +23,7 @@ enum agent_problem {
     PROBLEM_PIN_WRONG, /* extra: triesLeft */
     PROBLEM_PIN_LAST_TRY,
     PROBLEM_PIN_LOCKED,
+    PROBLEM_PIN_MUST_CHANGE, /* good for nothing but being changed */
     PROBLEM_NO_TOKEN,
     PROBLEM_SEVERAL_TOKENS,
     PROBLEM_TOKEN_REMOVED,

@@ -5,7 +5,7 @@
 
 #include "agent/access/pairing_store.h"
 #include "agent/api/api.h"
-#include "agent/consent/consent.h"
+#include "agent/api/ask.h"
 
 #define DIALOGS_PER_MINUTE 6
 
@@ -32,15 +32,14 @@ static bool is_over(void *context) {
 static enum consent_result ask(struct http_request *request, const char *origin,
                                enum consent_choice *choice) {
     enum http_language language = http_request_language(request);
-    json_t *dialog =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:s, s:s, s:[s, s]}", "kind", "pairing", "lang",
-                  http_language_tag(language), "origin", origin, "title", texts[language].title,
-                  "message", texts[language].message, "fields", "agree", texts[language].agree,
-                  "refuse", texts[language].refuse, "choices", "once", "always");
+    json_t *dialog = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:s, s:s, s:[s, s, s]}", "kind",
+                               "pairing", "lang", http_language_tag(language), "origin", origin,
+                               "title", texts[language].title, "message", texts[language].message,
+                               "fields", "agree", texts[language].agree, "refuse",
+                               texts[language].refuse, "choices", "once", "always", "never");
     struct consent_watch watch = {.is_gone = is_over, .context = request};
     enum consent_result result =
-        dialog != NULL ? consent_ask(agent_of(request)->config->consent, dialog, &watch, choice)
-                       : CONSENT_UNAVAILABLE;
+        dialog != NULL ? agent_ask(request, dialog, &watch, choice) : CONSENT_UNAVAILABLE;
     json_decref(dialog);
     return result;
 }
@@ -80,6 +79,9 @@ static void pair_by_dialog(struct http_request *request, const char *origin) {
         grant(request, origin,
               choice == CONSENT_CHOICE_ALWAYS &&
                   pairing_store_decide(agent->pairings, origin, PAIRING_ALWAYS) == 0);
+    } else if (result == CONSENT_REFUSED && choice == CONSENT_CHOICE_NEVER) {
+        pairing_store_decide(agent->pairings, origin, PAIRING_NEVER);
+        agent_respond_problem(request, PROBLEM_USER_CANCELLED, NULL, NULL);
     } else if (result == CONSENT_UNAVAILABLE || result == CONSENT_BAD_REQUEST) {
         agent_respond_problem(request, PROBLEM_DIALOG_UNAVAILABLE, NULL, NULL);
     } else {

@@ -1,82 +1,39 @@
-/* POST /v1/tokens/{id}/verify-pin: the PIN is typed into the native dialog; no page ever sees one. */
-#include <stdio.h>
+/* POST /v1/tokens/{id}/verify-pin: the PIN is typed into the native dialog; no page ever sees one, unless the policy lets its site supply
+ * PINs. */
+#include <openssl/crypto.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "agent/api/ask.h"
 #include "agent/api/key.h"
+#include "agent/api/pin_dialog.h"
 #include "agent/http/json.h"
 
-enum { PIN_LENGTH_RETRIES = 3, PIN_DESCRIPTION_SIZE = 900 };
-
-/* Who asks, for which key, and how many tries are left once some have been used. */
-static void describe(const struct http_request *request, const struct token_facts *facts,
-                     char description[PIN_DESCRIPTION_SIZE]) {
-    enum http_language language = http_request_language(request);
-    word_fill(description, PIN_DESCRIPTION_SIZE, WORD_PIN_DESCRIPTION, language,
-              (const char *const[3]){agent_session(request)->origin, facts->label, facts->serial});
-    if (facts->tries_left >= 0 && facts->pin_state != TOKEN_PIN_STATE_OK) {
-        char tries[12];
-        size_t len = strlen(description);
-        snprintf(tries, sizeof tries, "%d", facts->tries_left);
-        word_fill(description + len, PIN_DESCRIPTION_SIZE - len, WORD_PIN_TRIES, language,
-                  (const char *const[3]){tries});
-    }
+static bool is_verified(struct http_request *request, struct token *token) {
+    return access_pin_is_verified(agent_of(request)->access, agent_session(request)->id,
+                                  token_id(token)) &&
+           token_is_logged_in(token);
 }
 
-/* Ask until the length is one that the key takes: a PIN of the wrong length would be a try for nothing. */
-static enum consent_result ask(struct http_request *request, struct token *token,
-                               const struct token_facts *facts, struct consent_pin **pin) {
-    enum http_language language = http_request_language(request);
-    char description[PIN_DESCRIPTION_SIZE], error[128];
-    struct key_watch watch;
-    key_watch_init(&watch, request, token);
-    describe(request, facts, description);
-    char shortest[24], longest[24];
-    snprintf(shortest, sizeof shortest, "%zu", facts->pin_min ? facts->pin_min : 1);
-    snprintf(longest, sizeof longest, "%zu",
-             facts->pin_max ? facts->pin_max : (size_t)CONSENT_PIN_MAX);
-    word_fill(error, sizeof error, WORD_PIN_LENGTH, language,
-              (const char *const[3]){shortest, longest});
-    struct consent_pin_request question = {.lang = http_language_tag(language),
-                                           .title = word_text(WORD_PIN_TITLE, language),
-                                           .description = description,
-                                           .prompt = word_text(WORD_PIN_PROMPT, language),
-                                           .ok = word_text(WORD_OK, language),
-                                           .cancel = word_text(WORD_CANCEL, language)};
-    for (int i = 0; i < PIN_LENGTH_RETRIES; i++) {
-        enum consent_result result =
-            consent_ask_pin(agent_of(request)->config->pinentry, &question, &watch.watch, pin);
-        if (result != CONSENT_GIVEN)
-            return result;
-        if ((*pin)->len > 0 && (*pin)->len >= facts->pin_min &&
-            (!facts->pin_max || (*pin)->len <= facts->pin_max))
-            return CONSENT_GIVEN;
-        consent_pin_free(*pin);
-        *pin = NULL;
-        question.error = error;
-    }
-    return CONSENT_REFUSED;
+static void respond_verified(struct http_request *request, struct token *token) {
+    struct token_facts facts = {0};
+    token_read_facts(token, &facts);
+    http_respond_json(request, 200,
+                      json_pack("{s:b, s:b}", "verified", 1, "mustChange", facts.must_change));
 }
 
-/* Why no PIN may be tried now; TOKEN_OK when one may. */
-static enum token_error may_ask(const struct token_facts *facts) {
-    switch (facts->pin_state) {
-    case TOKEN_PIN_STATE_LOCKED:
-        return TOKEN_PIN_LOCKED;
-    case TOKEN_PIN_STATE_LAST:
-        return TOKEN_PIN_LAST_TRY;
-    case TOKEN_PIN_STATE_UNSET:
-        return TOKEN_PIN_UNSET;
-    case TOKEN_PIN_STATE_OK:
-    case TOKEN_PIN_STATE_LOW:
-        break;
-    }
-    return TOKEN_OK;
-}
-
-static void respond(struct http_request *request, struct token *token, enum token_error error,
-                    int tries_left) {
+/* The try has been made: count it, write it down, answer. */
+static void settle(struct http_request *request, struct token *token, enum token_error error,
+                   int tries_left, const char *by) {
     struct access *access = agent_of(request)->access;
-    uint64_t session = agent_session(request)->id;
+    const struct access_session *session = agent_session(request);
+    bool was_tried = !error || error == TOKEN_PIN_WRONG || error == TOKEN_PIN_LOCKED;
+    if (was_tried)
+        access_pin_tried(access, session->origin, !error);
+    bool is_recorded =
+        agent_record(request, "pin",
+                     json_pack("{s:s, s:s, s:s}", "answer", "given", "by", by, "result",
+                               error ? agent_problem_code(key_token_problem(error)) : "verified"));
     if (error == TOKEN_PIN_WRONG) {
         /* whoever was logged in is so no more */
         access_pin_forget(access, token_id(token));
@@ -86,53 +43,79 @@ static void respond(struct http_request *request, struct token *token, enum toke
     } else if (error) {
         key_respond_token_error(request, error);
     } else {
-        access_pin_record(access, session, token_id(token));
-        if (agent_action_is_over(request)) /* nobody is there any more to use it */
-            access_pin_drop(access, session, token_id(token));
-        http_respond_json(request, 200, json_pack("{s:b}", "verified", 1));
+        access_pin_record(access, session->id, token_id(token));
+        /* nobody is there any more to use it, or nobody would know of it */
+        if (agent_action_is_over(request) || !is_recorded)
+            access_pin_drop(access, session->id, token_id(token));
+        if (is_recorded)
+            respond_verified(request, token);
+        else
+            agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
     }
 }
 
-static void verify(struct http_request *request, struct token *token) {
-    struct token_facts facts;
+static void verify_by_dialog(struct http_request *request, struct token *token,
+                             const struct token_facts *facts) {
+    static const struct pin_question question = {.title = WORD_PIN_TITLE,
+                                                 .prompt = WORD_PIN_PROMPT,
+                                                 .error = WORD_COUNT,
+                                                 .is_for_a_try = true};
     struct consent_pin *pin = NULL;
-    enum token_error error = token_read_facts(token, &facts);
-    if (!error)
-        error = may_ask(&facts);
-    if (error) {
-        key_respond_token_error(request, error);
-        return;
-    }
-    if (!agent_action_begin(request))
-        return;
-    enum consent_result result = ask(request, token, &facts, &pin);
+    enum consent_result result = pin_dialog_ask(request, token, facts, &question, &pin);
     if (result == CONSENT_GIVEN) {
         int tries_left = -1;
-        error = token_login(token, pin->text, pin->len, false, &tries_left);
+        enum token_error error = token_login(token, pin->text, pin->len, false, &tries_left);
         consent_pin_free(pin);
         agent_action_end(request);
-        respond(request, token, error, tries_left);
+        settle(request, token, error, tries_left, "person");
     } else {
         agent_action_end(request);
+        agent_record(request, "pin", json_pack("{s:s}", "answer", agent_answer_word(result)));
         key_respond_consent_error(request, result, token);
     }
 }
 
+/* The PIN that the page sent along, wiped once it has been used. */
+static void verify_by_page(struct http_request *request, struct token *token, const char *pin) {
+    int tries_left = -1;
+    size_t len = strlen(pin);
+    enum token_error error = token_login(token, pin, len, false, &tries_left);
+    OPENSSL_cleanse((void *)(uintptr_t)pin, len);
+    http_request_wipe_body(request);
+    agent_action_end(request);
+    settle(request, token, error, tries_left, "page");
+}
+
+static void verify(struct http_request *request, struct token *token, const char *pin) {
+    struct token_facts facts;
+    enum token_error error = token_read_facts(token, &facts);
+    if (error)
+        key_respond_token_error(request, error);
+    else if (pin_try_is_refused(request, &facts) || !agent_action_begin(request))
+        return;
+    else if (pin)
+        verify_by_page(request, token, pin);
+    else
+        verify_by_dialog(request, token, &facts);
+}
+
 static void verify_pin(struct http_request *request) {
-    static const char *const members[] = {NULL};
-    if (!json_members_are(http_request_json(request), members, NULL)) {
+    static const char *const members[] = {"pin", NULL};
+    const json_t *body = http_request_json(request);
+    const char *pin = json_member_string(body, "pin", CONSENT_PIN_MAX);
+    bool is_well_formed = json_members_are(body, members, NULL) &&
+                          (pin != NULL) == (json_object_get(body, "pin") != NULL);
+    if (!is_well_formed || (pin && !agent_rules(request).pin_by_page)) {
         agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
         return;
     }
     struct token *token = key_request_token(request);
     if (!token)
         return;
-    if (access_pin_is_verified(agent_of(request)->access, agent_session(request)->id,
-                               token_id(token)) &&
-        token_is_logged_in(token))
-        http_respond_json(request, 200, json_pack("{s:b}", "verified", 1));
+    if (is_verified(request, token))
+        respond_verified(request, token);
     else
-        verify(request, token);
+        verify(request, token, pin);
     token_release(token);
 }
 

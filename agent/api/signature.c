@@ -1,6 +1,8 @@
 /* Making one signature. Nothing is signed that has not been shown and agreed to. */
 #include "agent/api/signature.h"
 
+#include "agent/api/ask.h"
+
 #include <string.h>
 
 #include "module/formats/calendar.h"
@@ -91,8 +93,7 @@ static bool ask(struct http_request *request, struct token *token,
         return false;
     }
     key_watch_init(&watch, request, token);
-    enum consent_result result =
-        consent_ask(agent_of(request)->config->consent, document, &watch.watch, NULL);
+    enum consent_result result = agent_ask(request, document, &watch.watch, NULL);
     agent_action_end(request);
     json_decref(document);
     if (result != CONSENT_GIVEN)

@@ -8,12 +8,12 @@ json_t *key_token_json(const struct token_facts *facts, bool is_verified) {
         [TOKEN_PIN_STATE_UNSET] = "unset",
     };
     json_t *tries = facts->tries_left < 0 ? json_null() : json_integer(facts->tries_left);
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:{s:s, s:o, s:b}}", "id", facts->id,
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:{s:s, s:o, s:b, s:b}}", "id", facts->id,
                      "label", key_text_json(facts->label), "serial", key_text_json(facts->serial),
                      "manufacturer", key_text_json(facts->manufacturer), "model",
                      key_text_json(facts->model), "reader", key_text_json(facts->reader),
                      "initialized", facts->is_initialized, "pin", "state", states[facts->pin_state],
-                     "triesLeft", tries, "verified", is_verified);
+                     "triesLeft", tries, "verified", is_verified, "mustChange", facts->must_change);
 }
 
 static void list_tokens(struct http_request *request) {

@@ -10,6 +10,13 @@ enum word {
     WORD_PIN_TRIES,       /* {1} tries left */
     WORD_PIN_PROMPT,
     WORD_PIN_LENGTH, /* {1} shortest, {2} longest */
+    WORD_PIN_CHANGE_TITLE,
+    WORD_PIN_CURRENT_PROMPT,
+    WORD_PIN_NEW_PROMPT,
+    WORD_PIN_REPEAT_PROMPT,
+    WORD_PIN_DIFFERENT,
+    WORD_PIN_SAME,
+    WORD_PIN_WAIT, /* problem detail */
     WORD_OK,
     WORD_CANCEL,
     WORD_REFUSE,

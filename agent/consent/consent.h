@@ -13,10 +13,16 @@
 #define CONSENT_ANSWER_MAX      ((size_t)4096)       /* bytes of JSON that it may answer */
 #define CONSENT_EXIT_NO_DISPLAY 3 /* the exit status that means: there is no display to ask on */
 
-enum consent_choice { CONSENT_CHOICE_NONE, CONSENT_CHOICE_ONCE, CONSENT_CHOICE_ALWAYS };
+enum consent_choice {
+    CONSENT_CHOICE_NONE,
+    CONSENT_CHOICE_ONCE,
+    CONSENT_CHOICE_ALWAYS,
+    CONSENT_CHOICE_NEVER
+};
 
 /* Show `request` (docs of ukey-consent: {kind, lang, origin, title, fields ...}; borrowed) with the consent program and wait for
- * the decision. Only {"decision":"agree"} from a program that then exits with 0 is CONSENT_GIVEN. *choice may be NULL. */
+ * the decision. Only {"decision":"agree"} from a program that then exits with 0 is CONSENT_GIVEN; *choice (may be NULL) is then ONCE,
+ * ALWAYS or NONE. {"decision":"refuse","choice":"never"} is CONSENT_REFUSED for good: *choice is NEVER. */
 enum consent_result consent_ask(const char *program, const json_t *request,
                                 const struct consent_watch *watch, enum consent_choice *choice);
 

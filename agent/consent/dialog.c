@@ -41,23 +41,28 @@ static enum consent_result read_all(struct child *child, char *answer, size_t si
     }
 }
 
-/* True only for {"decision":"agree"}, perhaps with a "choice", and nothing else. */
-static bool answer_agrees(const char *text, size_t len, enum consent_choice *choice) {
+/* What the program decided: {"decision":"agree"}, perhaps with "choice" once or always, and nothing else is a consent. */
+static enum consent_result read_decision(const char *text, size_t len,
+                                         enum consent_choice *choice) {
     static const char *const members[] = {"decision", "choice", NULL};
     json_t *answer = json_parse_strict(text, len, NULL, 0);
     const char *decision = json_member_string(answer, "decision", 16);
     const char *chosen = json_member_string(answer, "choice", 16);
-    bool agrees = answer && json_members_are(answer, members, NULL) && decision &&
-                  strcmp(decision, "agree") == 0;
+    bool is_decision = answer && json_members_are(answer, members, NULL) && decision &&
+                       (chosen || !json_object_get(answer, "choice"));
+    bool agrees = is_decision && strcmp(decision, "agree") == 0;
     *choice = CONSENT_CHOICE_NONE;
     if (agrees && chosen && strcmp(chosen, "always") == 0)
         *choice = CONSENT_CHOICE_ALWAYS;
     else if (agrees && chosen && strcmp(chosen, "once") == 0)
         *choice = CONSENT_CHOICE_ONCE;
-    else if (agrees && json_object_get(answer, "choice"))
+    else if (agrees && chosen)
         agrees = false;
+    else if (is_decision && strcmp(decision, "refuse") == 0 && chosen &&
+             strcmp(chosen, "never") == 0)
+        *choice = CONSENT_CHOICE_NEVER;
     json_decref(answer);
-    return agrees;
+    return agrees ? CONSENT_GIVEN : CONSENT_REFUSED;
 }
 
 enum consent_result consent_ask(const char *program, const json_t *request,
@@ -89,10 +94,11 @@ enum consent_result consent_ask(const char *program, const json_t *request,
         goto out;
     if (status == CONSENT_EXIT_NO_DISPLAY)
         result = CONSENT_UNAVAILABLE;
-    else if (status != 0 || answer_len > CONSENT_ANSWER_MAX ||
-             !answer_agrees(answer, answer_len, &chosen))
+    else if (status != 0 || answer_len > CONSENT_ANSWER_MAX)
         result = CONSENT_REFUSED;
-    else if (choice)
+    else
+        result = read_decision(answer, answer_len, &chosen);
+    if (choice)
         *choice = chosen;
 out:
     free(document);

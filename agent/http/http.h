@@ -134,6 +134,8 @@ const char *http_request_body(const struct http_request *request, size_t *len);
 /* The next bytes of an HTTP_BODY_STREAM route's body: how many, at most `size`; 0 at its end; -1 when it was too long, broke
  * off or was too slow (a MiB may take twice the server's request timeout): a problem has then been answered. */
 long http_request_read(struct http_request *request, void *data, size_t size);
+/* Overwrite the body, which held a secret; its length is 0 from now on. The parsed object is its owner's to wipe. */
+void http_request_wipe_body(struct http_request *request);
 /* The parsed object of an HTTP_BODY_JSON route (borrowed); NULL otherwise. */
 json_t *http_request_json(const struct http_request *request);
 /* The other end, numeric ("127.0.0.1", "::1"), its port, and the port of ours that it came to. */

@@ -1,4 +1,5 @@
 /* What a handler may ask of a request. */
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,13 @@ size_t http_request_header_count(const struct http_request *request, const char 
 const char *http_request_body(const struct http_request *request, size_t *len) {
     *len = request->body_len;
     return request->body != NULL ? request->body : "";
+}
+
+void http_request_wipe_body(struct http_request *request) {
+    if (request->body != NULL) {
+        OPENSSL_cleanse(request->body, request->body_len);
+        request->body_len = 0;
+    }
 }
 
 json_t *http_request_json(const struct http_request *request) {

@@ -12,7 +12,7 @@ agent_token_PKGS := libcrypto
 agent_token_LDLIBS := -ldl -lpthread
 
 ARCHIVES += agent_key
-agent_key_SRCS := $(addprefix agent/api/,anchors.c base64.c certificates.c jobs.c key.c login.c pin.c seals.c sign.c \
+agent_key_SRCS := $(addprefix agent/api/,anchors.c base64.c certificates.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c seals.c sign.c \
                   signature.c statement.c tokens.c words.c) \
                   $(addprefix agent/jobs/,issued.c job.c jobs.c journal.c renew.c service.c task.c)
 agent_key_DEPS := agent_core agent_consent agent_token identity formats

@@ -89,6 +89,7 @@ enum token_error facts_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot,
         if (device.readerName[0])
             copy(facts->reader, sizeof facts->reader, device.readerName, sizeof device.readerName);
         pin_from_counters(facts, &device);
+        facts->must_change = (device.flags & CKF_OPENUKEY_USER_PIN_MUST_CHANGE) != 0;
     }
     return make_id(facts) ? TOKEN_OK : TOKEN_FAILED;
 }

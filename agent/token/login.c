@@ -39,6 +39,17 @@ static enum token_error try_pin(struct token *token, const char *pin, size_t pin
     return rv == CKR_OK ? TOKEN_OK : cryptoki_error(rv, "C_Login");
 }
 
+/* After a try: what the key says of its PIN now. */
+static void read_again(struct token *token, struct token_facts *facts) {
+    struct token_facts after;
+    if (facts_read(&token->owner->cryptoki, token->slot, &after) == TOKEN_OK) {
+        *facts = after;
+        pthread_mutex_lock(&token->facts_lock);
+        token->facts = after;
+        pthread_mutex_unlock(&token->facts_lock);
+    }
+}
+
 enum token_error token_login(struct token *token, const char *pin, size_t pin_len,
                              bool may_use_last, int *tries_left) {
     struct token_facts facts = {.tries_left = -1};
@@ -56,17 +67,47 @@ enum token_error token_login(struct token *token, const char *pin, size_t pin_le
         error = may_try(&facts, pin_len, may_use_last);
     if (!error) {
         error = try_pin(token, pin, pin_len);
-        struct token_facts after;
-        if (error != TOKEN_REMOVED &&
-            facts_read(&token->owner->cryptoki, token->slot, &after) == TOKEN_OK) {
-            facts = after;
-            pthread_mutex_lock(&token->facts_lock);
-            token->facts = after;
-            pthread_mutex_unlock(&token->facts_lock);
-        }
+        if (error != TOKEN_REMOVED)
+            read_again(token, &facts);
     }
     if (tries_left)
         *tries_left = facts.tries_left;
+    return token_end(token, session, error);
+}
+
+static enum token_error set_pin(struct token *token, CK_SESSION_HANDLE session, const char *old_pin,
+                                size_t old_len, const char *new_pin, size_t new_len) {
+    const CK_FUNCTION_LIST *f = token->owner->cryptoki.functions;
+    if (token->is_logged_in)
+        logout_locked(token);
+    /* as in try_pin() */
+    CK_RV rv = f->C_SetPIN(session, (CK_UTF8CHAR *)(uintptr_t)old_pin, old_len,
+                           (CK_UTF8CHAR *)(uintptr_t)new_pin, new_len);
+    return rv == CKR_OK ? try_pin(token, new_pin, new_len) : cryptoki_error(rv, "C_SetPIN");
+}
+
+enum token_error token_change_pin(struct token *token, const char *old_pin, size_t old_len,
+                                  const char *new_pin, size_t new_len, int *tries_left) {
+    struct token_facts facts = {.tries_left = -1};
+    CK_SESSION_HANDLE session;
+    *tries_left = -1;
+    enum token_error error = token_begin(token, true, &session);
+    if (error)
+        return error;
+    if (token->is_held)
+        error = TOKEN_BUSY;
+    if (!error)
+        error = facts_read(&token->owner->cryptoki, token->slot, &facts);
+    if (!error)
+        error = may_try(&facts, old_len, false);
+    if (!error)
+        error = may_try(&facts, new_len, false);
+    if (!error) {
+        error = set_pin(token, session, old_pin, old_len, new_pin, new_len);
+        if (error != TOKEN_REMOVED)
+            read_again(token, &facts);
+    }
+    *tries_left = facts.tries_left;
     return token_end(token, session, error);
 }
 

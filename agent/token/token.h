@@ -21,6 +21,7 @@ enum token_error {
     TOKEN_PIN_LENGTH,   /* shorter or longer than the key takes; no try was used */
     TOKEN_PIN_LAST_TRY, /* one try is left: not used */
     TOKEN_PIN_LOCKED,
+    TOKEN_PIN_EXPIRED,  /* good for nothing but being changed */
     TOKEN_PIN_UNSET,    /* not initialised: there is no PIN to verify */
     TOKEN_LOGIN_NEEDED, /* not logged in (any more) */
     TOKEN_BUSY,         /* a job holds the key's login */
@@ -60,7 +61,9 @@ struct token_facts {
     char reader[129];
     bool is_initialized;
     enum token_pin_state pin_state;
-    int tries_left; /* -1: the module does not tell */
+    bool
+        must_change; /* the PIN is good for nothing but being changed, as far as the module tells */
+    int tries_left;  /* -1: the module does not tell */
     size_t pin_min, pin_max;
 };
 
@@ -110,6 +113,10 @@ enum token_error token_read_facts(struct token *token, struct token_facts *facts
  * token_facts. */
 enum token_error token_login(struct token *token, const char *pin, size_t pin_len,
                              bool may_use_last, int *tries_left);
+/* Change the PIN and be logged in with the new one. Whoever is logged in is logged out first; the last try is not used. *tries_left as
+ * above. */
+enum token_error token_change_pin(struct token *token, const char *old_pin, size_t old_len,
+                                  const char *new_pin, size_t new_len, int *tries_left);
 /* Log out, at once or when the job that holds the login gives it back. */
 void token_logout(struct token *token);
 /* A job needs the login to stay: token_login() is TOKEN_BUSY until token_hold_end(). TOKEN_LOGIN_NEEDED when there is none,

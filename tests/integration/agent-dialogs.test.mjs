@@ -53,7 +53,7 @@ describe('real dialogs', { skip }, () => {
         await screen.window('pinentry');
         await screen.xdotool('type', '--delay', '40', '123456');
         await screen.keys('Return');
-        assert.deepEqual(await asked, { verified: true });
+        assert.deepEqual(await asked, { verified: true, mustChange: false });
     });
 
     test('a short statement is agreed to with the keyboard', async () => {

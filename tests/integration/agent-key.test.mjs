@@ -93,7 +93,7 @@ describe('reading a key', () => {
         assert.match(token.id, /^[0-9a-f]{16}$/);
         assert.equal(token.id, sha256(`${token.manufacturer}|${token.serial}`).slice(0, 16));
         assert.equal(token.initialized, true);
-        assert.deepEqual(token.pin, { state: 'ok', triesLeft: 10, verified: false });
+        assert.deepEqual(token.pin, { state: 'ok', triesLeft: 10, verified: false, mustChange: false });
         for (const name of ['label', 'serial', 'manufacturer', 'model', 'reader']) assert.ok(token[name], name);
     });
 
@@ -164,7 +164,7 @@ describe('the PIN', () => {
 
     test('what one site has verified, another site has not', async () => {
         const other = await world.page({ origin: 'https://other.test' });
-        assert.deepEqual(await agent.verifyPin({ token }), { verified: true });
+        assert.deepEqual(await agent.verifyPin({ token }), { verified: true, mustChange: false });
         assert.equal((await agent.token()).pin.verified, true);
         assert.equal((await other.token()).pin.verified, false);
         const [{ id: certificate }] = await other.certificates({ token });
@@ -188,7 +188,7 @@ describe('the PIN', () => {
         const { id: certificate } = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
         await assert.rejects(agent.sign({ token, certificate, statement: STATEMENT, nonce: nonce() }), { code: 'PIN_REQUIRED' });
         await agent.verifyPin({ token });
-        assert.deepEqual((await agent.token()).pin, { state: 'ok', triesLeft: 10, verified: true });
+        assert.deepEqual((await agent.token()).pin, { state: 'ok', triesLeft: 10, verified: true, mustChange: false });
     });
 
     test('a PIN of the wrong length is asked for again and uses no try', async () => {
@@ -205,6 +205,73 @@ describe('the PIN', () => {
         await chinese.verifyPin({ token });
         const said = world.dialogs.pinentryLog.filter((line) => line.startsWith('SETDESC')).at(-1);
         assert.ok(said.includes('https://fourth.test') && said.includes(token.serial) && said.includes('请求使用'), said);
+    });
+
+    test('after several wrong PINs the site waits, and the last try is left alone', async () => {
+        const nasty = await world.page({ origin: 'https://nasty.test' });
+        world.dialogs.typePin('000000');
+        for (const triesLeft of [9, 8]) await assert.rejects(nasty.verifyPin({ token }), { code: 'PIN_WRONG', triesLeft });
+        const asked = () => world.dialogs.pinentryLog.filter((line) => line === 'GETPIN').length;
+        const before = asked();
+        await assert.rejects(nasty.verifyPin({ token }), { code: 'RATE_LIMITED', status: 429 });
+        await assert.rejects(nasty.changePin({ token }), { code: 'RATE_LIMITED' });
+        assert.equal(asked(), before, 'no dialog');
+        // many sites together get as far as one try before the last
+        for (let i = 0, left = 7; left >= 1; i++, left--) {
+            const other = await world.page({ origin: `https://nasty${i}.test` });
+            await assert.rejects(other.verifyPin({ token }), { code: 'PIN_WRONG', triesLeft: left });
+        }
+        const last = await world.page({ origin: 'https://last.test' });
+        assert.deepEqual((await last.token()).pin, { state: 'last', triesLeft: 1, verified: false, mustChange: false });
+        await assert.rejects(last.verifyPin({ token }), { code: 'PIN_LAST_TRY', status: 403 });
+        await assert.rejects(last.changePin({ token }), { code: 'PIN_LAST_TRY' });
+        assert.equal((await last.token()).pin.triesLeft, 1);
+        world.dialogs.typePin('123456');
+    });
+});
+
+describe('changing the PIN', () => {
+    let world, agent, token;
+    const signStatement = async () => {
+        const { id: certificate } = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
+        return agent.sign({ token, certificate, statement: STATEMENT, nonce: nonce() });
+    };
+
+    before(async () => {
+        world = await makeWorld(null, { keys: { key: { profile: 'org-pin-must-change' } } });
+        agent = await world.page();
+        token = await agent.token();
+    });
+    after(() => world?.close());
+
+    test('a PIN that must be changed opens nothing else, and pages are told', async () => {
+        assert.equal(token.pin.mustChange, true);
+        assert.deepEqual(await agent.verifyPin({ token }), { verified: true, mustChange: true });
+        await assert.rejects(signStatement(), { code: 'PIN_MUST_CHANGE', status: 403 });
+    });
+
+    test('the new PIN is another than the old one, typed twice the same, and of a length that the key takes', async () => {
+        world.dialogs.typePin('123456', '123456', '222222', '222223', '12', '654321', '654321');
+        assert.deepEqual(await agent.changePin({ token }), { changed: true });
+        const errors = world.dialogs.pinentryLog.filter((line) => line.startsWith('SETERROR'));
+        assert.match(errors.join('\n'), /The new PIN is the current one.*\n.*The two new PINs differ.*\n.*6 to 16/);
+        assert.deepEqual((await agent.token()).pin, { state: 'ok', triesLeft: 10, verified: true, mustChange: false });
+        assert.equal((await signStatement()).format, 'gm-signed-data');
+    });
+
+    test('a wrong old PIN uses a try, changes nothing and logs out', async () => {
+        world.dialogs.typePin('999999', '111111', '111111');
+        await assert.rejects(agent.changePin({ token }), { code: 'PIN_WRONG', triesLeft: 9 });
+        assert.equal((await agent.token()).pin.verified, false);
+        world.dialogs.typePin('654321');
+        await agent.verifyPin({ token });
+    });
+
+    test('a person who closes a dialog changes nothing', async () => {
+        world.dialogs.closePinDialog();
+        await assert.rejects(agent.changePin({ token }), { code: 'USER_CANCELLED' });
+        await assert.rejects(agent.request('POST', `/tokens/${token.id}/change-pin`, { json: { pin: '1' } }), { code: 'BAD_REQUEST' });
+        assert.equal((await signStatement()).format, 'gm-signed-data');
     });
 });
 
@@ -343,7 +410,7 @@ describe('while a dialog is open', () => {
         assert.equal((await first).format, 'gm-signed-data');
     });
 
-    test('the page goes away: the dialog goes, and the next question is asked', async () => {
+    test('the page goes away: the dialog goes, the key is logged out, and the next question is asked', async () => {
         await person.hold();
         const control = new AbortController();
         const asked = ask({ signal: control.signal });
@@ -352,7 +419,11 @@ describe('while a dialog is open', () => {
         await assert.rejects(asked);
         await person.ends();
         person.giveUp();
-        await until(() => ask().then(() => true, (error) => (error.code === 'ACTION_PENDING' ? false : Promise.reject(error))), 'the next question');
+        const settled = (asked) => asked.then(() => true, (error) => (error.code === 'ACTION_PENDING' ? false : Promise.reject(error)));
+        await until(async () => (await agent.token()).pin.verified === false, 'the logout');
+        await assert.rejects(ask(), { code: 'PIN_REQUIRED' });
+        await until(() => settled(agent.verifyPin({ token })), 'the next question');
+        assert.equal((await ask()).format, 'gm-signed-data');
     });
 
     test('the key is pulled out: TOKEN_REMOVED, and another key does not take its place', async () => {

@@ -74,7 +74,7 @@ describe('the whole renewal', () => {
         assert.equal(new Date(newOne('sign').notAfter).getTime(), wanted.getTime());
         assert.equal(new Date(newOne('encrypt').notAfter).getTime(), wanted.getTime());
         assert.equal(bidder.order.state, 'COMPLETED');
-        assert.deepEqual(await (await world.bidder()).look().then((one) => one.verifyPin()), { verified: true });
+        assert.deepEqual(await (await world.bidder()).look().then((one) => one.verifyPin()), { verified: true, mustChange: false });
     });
 
     test('the key holds the new pair and the old encryption key, and no other signing key', () => {

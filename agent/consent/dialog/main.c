@@ -59,9 +59,11 @@ static int show(const char *text, size_t len) {
         return EXIT_BAD_REQUEST;
     }
     struct dialog_decision decision = dialog_window_run(&request);
-    const char *choice = !decision.agreed || !request.may_remember ? ""
-                         : decision.remember                       ? ",\"choice\":\"always\""
-                                                                   : ",\"choice\":\"once\"";
+    const char *choice = !request.may_remember                  ? ""
+                         : decision.agreed && decision.remember ? ",\"choice\":\"always\""
+                         : decision.agreed                      ? ",\"choice\":\"once\""
+                         : decision.remember                    ? ",\"choice\":\"never\""
+                                                                : "";
     printf("{\"decision\":\"%s\"%s}\n", decision.agreed ? "agree" : "refuse", choice);
     dialog_request_free(&request);
     return fflush(stdout) == 0 ? EXIT_DECIDED : EXIT_BAD_REQUEST;

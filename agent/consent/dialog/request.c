@@ -30,7 +30,7 @@ static bool fields_are_good(const json_t *fields) {
     return true;
 }
 
-/* Choices are a subset of "once" and "always". */
+/* Choices are a subset of "once", "always" and "never". */
 static bool read_choices(const json_t *choices, bool *may_remember) {
     size_t i;
     json_t *choice;
@@ -40,7 +40,8 @@ static bool read_choices(const json_t *choices, bool *may_remember) {
         return false;
     json_array_foreach(choices, i, choice) {
         const char *name = json_string_value(choice);
-        if (!name || (strcmp(name, "once") != 0 && strcmp(name, "always") != 0))
+        if (!name || (strcmp(name, "once") != 0 && strcmp(name, "always") != 0 &&
+                      strcmp(name, "never") != 0))
             return false;
         if (strcmp(name, "always") == 0)
             *may_remember = true;

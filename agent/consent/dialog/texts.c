@@ -17,7 +17,7 @@ static const struct {
     [TEXT_SEEN] = {"已显示全部内容", "Everything has been shown"},
     [TEXT_ESCAPED] = {"注意：内容含有不可见字符或控制字符，已显示为 \\u{…}",
                       "Note: invisible or control characters are shown as \\u{…}"},
-    [TEXT_REMEMBER] = {"以后始终允许此网站", "Always allow this website"},
+    [TEXT_REMEMBER] = {"记住对此网站的选择", "Remember my choice for this website"},
     [TEXT_AGREE] = {"同意", "Agree"},
     [TEXT_REFUSE] = {"拒绝", "Refuse"},
     [TEXT_NO_DISPLAY] = {"ukey-consent：没有可用的图形界面，无法显示确认窗口",

@@ -16,7 +16,7 @@ enum dialog_text {
     TEXT_SCROLL,       /* hint while the end has not been seen */
     TEXT_SEEN,         /* hint afterwards */
     TEXT_ESCAPED,      /* warning: something is shown as escapes */
-    TEXT_REMEMBER,     /* check box: always allow this website */
+    TEXT_REMEMBER,     /* check box: the decision holds for good */
     TEXT_AGREE,
     TEXT_REFUSE,
     TEXT_NO_DISPLAY, /* on stderr */

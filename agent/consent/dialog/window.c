@@ -105,18 +105,29 @@ static gboolean mapped(GtkWidget *widget, GdkEvent *event, gpointer data) {
 
 /* ---- decisions ---- */
 
+static bool wants_to_be_remembered(const struct window *window) {
+    return window->remember && gtk_toggle_button_get_active(GTK_TOGGLE_BUTTON(window->remember));
+}
+
 static void agree(GtkButton *button, gpointer data) {
     struct window *window = data;
     (void)button;
     if (!window->settled || !window->end_seen)
         return;
     window->decision.agreed = true;
-    window->decision.remember =
-        window->remember && gtk_toggle_button_get_active(GTK_TOGGLE_BUTTON(window->remember));
+    window->decision.remember = wants_to_be_remembered(window);
     gtk_main_quit();
 }
 
-static void refuse(GtkWidget *widget, gpointer data) {
+/* The button; it alone refuses for good. */
+static void refuse(GtkButton *button, gpointer data) {
+    struct window *window = data;
+    (void)button;
+    window->decision.remember = wants_to_be_remembered(window);
+    gtk_main_quit();
+}
+
+static void window_closed(GtkWidget *widget, gpointer data) {
     (void)widget;
     (void)data;
     gtk_main_quit();
@@ -322,7 +333,7 @@ struct dialog_decision dialog_window_run(const struct dialog_request *request) {
     else
         window.end_seen = true;
     add_foot(&window, GTK_BOX(box));
-    g_signal_connect(window.top, "destroy", G_CALLBACK(refuse), &window);
+    g_signal_connect(window.top, "destroy", G_CALLBACK(window_closed), &window);
     g_signal_connect(window.top, "key-press-event", G_CALLBACK(key_pressed), &window);
     g_signal_connect(window.top, "map-event", G_CALLBACK(mapped), &window);
     update_agree(&window);

@@ -8,7 +8,7 @@
 
 struct dialog_decision {
     bool agreed;
-    bool remember; /* only with may_remember */
+    bool remember; /* agreed or refused for good; only with may_remember */
 };
 
 /* Show the window and wait for the person (gtk_init must have succeeded). Also ends, as a refusal, when standard output's reader

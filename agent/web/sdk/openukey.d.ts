@@ -55,7 +55,7 @@ export interface Token {
     model: string;
     reader: string;
     initialized: boolean;
-    pin: { state: 'ok' | 'low' | 'last' | 'locked' | 'unset'; triesLeft: number | null; verified: boolean };
+    pin: { state: 'ok' | 'low' | 'last' | 'locked' | 'unset'; triesLeft: number | null; verified: boolean; mustChange: boolean };
 }
 
 export interface Name {
@@ -183,7 +183,9 @@ export interface Agent {
     token(options?: Cancellable): Promise<Token>;
     certificates(options?: OnToken): Promise<Certificate[]>;
     seals(options?: OnToken): Promise<Seal[]>;
-    verifyPin(options?: OnToken): Promise<{ verified: true }>;
+    verifyPin(options?: OnToken): Promise<{ verified: true; mustChange: boolean }>;
+    /** Opens the agent's own dialogs for the old and the new PIN. */
+    changePin(options?: OnToken): Promise<{ changed: true }>;
     sign(request: OnToken & { certificate: string; statement: Statement; nonce: string }): Promise<SignAnswer>;
     loginAssertion(
         request: OnToken & { service: string; nonce: string; order?: string; certificate?: string },

@@ -382,6 +382,11 @@
             return this.request('POST', `${await this.#tokenPath(token, signal)}/verify-pin`, { json: {}, signal });
         }
 
+        /** Opens the agent's own dialogs for the old and the new PIN; needed first when `pin.mustChange` says so. */
+        async changePin({ token, signal } = {}) {
+            return this.request('POST', `${await this.#tokenPath(token, signal)}/change-pin`, { json: {}, signal });
+        }
+
         /** The agent shows the statement; if the person agrees it is signed on the key. */
         async sign({ token, signal, ...request } = {}) {
             return this.request('POST', `${await this.#tokenPath(token, signal)}/sign`, { json: request, signal });

@@ -222,6 +222,42 @@ static void each_origin_has_its_own_share_of_a_minute(void **state) {
     assert_true(access_rate_take(access, "https://a.cn", 0));
 }
 
+static void wrong_pins_make_their_origin_wait_longer_and_longer(void **state) {
+    struct access *access = *state;
+    access_pin_tried(access, "https://a.cn", false);
+    assert_int_equal(access_pin_wait(access, "https://a.cn"), 0);
+    static const unsigned waits[] = {5, 10, 20, 40, 80, 160, 320, 640, 900, 900};
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        access_pin_tried(access, "https://a.cn", false);
+        assert_int_equal(access_pin_wait(access, "https://a.cn"), waits[i]);
+        assert_int_equal(access_pin_wait(access, "https://b.cn"), 0);
+    }
+    now += 899;
+    assert_int_equal(access_pin_wait(access, "https://a.cn"), 1);
+    now += 1;
+    assert_int_equal(access_pin_wait(access, "https://a.cn"), 0);
+    access_pin_tried(access, "https://a.cn", true);
+    access_pin_tried(access, "https://a.cn", false);
+    assert_int_equal(access_pin_wait(access, "https://a.cn"), 0);
+}
+
+static void origins_with_sessions_are_told_once_each(void **state) {
+    struct access *access = *state;
+    struct access_session session;
+    char token[ACCESS_TOKEN_TEXT_SIZE], origin[ORIGIN_TEXT_SIZE];
+    assert_false(access_origin_at(access, 0, origin));
+    const char *const origins[] = {"https://a.cn", "https://b.cn", "https://a.cn", "https://c.cn"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(access_session_start(access, origins[i], token, &session), 0);
+    }
+    access_origin_end(access, "https://b.cn");
+    assert_true(access_origin_at(access, 0, origin));
+    assert_string_equal(origin, "https://a.cn");
+    assert_true(access_origin_at(access, 1, origin));
+    assert_string_equal(origin, "https://c.cn");
+    assert_false(access_origin_at(access, 2, origin));
+}
+
 static void one_action_at_a_time(void **state) {
     struct access *access = *state;
     assert_true(access_action_begin(access));
@@ -246,6 +282,8 @@ int main(void) {
         WITH_ACCESS(an_origin_with_too_many_sessions_loses_its_oldest),
         WITH_ACCESS(an_origin_is_known_once_a_person_has_agreed),
         WITH_ACCESS(each_origin_has_its_own_share_of_a_minute),
+        WITH_ACCESS(wrong_pins_make_their_origin_wait_longer_and_longer),
+        WITH_ACCESS(origins_with_sessions_are_told_once_each),
         WITH_ACCESS(one_action_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

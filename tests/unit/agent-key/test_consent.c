@@ -334,6 +334,14 @@ static void the_choice_comes_with_the_agreement(void **state) {
                 &choice),
         CONSENT_REFUSED);
     assert_int_equal(choice, CONSENT_CHOICE_NONE);
+    assert_int_equal(
+        consent("cat >/dev/null; echo '{\"decision\":\"refuse\",\"choice\":\"never\"}'\n", &choice),
+        CONSENT_REFUSED);
+    assert_int_equal(choice, CONSENT_CHOICE_NEVER);
+    assert_int_equal(
+        consent("cat >/dev/null; echo '{\"decision\":\"agree\",\"choice\":\"never\"}'\n", &choice),
+        CONSENT_REFUSED);
+    assert_int_equal(choice, CONSENT_CHOICE_NONE);
 }
 
 static void no_display_is_told_apart_from_a_refusal(void **state) {
