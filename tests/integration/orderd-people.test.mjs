@@ -158,6 +158,11 @@ test('a new certificate of an organisation, from the form to the download', asyn
         assert.deepEqual([licence.mime, licence.width, licence.dpi], ['image/png', 64, 300]);
         const got = await person.ask('GET', `/v1/orders/${person.order.no}/documents/LICENCE`);
         assert.deepEqual([got.raw.equals(png()), got.headers['content-disposition']], [true, 'attachment']);
+        // R100: taken back, and given again
+        assert.equal((await person.change('DELETE', '/documents/LICENCE', undefined)).status, 200);
+        refused(await person.ask('GET', `/v1/orders/${person.order.no}/documents/LICENCE`), 404, 'NOT_FOUND');
+        refused(await person.change('POST', '/documents:done', {}), 422, 'FIELDS_INVALID');
+        assert.equal((await person.upload('/documents/LICENCE', png())).status, 200);
         assert.equal((await person.change('POST', '/documents:done', {})).body.state, 'AWAIT_CONFIRM');
     });
     await t.test('a code to the handler confirms the order as it is, and no other', async () => {

@@ -261,7 +261,7 @@ enum order_error material_delete(const struct engine *engine, struct db *db,
         error = ORDER_NOT_FOUND;
     }
     if (error == ORDER_OK) {
-        json_t *note = json_pack("{s:s,s:b}", "type", type, "deleted", 1);
+        json_t *note = json_pack("{s:s}", "deleted", type);
         error = transition_apply(engine, db, out, T04_DOCUMENT, caller_actor(caller), NULL, note);
         json_decref(note);
     }
