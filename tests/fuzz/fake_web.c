@@ -1,4 +1,13 @@
-/* See fake_web.h. civetweb is compiled in here, so that its sockets can be ours and its request loop can be called. */
+/* See fake_web.h. civetweb is compiled in here, as the Makefile compiles it, so that its sockets can be ours and its request loop can be
+ * called. */
+#define NO_SSL_DL
+#define OPENSSL_API_3_0
+#define USE_WEBSOCKET
+#define USE_IPV6
+#define NO_CGI
+#define NO_FILES
+#define NO_CACHING
+#define STOP_FLAG_NEEDS_LOCK
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -53,7 +62,7 @@ static ssize_t wire_send(int fd, const void *from, size_t size, int flags) {
 #define recv     wire_recv
 #define send     wire_send
 #define mg_start civetweb_start
-#include "build/deps/civetweb/src/civetweb.c"
+#include <civetweb.c> /* NOLINT(bugprone-suspicious-include): its insides are what this is about */
 #undef poll
 #undef recv
 #undef send
@@ -85,7 +94,7 @@ void fake_web_start(const char *folder, const struct http_route *const *routes, 
                                           .certificate = identity.certificate,
                                           .key = identity.key,
                                           .threads = 1,
-                                          .max_body = 512 * 1024,
+                                          .max_body = (size_t)512 * 1024,
                                           .routes = routes,
                                           .context = owner};
     if (http_server_start(&options, &server) != HTTP_OK) {

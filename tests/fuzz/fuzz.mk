@@ -39,17 +39,24 @@ $(FUZZ)/fuzz_parsers: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_parsers_SRCS))
 
 # what faces outside in the order service: whole requests on a service in memory, and its other readers by themselves
 fuzz_house_ASSETS := $(patsubst %,$(B)/gen/%_assets.c,orderd_sql orderd_web orderd_sdk)
-fuzz_house_SRCS := tests/fuzz/fake_house.c $(fuzz_house_ASSETS) $(http_SRCS) $(identity_SRCS) $(ca_SRCS) $(formats_SRCS) \
+fuzz_house_SRCS := tests/fuzz/fake_house.c tests/fuzz/fake_web.c $(fuzz_house_ASSETS) $(http_SRCS) $(identity_SRCS) $(ca_SRCS) $(formats_SRCS) \
     $(filter-out tools/orderd/server.c tools/orderd/store/pool.c tools/orderd/third/worker.c tools/orderd/third/http_post.c,$(orderd_SRCS))
 fuzz_house_WRAPS := RAND_bytes RAND_priv_bytes PKCS5_PBKDF2_HMAC fsync sqlite3_open_v2 clock_now_ms inspector_run
 fuzz_house_LINK := $(patsubst %,-Wl$(comma)--wrap=%,$(fuzz_house_WRAPS)) $(call pkg_ask,libs,pangocairo) -ljansson -lsqlite3 -lssl -lcrypto -lm -lpthread -ldl
-fuzz_requests_SRCS := tests/fuzz/fuzz_requests.c tests/fuzz/fake_web.c $(fuzz_house_SRCS)
-$(FUZZ)/fuzz_requests: FUZZ_CFLAGS += -isystem $(CIVETWEB)/include $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,pangocairo))
-$(FUZZ)/obj/tests/fuzz/fake_web.o: FUZZ_CFLAGS += -w -DNO_SSL_DL -DOPENSSL_API_3_0 -DUSE_WEBSOCKET -DUSE_IPV6 -DNO_CGI -DNO_FILES -DNO_CACHING -DSTOP_FLAG_NEEDS_LOCK
+fuzz_inputs_SRCS := tests/fuzz/fuzz_inputs.c $(fuzz_house_SRCS)
+fuzz_requests_SRCS := tests/fuzz/fuzz_requests.c $(fuzz_house_SRCS)
+$(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs: FUZZ_CFLAGS += -isystem $(CIVETWEB)/include $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,pangocairo))
+$(FUZZ)/obj/tests/fuzz/fake_web.o: FUZZ_CFLAGS += -w -isystem $(CIVETWEB)/src
 $(FUZZ)/fuzz_requests: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_requests_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(fuzz_house_LINK)
+$(FUZZ)/fuzz_inputs: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_inputs_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=registry_check_chain -o $@ $^ $(fuzz_house_LINK)
+fuzz_inspect_SRCS := tests/fuzz/fuzz_inspect.c tools/orderd/inspect/document.c
+$(FUZZ)/fuzz_inspect: FUZZ_CFLAGS += $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,gdk-pixbuf-2.0))
+$(FUZZ)/fuzz_inspect: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_inspect_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_ask,libs,gdk-pixbuf-2.0)
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_requests ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect ## build the fuzzers (clang); tests/fuzz/ says how they run

@@ -50,13 +50,16 @@ test('in some seed every command of both applications succeeds, whole and as a c
     t.diagnostic(`${good.length} of ${said.length} commands succeed`);
 });
 
-for (const [name, what, size, share = 1] of [
+for (const [name, what, size, share = 1, more = []] of [
     ['apdu', 'APDUs', 16384],
     ['usb', 'messages of a USB reader', 8192],
     ['driver', 'answers to the drivers', 32768, 2],
     ['response', 'bytes for the parsers of answers', 16384, 2],
     ['templates', 'templates and mechanisms of calls', 4096],
     ['parsers', 'attribute files, certificates and dialog answers', 4096],
+    ['requests', 'requests to the order service', 16384],
+    ['inputs', 'inputs of the order service, reader by reader', 32768],
+    ['inspect', 'uploads', 16384, 2, ['-malloc_limit_mb=8192']],
 ]) {
     test(`${seconds / share} s of fuzzed ${what} find nothing`, { skip: missing(), timeout: (seconds + 300) * 1000 }, async (t) => {
         const dir = mkdtempSync(join(tmpdir(), 'openukey-fuzz-'));
@@ -65,7 +68,7 @@ for (const [name, what, size, share = 1] of [
         assert.ok(seeds.length > 10, 'there are seeds');
         const found = join(root, `build/fuzz/found-${name}-`);
         cpSync(folder, join(dir, 'corpus'), { recursive: true });
-        const args = [`-max_total_time=${seconds / share}`, `-max_len=${size}`, '-timeout=30', '-rss_limit_mb=1024', '-print_final_stats=1', `-artifact_prefix=${found}`, join(dir, 'corpus')];
+        const args = [`-max_total_time=${seconds / share}`, `-max_len=${size}`, '-timeout=30', '-rss_limit_mb=1024', '-print_final_stats=1', `-artifact_prefix=${found}`, ...more, join(dir, 'corpus')];
         const run = spawn(fuzzer, args, { cwd: dir, env, stdio: ['ignore', 'ignore', 'pipe'] });
         t.after(() => run.kill('SIGKILL'));
         let said = '';

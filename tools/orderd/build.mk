@@ -19,7 +19,7 @@ ukey-orderd_PKGS := jansson libcrypto
 
 # looks at uploads, in a process of its own
 PROGRAMS += ukey-inspect
-ukey-inspect_SRCS := tools/orderd/inspect/inspect.c
+ukey-inspect_SRCS := tools/orderd/inspect/inspect.c tools/orderd/inspect/document.c
 ukey-inspect_PKGS := gdk-pixbuf-2.0
 
 # a key in software, for the integration tests
