@@ -1,6 +1,7 @@
 /* See fake_house.h. */
 #include "tests/fuzz/fake_house.h"
 
+#include "agent/log.h"
 #include "tools/orderd/engine/account.h"
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/form.h"
@@ -361,6 +362,7 @@ static void open_engine(void) {
 }
 
 static void build(void) {
+    log_set_level(LOG_LEVEL_ERROR);
     house.random = 1;
     open_engine();
     for (; profiles[house.portals] != NULL; house.portals++) {

@@ -2,7 +2,7 @@
 
 FUZZ := build/fuzz
 FUZZ_CC := clang
-FUZZ_CFLAGS := -std=c17 -O1 -g $(WARNINGS) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS := -std=c17 -O1 -g $(WARNINGS) -Wno-error -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 fuzz_apdu_SRCS := tests/fuzz/fuzz_apdu.c tests/unit/firmware-sim/flash_ram.c $(firmware_SRCS)
 
 $(FUZZ)/obj/%.o: %.c

@@ -11,13 +11,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 static bool show;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
-    static const struct http_route *const routes[] = {
-        api_login_routes,    api_account_routes,   api_order_routes,   api_verification_routes,
-        api_document_routes, api_staff_routes,     api_payment_routes, api_task_routes,
-        api_sim_routes,      api_authority_routes, api_page_routes,    NULL};
     (void)argc, (void)argv;
     show = getenv("OPENUKEY_FUZZ_TALK") != NULL;
-    fake_web_start(fake_house_folder(), routes, fake_house());
+    fake_web_start(fake_house_folder(), api_routes, fake_house());
     return 0;
 }
 

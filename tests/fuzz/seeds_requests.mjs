@@ -73,6 +73,10 @@ add('default', post('/v1/orders/KEY_RECOVERY-ORG-5:approve', {}, who('reviewer')
 add('default', post('/v1/tasks:claim', { order: 'RENEW-ORG-4', tokenSerial: 't-RENEW-ORG-4', certificate: 'RENEW-ORG-4' }, who('key-RENEW-ORG-4')), post('/v1/tasks/x/csr', { csr: 'MIHW', continuity: 'MEUC' }, who('key-RENEW-ORG-4')));
 add('default', post('/v1/tasks:claim', { order: 'NEW-ORG-9', tokenSerial: 'BLANK-1', code: 'VbZ1kPsHlQgUfpMFpyeh' }), post('/v1/tasks/x/confirm', { certificate: 'a'.repeat(64), proof: 'MEUC' }), post('/v1/tasks/x/fail', { code: 'TOKEN_REMOVED', permanent: false }));
 add('hainan', post('/v1/tasks:claim', { order: 'NEW-ORG-7', tokenSerial: 'BLANK-2' }, who('operator')));
+// the desk
+add('default', get('/v1/account/counters'), get('/v1/certificates?state=VALID&expires=soon'), get('/v1/messages?unread=true'), post('/v1/messages:read', {}), post('/v1/messages/x:read', {}));
+add('default', post('/v1/addresses', { isDefault: true, fields: { recipientName: '李四', recipientPhone: '13800138000', recipientRegion: 'r', recipientAddress: 'a' } }), get('/v1/addresses'), request('PUT', '/v1/addresses/x', { ...USER, 'if-match': '"1"' }, { fields: { recipientName: 'n' } }), request('DELETE', '/v1/addresses/x', { ...USER, 'if-match': '"1"' }));
+add('default', post('/v1/invoice-titles', { fields: { invoiceTitle: '测试科技有限公司', taxNumber: '91350100M000100Y43', invoiceEmail: 'a@example.cn' } }), get('/v1/invoice-titles'));
 // the authority and pages
 for (const path of ['/v1/keys', '/ca/root.crt', '/ca/issuing.crt', '/ca/crl', '/', '/renew', '/sdk/openukey.mjs', '/style.css', '/orderd.yaml', '/nothing', '/%2e%2e/x', '/v1/orders/%00']) add('default', get(path, {}, { 'if-none-match': '"x"' }));
 // frames that are not requests

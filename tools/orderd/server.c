@@ -232,26 +232,13 @@ static struct worker *start_worker(struct house *house, char **callback_url) {
 
 static enum http_error start_server(struct house *house, const char *certificate, const char *key,
                                     struct http_server **server) {
-    static const struct http_route *const routes[] = {api_login_routes,
-                                                      api_account_routes,
-                                                      api_desk_routes,
-                                                      api_order_routes,
-                                                      api_verification_routes,
-                                                      api_document_routes,
-                                                      api_staff_routes,
-                                                      api_payment_routes,
-                                                      api_task_routes,
-                                                      api_sim_routes,
-                                                      api_authority_routes,
-                                                      api_page_routes,
-                                                      NULL};
     struct http_server_options options = {
         .listen = house->config.listen,
         .certificate = certificate,
         .key = key,
         .threads = THREADS,
         .max_body = BODY_MAX,
-        .routes = routes,
+        .routes = api_routes,
         .log = log_http,
         .context = &house->service,
     };

@@ -268,3 +268,17 @@ const char *call_param(const struct call *call, const char *name) {
 bool call_members_are(const struct call *call, const char *const *names) {
     return json_members_are(http_request_json(call->request), names, NULL);
 }
+
+const struct http_route *const api_routes[] = {api_login_routes,
+                                               api_account_routes,
+                                               api_desk_routes,
+                                               api_order_routes,
+                                               api_verification_routes,
+                                               api_document_routes,
+                                               api_staff_routes,
+                                               api_payment_routes,
+                                               api_task_routes,
+                                               api_sim_routes,
+                                               api_authority_routes,
+                                               api_page_routes,
+                                               NULL};

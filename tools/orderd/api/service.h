@@ -105,4 +105,7 @@ extern const struct http_route api_authority_routes[];
 extern const struct http_route api_page_routes[];
 extern const struct http_route api_sim_routes[]; /* only with simulators */
 
+/* All of them, ended by NULL, in the order in which they are asked. */
+extern const struct http_route *const api_routes[];
+
 #endif

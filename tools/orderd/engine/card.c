@@ -118,11 +118,9 @@ static enum order_error check(const struct card_row *row, const json_t *body,
         return ORDER_BAD_REQUEST;
     }
     json_t *errors = json_array();
-    size_t known = 0;
     for (size_t i = 0; i < FIELDS_MAX && row->fields[i].name != NULL; i++) {
         const struct field *field = field_find(row->fields[i].name);
         value = json_object_get(fields, field->name);
-        known += value != NULL ? 1 : 0;
         if (value == NULL ? row->fields[i].required : !field_is_valid(field, value)) {
             field_refuse(errors, field->name, field->wrong, language);
         }
