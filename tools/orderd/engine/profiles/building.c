@@ -80,6 +80,13 @@ static const struct field_rule fields[] = {
     {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "legalName", false},
     {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "licenceNumber", false},
     {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "taxNumber", false},
+    /* R078, R079 */
+    {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "orgType", false},
+    {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "socialNo", false},
+    {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "region", false},
+    {KINDS(KIND_NEW), SUBJECT_ANY, GATE_FORM, "phone", false},
+    {KINDS(KIND_NEW), SUBJECT_ANY, GATE_FORM, "email", false},
+    {KINDS(KIND_NEW), SUBJECT_ANY, GATE_FORM, "bankAccount", false},
     {KINDS(KIND_NEW), SUBJECT_ORG, GATE_FORM, "fax", false},
     {KINDS(KIND_NEW), SUBJECT_ANY, GATE_FORM, "address", false},
     {KINDS(KIND_NEW), SUBJECT_ANY, GATE_FORM, "postcode", false},
