@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Program, run } from '../../tools/demo/program.mjs';
+import { agentContract } from './openapi.mjs';
 
 export const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 export const build = resolve(root, process.env.BUILD ?? 'build/gcc');
@@ -153,7 +154,7 @@ export class TestAgent {
     /* ---- asking ---- */
 
     /* One request as a program may send it. headers: as given (Host is added unless it is named). Answers {status, headers,
-     * body, json}. */
+     * body, json}; they are held against docs/api/agent.yaml. */
     request(method, path, { headers = {}, body, origin, session, json, signal } = {}) {
         const all = { Host: `localhost:${this.port}`, ...headers };
         if (origin !== undefined) all.Origin = origin;
@@ -174,8 +175,13 @@ export class TestAgent {
                     answer.on('end', () => {
                         const text = Buffer.concat(chunks).toString();
                         let parsed = null;
-                        if (/json/.test(answer.headers['content-type'] ?? '')) parsed = JSON.parse(text);
-                        resolve({ status: answer.statusCode, headers: answer.headers, body: text, json: parsed });
+                        try {
+                            if (/json/.test(answer.headers['content-type'] ?? '')) parsed = JSON.parse(text);
+                            agentContract().check(method, path, { status: answer.statusCode, headers: answer.headers, raw: text, body: parsed }, json);
+                            resolve({ status: answer.statusCode, headers: answer.headers, body: text, json: parsed });
+                        } catch (error) {
+                            reject(error);
+                        }
                     });
                 },
             );

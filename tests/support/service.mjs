@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../tools/demo/ports.mjs';
 import { Program, run } from '../../tools/demo/program.mjs';
+import { orderdContract } from './openapi.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const bin = (name) => join(resolve(root, process.env.BUILD ?? 'build/gcc'), 'bin', name);
@@ -351,6 +352,7 @@ export class Service {
         return person;
     }
 
+    /* Every answer is held against docs/api/orderd.yaml. */
     ask(method, path, json, headers = {}) {
         const body = json === undefined ? undefined : typeof json === 'string' || Buffer.isBuffer(json) ? json : JSON.stringify(json);
         return new Promise((done, fail) => {
@@ -373,7 +375,13 @@ export class Service {
                     answer.on('end', () => {
                         const raw = Buffer.concat(chunks);
                         const isJson = /json/.test(answer.headers['content-type'] ?? '');
-                        done({ status: answer.statusCode, headers: answer.headers, raw, body: isJson ? JSON.parse(raw) : raw.toString() });
+                        try {
+                            const said = { status: answer.statusCode, headers: answer.headers, raw, body: isJson ? JSON.parse(raw) : raw.toString() };
+                            orderdContract().check(method, path, said, typeof json === 'object' && !Buffer.isBuffer(json) ? json : undefined);
+                            done(said);
+                        } catch (error) {
+                            fail(error);
+                        }
                     });
                 },
             );

@@ -3,7 +3,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Bidder } from '../../tools/demo/bidder.mjs';
 import { House } from '../../tools/demo/house.mjs';
+import { makeFetch } from '../../tools/demo/https-fetch.mjs';
 import { run } from '../../tools/demo/program.mjs';
+import { agentContract, heldFetch, orderdContract } from './openapi.mjs';
 import { OpenSsl } from './openssl.mjs';
 
 export { flip, fromPem, toPem } from './openssl.mjs';
@@ -12,6 +14,7 @@ export class World extends House {
     constructor(options) {
         super(options);
         this.openssl = new OpenSsl(this.dir);
+        this.wrongs = new Set(); // answers that are not as docs/api says
         this.guests = []; // what lives in this world and must end before it
     }
 
@@ -20,8 +23,19 @@ export class World extends House {
         const programs = [...this.keys.map((key) => key.program), this.agent, this.service].filter(Boolean);
         await super.close();
         // a sanitizer speaks when its program ends
-        const bad = programs.map((program) => program.badEnd).filter(Boolean);
+        const bad = [...programs.map((program) => program.badEnd).filter(Boolean), ...this.wrongs];
         if (bad.length) throw new Error(bad.join('\n'));
+    }
+
+    /* What pages and browsers hear is held against docs/api; below /v1/service/default the order service speaks, or the agent for it. */
+    connect({ origin = this.serviceUrl, ...more } = {}) {
+        const through = { contract: orderdContract(), below: '/v1/service/default' };
+        const fetch = heldFetch(makeFetch({ ca: this.agentCa, origin }), (wrong) => this.wrongs.add(wrong), { contract: agentContract() }, through);
+        return super.connect({ origin, fetch, ...more });
+    }
+
+    get serviceFetch() {
+        return heldFetch(super.serviceFetch, (wrong) => this.wrongs.add(wrong), { contract: orderdContract() });
     }
 
     /* A bidder who has just opened the page ({origin, lang}). */
