@@ -9,6 +9,8 @@
 #define OID_SM2_ENCRYPT             "1.2.156.10197.1.301.3"
 #define OID_SM3                     "1.2.156.10197.1.401"
 #define OID_SM3_WITH_SM2            "1.2.156.10197.1.501"
+#define OID_SHA256_WITH_RSA         "1.2.840.113549.1.1.11"
+#define OID_ECDSA_WITH_SHA256       "1.2.840.10045.4.3.2"
 #define OID_SM4                     "1.2.156.10197.1.104"
 #define OID_SM4_ECB                 "1.2.156.10197.1.104.1"
 #define OID_GM_DATA                 "1.2.156.10197.6.1.4.2.1"

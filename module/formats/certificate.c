@@ -243,15 +243,12 @@ enum formats_error certificate_verify_dates(const struct certificate *certificat
     return now > certificate->not_after ? FORMATS_EXPIRED : FORMATS_OK;
 }
 
-enum formats_error certificate_verify_message(OSSL_LIB_CTX *libctx,
-                                              const struct certificate *certificate,
-                                              const void *message, size_t len,
-                                              const unsigned char *signature,
-                                              size_t signature_len) {
-    EVP_PKEY *key = X509_get0_pubkey(certificate->x509);
-    if (certificate->algorithm == CERTIFICATE_SM2)
+enum formats_error certificate_key_verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const void *message,
+                                          size_t len, const unsigned char *signature,
+                                          size_t signature_len) {
+    if (sm2_key_is_sm2(key))
         return sm2_verify(libctx, key, message, len, signature, signature_len);
-    if (certificate->algorithm == CERTIFICATE_OTHER)
+    if (!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC"))
         return FORMATS_UNSUPPORTED;
     enum formats_error error = FORMATS_SIGNATURE;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -266,6 +263,17 @@ enum formats_error certificate_verify_message(OSSL_LIB_CTX *libctx,
     ERR_pop_to_mark();
     EVP_MD_CTX_free(ctx);
     return error;
+}
+
+enum formats_error certificate_verify_message(OSSL_LIB_CTX *libctx,
+                                              const struct certificate *certificate,
+                                              const void *message, size_t len,
+                                              const unsigned char *signature,
+                                              size_t signature_len) {
+    if (certificate->algorithm == CERTIFICATE_OTHER)
+        return FORMATS_UNSUPPORTED;
+    return certificate_key_verify(libctx, X509_get0_pubkey(certificate->x509), message, len,
+                                  signature, signature_len);
 }
 
 bool certificate_same_key(const struct certificate *a, const struct certificate *b) {

@@ -80,6 +80,11 @@ enum formats_error certificate_verify_message(OSSL_LIB_CTX *libctx,
                                               const void *message, size_t len,
                                               const unsigned char *signature, size_t signature_len);
 
+/* The same under a key. FORMATS_UNSUPPORTED for a key of another kind. */
+enum formats_error certificate_key_verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, const void *message,
+                                          size_t len, const unsigned char *signature,
+                                          size_t signature_len);
+
 /* Chain from `leaf` to `root` (self-signed, trusted) through `intermediates` (may be NULL):
  * signatures (SM2 with the default identity), CA bits, path lengths, and dates at `at`.
  * FORMATS_UNTRUSTED, FORMATS_EXPIRED, FORMATS_NOT_YET_VALID, FORMATS_SIGNATURE. */

@@ -7,13 +7,15 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* A private copy that verifies under the default SM2 identity: OpenSSL 3 keeps the identity in the
- * X509 itself. */
+/* A private copy that, signed with SM2, verifies under the default identity: OpenSSL 3 keeps the
+ * identity in the X509 itself. */
 static X509 *identified_copy(OSSL_LIB_CTX *libctx, X509 *x509) {
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
     X509 *copy = len > 0 ? der_x509(libctx, der, (size_t)len) : NULL;
     OPENSSL_free(der);
+    if (copy != NULL && X509_get_signature_nid(copy) != NID_SM2_with_SM3)
+        return copy;
     ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
     if (copy == NULL || id == NULL ||
         ASN1_OCTET_STRING_set(id, (const unsigned char *)SM2_DEFAULT_ID,

@@ -17,6 +17,7 @@ struct seal_private {
     struct octets der;
     SES_SEAL *v4;
     SES_SEAL_V1 *v1;
+    const ASN1_OBJECT *algorithm; /* of the signature */
     SES_SEAL_INFO *info;
     SES_PROPERTY *property;
     SES_PROPERTY_V1 *property_v1;
@@ -206,8 +207,10 @@ static enum formats_error outer_read(struct seal *seal) {
     }
     if (!der_any_is_sequence(info, &seal->signed_info) || !der_bits_are_bytes(signature))
         return FORMATS_MALFORMED;
-    if (!der_oid_is(algorithm, OID_SM3_WITH_SM2))
+    if (!der_oid_is(algorithm, OID_SM3_WITH_SM2) && !der_oid_is(algorithm, OID_SHA256_WITH_RSA) &&
+        !der_oid_is(algorithm, OID_ECDSA_WITH_SHA256))
         return FORMATS_UNSUPPORTED;
+    p->algorithm = algorithm;
     seal->maker = view(certificate);
     seal->signature = view(signature);
     return FORMATS_OK;
@@ -269,7 +272,7 @@ static enum formats_error three_parts(const struct seal *seal, struct octets *ou
     ASN1_TYPE_free(parts->info);
     ASN1_OBJECT_free(parts->algorithm);
     parts->info = der_any_sequence(seal->signed_info.data, seal->signed_info.len);
-    parts->algorithm = der_oid(OID_SM3_WITH_SM2);
+    parts->algorithm = OBJ_dup(seal->private_part->algorithm);
     enum formats_error error = FORMATS_MEMORY;
     if (parts->info != NULL && parts->algorithm != NULL &&
         ASN1_OCTET_STRING_set(parts->certificate, seal->maker.data, (int)seal->maker.len) == 1)
@@ -284,17 +287,22 @@ enum formats_error seal_verify_signature(const struct seal *seal, enum seal_sign
     struct octets parts = {NULL, 0};
     X509 *maker = der_x509(libctx, seal->maker.data, seal->maker.len);
     EVP_PKEY *key = maker != NULL ? X509_get0_pubkey(maker) : NULL;
-    enum formats_error error = key != NULL ? FORMATS_OK : FORMATS_MALFORMED;
+    const char *algorithm = key != NULL ? seal_algorithm_of(key) : NULL;
+    enum formats_error error = key == NULL         ? FORMATS_MALFORMED
+                               : algorithm == NULL ? FORMATS_UNSUPPORTED
+                               : der_oid_is(seal->private_part->algorithm, algorithm)
+                                   ? FORMATS_OK
+                                   : FORMATS_MISMATCH;
     if (error == FORMATS_OK) {
-        error = sm2_verify(libctx, key, seal->signed_info.data, seal->signed_info.len,
-                           seal->signature.data, seal->signature.len);
+        error = certificate_key_verify(libctx, key, seal->signed_info.data, seal->signed_info.len,
+                                       seal->signature.data, seal->signature.len);
         found = SEAL_SIGNED_INFO;
     }
     if (error == FORMATS_SIGNATURE) {
         error = three_parts(seal, &parts);
         if (error == FORMATS_OK)
-            error = sm2_verify(libctx, key, parts.data, parts.len, seal->signature.data,
-                               seal->signature.len);
+            error = certificate_key_verify(libctx, key, parts.data, parts.len, seal->signature.data,
+                                           seal->signature.len);
         found = SEAL_SIGNED_THREE_PARTS;
     }
     if (how != NULL)

@@ -1,6 +1,9 @@
 /* Templates of the seal structures. */
 #include "module/formats/seal_asn1.h"
 
+#include "module/formats/sm2.h"
+#include "openukey/formats.h"
+
 /* clang-format off */
 ASN1_SEQUENCE(SES_HEADER) = {
     ASN1_SIMPLE(SES_HEADER, id, ASN1_IA5STRING),
@@ -80,3 +83,11 @@ ASN1_ITEM_TEMPLATE(SES_DIGEST_LIST) =
     ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, list, SES_DIGEST)
 ASN1_ITEM_TEMPLATE_END(SES_DIGEST_LIST);
 /* clang-format on */
+
+const char *seal_algorithm_of(const EVP_PKEY *key) {
+    if (sm2_key_is_sm2(key))
+        return OID_SM3_WITH_SM2;
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return OID_SHA256_WITH_RSA;
+    return EVP_PKEY_is_a(key, "EC") ? OID_ECDSA_WITH_SHA256 : NULL;
+}

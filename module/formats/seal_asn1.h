@@ -4,6 +4,7 @@
 #define OPENUKEY_FORMATS_SEAL_ASN1_H
 
 #include <openssl/asn1t.h>
+#include <openssl/evp.h>
 
 /* SES_Header */
 typedef struct ses_header_asn1 {
@@ -96,5 +97,9 @@ DECLARE_ASN1_ITEM(SES_SEAL_V1)
 DECLARE_ASN1_ITEM(SES_THREE_PARTS)
 DECLARE_ASN1_ITEM(SES_CERTIFICATE_LIST) /* SEQUENCE OF OCTET STRING */
 DECLARE_ASN1_ITEM(SES_DIGEST_LIST)      /* SEQUENCE OF CertDigestObj */
+
+/* How a maker with this key signs, dotted: SM3 with SM2 as the standards have it, else SHA-256 with RSA or ECDSA.
+ * NULL: none of them. */
+const char *seal_algorithm_of(const EVP_PKEY *key);
 
 #endif

@@ -135,7 +135,10 @@ enum formats_error seal_assemble(OSSL_LIB_CTX *libctx, const struct octets *info
     ASN1_TYPE_free(asn1->info);
     ASN1_OBJECT_free(asn1->algorithm);
     asn1->info = der_any_sequence(info->data, info->len);
-    asn1->algorithm = der_oid(OID_SM3_WITH_SM2);
+    X509 *x509 = der_x509(libctx, maker, maker_len);
+    const char *algorithm = x509 != NULL ? seal_algorithm_of(X509_get0_pubkey(x509)) : NULL;
+    asn1->algorithm = der_oid(algorithm != NULL ? algorithm : OID_SM3_WITH_SM2);
+    X509_free(x509);
     enum formats_error error = FORMATS_MEMORY;
     if (asn1->info == NULL)
         error = FORMATS_MALFORMED;

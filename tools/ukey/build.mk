@@ -1,7 +1,7 @@
 # archive ca: the CA, KMC and seal maker of tools/orderd/ca; program ukey
 ARCHIVES += ca
-ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_certify.c \
-           tools/orderd/ca/ca_issue.c tools/orderd/ca/ca_escrow.c tools/orderd/ca/ca_crl.c \
+ca_SRCS := tools/orderd/ca/ca.c tools/orderd/ca/ca_algorithm.c tools/orderd/ca/ca_identity.c tools/orderd/ca/ca_files.c tools/orderd/ca/ca_certify.c \
+           tools/orderd/ca/ca_issue.c tools/orderd/ca/ca_escrow.c tools/orderd/ca/ca_crl.c tools/orderd/ca/ca_ocsp.c \
            tools/orderd/ca/ca_seal.c tools/orderd/ca/ca_recovery.c tools/orderd/ca/ca_record.c \
            tools/orderd/seal_picture.c
 ca_DEPS := formats
@@ -19,7 +19,7 @@ ukey_DEPS := ca formats http identity
 ukey_PKGS := libcrypto jansson
 ukey_LDLIBS := -ldl
 
-TESTS += test_ca test_ca_recovery
-$(foreach t,test_ca test_ca_recovery,\
+TESTS += test_ca test_ca_recovery test_ca_algorithms test_ca_ocsp
+$(foreach t,test_ca test_ca_recovery test_ca_algorithms test_ca_ocsp,\
   $(eval $(t)_SRCS := tests/unit/ca/$(t).c tests/unit/ca/fixture.c)\
   $(eval $(t)_DEPS := ca formats_bench)$(eval $(t)_PKGS := libcrypto cmocka))

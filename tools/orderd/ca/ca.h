@@ -1,5 +1,6 @@
-/* The CA behind the order service, for tests and demonstrations: a directory that holds an SM2 root
- * CA, an SM2 issuing CA, a seal maker and a key management centre (KMC) with its escrow.
+/* The CA behind the order service, for tests and demonstrations: a directory that holds a root CA, an
+ * issuing CA, a seal maker, an OCSP responder and a key management centre (KMC) with its escrow. All
+ * sign with one algorithm, chosen when the directory is made; the files are the same for each.
  *
  * Store before sign. Issuing takes two calls: ca_plan checks the request and draws the serial
  * numbers, and signs nothing; the caller stores them; ca_issue signs exactly that plan. ca_issue
@@ -25,11 +26,12 @@ enum ca_error {
     CA_ABSENT,      /* ca_open without `create` on a directory with no CA */
     CA_CORRUPT,     /* a file of the directory is not what it should be */
     CA_BAD_REQUEST, /* the PKCS#10 is malformed or its signature does not verify */
-    CA_BAD_KEY, /* the request's key is not SM2 or RSA of at least 2048 bits, or an encryption pair
-                   is asked for an RSA key */
-    CA_PLAN_MISMATCH, /* this plan was issued before, for another request */
-    CA_UNKNOWN,       /* no certificate was issued under this serial */
-    CA_NOT_APPROVED   /* key recovery: approvals are missing, too old or used up */
+    CA_BAD_KEY, /* the request's key is not SM2, P-256 or RSA of at least 2048 bits, or an encryption
+                   pair is asked for another key than SM2 */
+    CA_OTHER_ALGORITHM, /* the directory's CA signs with another algorithm than was asked for */
+    CA_PLAN_MISMATCH,   /* this plan was issued before, for another request */
+    CA_UNKNOWN,         /* no certificate was issued under this serial */
+    CA_NOT_APPROVED     /* key recovery: approvals are missing, too old or used up */
 };
 
 const char *ca_error_text(enum ca_error error);
@@ -41,10 +43,23 @@ enum ca_size {
     CA_YEARS_ISSUING = 20
 };
 
+/* SM2 with SM3 under the identity "1234567812345678"; ECDSA with SHA-256 on P-256; RSA with SHA-256
+ * (PKCS#1 v1.5; CA keys of 3072 bits). */
+enum ca_algorithm { CA_ANY_ALGORITHM, CA_SM2, CA_P256, CA_RSA, CA_ALGORITHMS };
+
+/* "SM2", "P-256", "RSA-2048": what configurations and tasks call them. CA_ANY_ALGORITHM: no such. */
+const char *ca_algorithm_name(enum ca_algorithm algorithm);
+enum ca_algorithm ca_algorithm_find(const char *name);
+
+/* What this key is. CA_ANY_ALGORITHM: none that is certified. */
+enum ca_algorithm ca_algorithm_of_key(const EVP_PKEY *key);
+
 struct ca;
 
 struct ca_options {
-    bool create;         /* make whatever of the CA is absent; else CA_ABSENT */
+    bool create; /* make whatever of the CA is absent; else CA_ABSENT */
+    enum ca_algorithm
+        algorithm;       /* what the CA must sign with; CA_ANY_ALGORITHM: as it is, made: SM2 */
     int64_t now;         /* notBefore of what is made (Unix seconds) */
     const char *name;    /* stem of the CA's own names; NULL: "OpenUKey Demo" */
     const char *country; /* NULL: "CN" */
@@ -55,6 +70,8 @@ struct ca_options {
 enum ca_error ca_open(OSSL_LIB_CTX *libctx, const char *directory, const struct ca_options *options,
                       struct ca **out);
 void ca_close(struct ca *ca);
+
+enum ca_algorithm ca_algorithm(const struct ca *ca);
 
 /* Public certificates, DER; they live as long as `ca`. */
 const struct octets *ca_root(const struct ca *ca);
@@ -71,9 +88,13 @@ struct ca_request {
     size_t subject_len;
     int64_t not_before, not_after; /* exact, Unix seconds */
     bool encryption_pair;          /* also an encryption certificate and its key (SM2 only) */
-    bool dual_use;       /* one certificate for signing and encryption (RSA containers); not with
-                            encryption_pair */
-    const char *crl_url; /* CRL distribution point, NULL: none */
+    bool dual_use; /* one certificate for signing and encryption (RSA only); not with
+                      encryption_pair */
+    /* Where its standing and its issuer's certificate are found; NULL: not stated. They do not make
+     * another request: a service that moved between plan and issue goes on. */
+    const char *crl_url;    /* CRL distribution point */
+    const char *ocsp_url;   /* authority information access: OCSP */
+    const char *issuer_url; /* the same: caIssuers */
 };
 
 /* The serial numbers, to be stored before anything is signed. */
@@ -163,6 +184,33 @@ struct ca_revoked {
  * caller keeps it). *out = DER. */
 enum ca_error ca_crl(struct ca *ca, const struct ca_revoked *revoked, size_t count, int64_t number,
                      int64_t this_update, int64_t next_update, struct octets *out);
+
+/* --- OCSP (RFC 6960), signed by a delegated responder of the issuing CA --- */
+
+enum ca_ocsp_size {
+    CA_OCSP_REQUEST_MAX = 4096,    /* bytes of a request */
+    CA_OCSP_CERTIFICATES_MAX = 16, /* that one request may ask about */
+    CA_OCSP_NONCE_MAX = 131, /* RFC 9654: 128, in their OCTET STRING; longer ones are refused */
+    CA_OCSP_SECONDS = 60     /* how long an answer is good */
+};
+
+enum ca_standing { CA_STANDING_UNKNOWN, CA_STANDING_GOOD, CA_STANDING_REVOKED };
+
+/* How a certificate of the issuing CA stands; `serial` is upper-case hex. `revoked` is filled in when
+ * it is revoked or held. False: it cannot be told now. */
+typedef bool ca_standing_look(void *context, const char *serial, enum ca_standing *standing,
+                              struct ca_revoked *revoked);
+
+/* Whether the bytes are a request that can be answered: DER OCSPRequest of version 1 that asks about 1
+ * to CA_OCSP_CERTIFICATES_MAX certificates, with no critical extension that we do not know. Its
+ * signature, if there is one, says nothing to us. CA_BAD_REQUEST otherwise. */
+enum ca_error ca_ocsp_check(const unsigned char *der, size_t len, bool *has_nonce);
+
+/* Answers a request of whatever bytes. Certificates of other issuers are unknown; a nonce comes back.
+ * *out = DER OCSPResponse: also for what is no request (malformedRequest) and when `look` fails
+ * (tryLater). CA_ABSENT: the directory has no responder yet (ca_open with `create` makes it). */
+enum ca_error ca_ocsp(struct ca *ca, const unsigned char *der, size_t len, ca_standing_look *look,
+                      void *context, int64_t now, struct octets *out);
 
 /* --- seals --- */
 

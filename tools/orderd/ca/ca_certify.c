@@ -1,5 +1,4 @@
-/* X.509 certificates by the CA's keys: fields, extensions, SM2 signature. */
-#include "module/formats/sm2.h"
+/* X.509 certificates by the CA's keys: fields, extensions, signature. */
 #include "tools/orderd/ca/ca_internal.h"
 
 #include <openssl/rand.h>
@@ -7,17 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SERIAL_SIZE = 16 };
-
-EVP_MD_CTX *ca_sign_context(const struct ca *ca, EVP_PKEY *key) {
-    EVP_PKEY_CTX *pctx = NULL;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx != NULL && EVP_DigestSignInit_ex(ctx, &pctx, "SM3", ca->libctx, NULL, key, NULL) == 1 &&
-        EVP_PKEY_CTX_set1_id(pctx, SM2_DEFAULT_ID, (int)strlen(SM2_DEFAULT_ID)) == 1)
-        return ctx;
-    EVP_MD_CTX_free(ctx);
-    return NULL;
-}
+enum { SERIAL_SIZE = 16, URL_LEN_MAX = 500 };
 
 enum ca_error ca_serial_draw(const struct ca *ca, char out[CA_SERIAL_TEXT]) {
     unsigned char serial[SERIAL_SIZE];
@@ -55,16 +44,42 @@ static bool extend(X509 *x509, X509 *issuer, int nid, const char *value) {
     return done;
 }
 
-/* A URL as a configuration value: only characters that cannot be taken for the value's syntax. */
-static bool extend_crl_url(X509 *x509, X509 *issuer, const char *url) {
-    char value[512];
-    size_t len = strlen(url);
+/* Only characters that cannot be taken for the syntax of a configuration value. */
+static bool url_is_sound(const char *url) {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   ":/.-_~?=&%[]";
-    if (len == 0 || len > 500 || strspn(url, allowed) != len)
-        return false;
-    snprintf(value, sizeof value, "URI:%s", url);
-    return extend(x509, issuer, NID_crl_distribution_points, value);
+    size_t len = strlen(url);
+    return len > 0 && len <= URL_LEN_MAX && strspn(url, allowed) == len;
+}
+
+/* Adds "METHOD;URI:url" or "URI:url"; nothing when there is no URL. */
+static enum ca_error extend_url(X509 *x509, X509 *issuer, int nid, const char *method,
+                                const char *url) {
+    char value[URL_LEN_MAX + 32];
+    if (url == NULL)
+        return CA_OK;
+    if (!url_is_sound(url))
+        return CA_ARGUMENT;
+    snprintf(value, sizeof value, "%sURI:%s", method, url);
+    return extend(x509, issuer, nid, value) ? CA_OK : CA_CRYPTO;
+}
+
+/* Both accesses are in one extension (RFC 5280 4.2.2.1). */
+static enum ca_error extend_access(X509 *x509, X509 *issuer, const char *ocsp_url,
+                                   const char *issuer_url) {
+    char value[2 * URL_LEN_MAX + 64];
+    if (ocsp_url == NULL || issuer_url == NULL)
+        return extend_url(x509, issuer, NID_info_access, ocsp_url != NULL ? "OCSP;" : "caIssuers;",
+                          ocsp_url != NULL ? ocsp_url : issuer_url);
+    if (!url_is_sound(ocsp_url) || !url_is_sound(issuer_url))
+        return CA_ARGUMENT;
+    snprintf(value, sizeof value, "OCSP;URI:%s,caIssuers;URI:%s", ocsp_url, issuer_url);
+    return extend(x509, issuer, NID_info_access, value) ? CA_OK : CA_CRYPTO;
+}
+
+static bool extend_responder(X509 *x509, X509 *issuer) {
+    return extend(x509, issuer, NID_ext_key_usage, "OCSPSigning") &&
+           extend(x509, issuer, NID_id_pkix_OCSP_noCheck, "NULL");
 }
 
 static bool fields_set(X509 *x509, const struct ca_certificate_request *request) {
@@ -101,10 +116,14 @@ enum ca_error ca_certify(const struct ca *ca, const struct ca_certificate_reques
         !extend(x509, issuer, NID_subject_key_identifier, "hash") ||
         !extend(x509, issuer, NID_authority_key_identifier, "keyid:always"))
         goto out;
-    if (request->crl_url != NULL && !extend_crl_url(x509, issuer, request->crl_url)) {
-        error = CA_ARGUMENT;
+    if (request->is_responder && !extend_responder(x509, issuer))
         goto out;
-    }
+    error = extend_url(x509, issuer, NID_crl_distribution_points, "", request->crl_url);
+    if (error == CA_OK)
+        error = extend_access(x509, issuer, request->ocsp_url, request->issuer_url);
+    if (error != CA_OK)
+        goto out;
+    error = CA_CRYPTO;
     ctx = ca_sign_context(ca, request->issuer != NULL ? request->issuer->key : request->key);
     if (ctx == NULL || X509_sign_ctx(x509, ctx) <= 0)
         goto out;

@@ -21,7 +21,10 @@ struct ca {
     int directory_fd;
     int lock_fd;
     pthread_mutex_t mutex;
+    enum ca_algorithm algorithm;
     struct ca_identity root, issuing, maker;
+    struct ca_identity responder; /* of OCSP; key NULL: a directory of an earlier version, not yet
+                                     opened with `create` */
     unsigned char kmc_key[KMC_KEY_SIZE];
 };
 
@@ -37,6 +40,40 @@ enum ca_error ca_folder_make(const struct ca *ca, const char *name);
 enum ca_error ca_lock(struct ca *ca);
 void ca_unlock(struct ca *ca);
 
+/* --- keys (ca_algorithm.c) --- */
+
+/* A key for the CA itself; `strong`: for many years. *out is the caller's. */
+enum ca_error ca_key_generate(const struct ca *ca, bool strong, EVP_PKEY **out);
+
+/* A context that signs as the key's algorithm has it (SM2: SM3 and the default identity); the caller
+ * frees it. NULL: failed. */
+EVP_MD_CTX *ca_sign_context(const struct ca *ca, EVP_PKEY *key);
+
+/* *out = the key's signature over `data`, DER for SM2 and ECDSA. */
+enum ca_error ca_sign(const struct ca *ca, EVP_PKEY *key, const struct octets *data,
+                      struct octets *out);
+
+/* --- the CA's own keys and certificates (ca_identity.c) --- */
+
+/* What an identity of the CA is made of. */
+struct ca_identity_plan {
+    const char *key_file;
+    const char *certificate_file;
+    const char *common_name; /* after the CA's name */
+    const char *basic_constraints;
+    const char *key_usage;
+    bool is_responder;
+    int years;
+};
+
+/* Reads an identity; makes what is absent when `options` allow. The first one (`issuer` NULL) says
+ * what the CA's algorithm is. A certificate without its key, or of another algorithm, is a damaged
+ * CA. */
+enum ca_error ca_identity_open(struct ca *ca, const struct ca_identity_plan *plan,
+                               const struct ca_options *options, const struct ca_identity *issuer,
+                               struct ca_identity *out);
+void ca_identity_close(struct ca_identity *identity);
+
 /* --- certificates (ca_certify.c) --- */
 
 struct ca_certificate_request {
@@ -48,15 +85,15 @@ struct ca_certificate_request {
     int64_t not_before, not_after;
     const char *basic_constraints; /* as in openssl.cnf */
     const char *key_usage;
+    bool is_responder;   /* delegated OCSP responder (RFC 6960 4.2.2.2), itself not checked */
     const char *crl_url; /* NULL: none */
+    const char *ocsp_url;
+    const char *issuer_url;
 };
 
 /* *out = the signed certificate, DER. */
 enum ca_error ca_certify(const struct ca *ca, const struct ca_certificate_request *request,
                          struct octets *out);
-
-/* A context that signs with SM3 and the default identity; the caller frees it. NULL: failed. */
-EVP_MD_CTX *ca_sign_context(const struct ca *ca, EVP_PKEY *key);
 
 /* 16 random bytes in hex, the first in 40..7F, so that no serial is short or negative. */
 enum ca_error ca_serial_draw(const struct ca *ca, char out[CA_SERIAL_TEXT]);

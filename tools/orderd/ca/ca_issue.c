@@ -54,10 +54,9 @@ static enum ca_error request_open(const struct ca *ca, const struct ca_request *
         return CA_MEMORY;
     if (error != FORMATS_OK)
         return CA_BAD_REQUEST;
-    const EVP_PKEY *key = (*csr)->key;
-    bool sm2 = sm2_key_is_sm2(key);
-    bool rsa = EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= 2048;
-    if ((!sm2 && !rsa) || (request->encryption_pair && !sm2)) {
+    enum ca_algorithm algorithm = ca_algorithm_of_key((*csr)->key);
+    if (algorithm == CA_ANY_ALGORITHM || (request->encryption_pair && algorithm != CA_SM2) ||
+        (request->dual_use && algorithm != CA_RSA)) {
         certificate_request_free(*csr);
         *csr = NULL;
         return CA_BAD_KEY;
@@ -84,10 +83,9 @@ static enum ca_error request_digest(const struct ca *ca, const struct ca_request
                                     unsigned char out[SM3_SIZE]) {
     char facts[256];
     int facts_len = snprintf(
-        facts, sizeof facts, "%s %s %lld %lld %d %d %zu %zu %zu", plan->sign_serial,
+        facts, sizeof facts, "%s %s %lld %lld %d %d %zu %zu", plan->sign_serial,
         plan->encrypt_serial, (long long)request->not_before, (long long)request->not_after,
-        request->encryption_pair, request->dual_use, spki->len, request->subject_len,
-        request->crl_url != NULL ? strlen(request->crl_url) : 0);
+        request->encryption_pair, request->dual_use, spki->len, request->subject_len);
     enum ca_error error = CA_CRYPTO;
     EVP_MD *sm3 = EVP_MD_fetch(ca->libctx, "SM3", NULL);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -96,8 +94,6 @@ static enum ca_error request_digest(const struct ca *ca, const struct ca_request
         EVP_DigestUpdate(ctx, facts, (size_t)facts_len) == 1 &&
         EVP_DigestUpdate(ctx, spki->data, spki->len) == 1 &&
         EVP_DigestUpdate(ctx, request->subject, request->subject_len) == 1 &&
-        (request->crl_url == NULL ||
-         EVP_DigestUpdate(ctx, request->crl_url, strlen(request->crl_url)) == 1) &&
         EVP_DigestFinal_ex(ctx, out, NULL) == 1)
         error = CA_OK;
     EVP_MD_CTX_free(ctx);
@@ -187,6 +183,8 @@ static enum ca_error make(const struct ca *ca, const struct ca_request *request,
                                          "dataEncipherment"
                                        : "critical,digitalSignature,nonRepudiation",
         .crl_url = request->crl_url,
+        .ocsp_url = request->ocsp_url,
+        .issuer_url = request->issuer_url,
     };
     if (request->encryption_pair)
         error = ca_escrow_pair(ca, plan->encrypt_serial, CA_ESCROW_MAKE, &pair);

@@ -1,6 +1,5 @@
-/* The seal maker: signs electronic seals (GB/T 38540) with its own SM2 key. */
+/* The seal maker: signs electronic seals (GB/T 38540) with its own key. */
 #include "module/formats/seal.h"
-#include "module/formats/sm2.h"
 #include "openukey/formats.h"
 #include "tools/orderd/ca/ca_internal.h"
 
@@ -41,12 +40,15 @@ enum ca_error ca_seal(struct ca *ca, const struct ca_seal_request *request, stru
         .certificate_count = request->certificate_count,
     };
     enum formats_error error = seal_info_build(&description, &info);
+    enum ca_error signed_error = CA_OK;
     if (error == FORMATS_OK)
-        error = sm2_sign(ca->libctx, ca->maker.key, info.data, info.len, &signature);
-    if (error == FORMATS_OK)
+        signed_error = ca_sign(ca, ca->maker.key, &info, &signature);
+    if (error == FORMATS_OK && signed_error == CA_OK)
         error = seal_assemble(ca->libctx, &info, ca->maker.der.data, ca->maker.der.len,
                               signature.data, signature.len, out);
     octets_free(&info);
     octets_free(&signature);
+    if (signed_error != CA_OK)
+        return signed_error;
     return error == FORMATS_TOO_LARGE ? CA_ARGUMENT : ca_error_of(error);
 }
