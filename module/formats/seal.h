@@ -65,7 +65,7 @@ struct seal {
     struct octets certificates[SEAL_CERTIFICATES_MAX]; /* DER, or SM3 digests; views, not owned */
     struct octets maker;                               /* DER, view */
     struct octets signed_info;                         /* DER SES_SealInfo as it came, view */
-    struct octets signature;                           /* DER SM2Signature, or as the maker key has it; view */
+    struct octets signature; /* DER SM2Signature, or as the maker key has it; view */
     struct seal_private *private_part;
 };
 

@@ -349,7 +349,7 @@ static void open_engine(void) {
     engine->inspector = "none";
     must(engine->vault != NULL, "vault");
     must(jws_key_load(path_of("task.pem"), &engine->task_key, engine->task_kid), "task key");
-    must(authority_load(engine, path_of("ca")) == ORDER_OK, "ca");
+    must(authority_load(engine, path_of("ca"), CA_SM2) == ORDER_OK, "ca");
     must(payment_sim_open(&house.sim, path_of("payment.key"), engine->public_url), "payments");
     house.provider = payment_sim_provider(&house.sim);
     house.identity = identity_sim_provider(engine->public_url);

@@ -55,8 +55,12 @@ fuzz_inspect_SRCS := tests/fuzz/fuzz_inspect.c tools/orderd/inspect/document.c
 $(FUZZ)/fuzz_inspect: FUZZ_CFLAGS += $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,gdk-pixbuf-2.0))
 $(FUZZ)/fuzz_inspect: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_inspect_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_ask,libs,gdk-pixbuf-2.0)
+# what the world sends to the CA's OCSP responder
+fuzz_ocsp_SRCS := tests/fuzz/fuzz_ocsp.c $(filter-out tools/orderd/seal_picture.c,$(ca_SRCS)) $(formats_SRCS)
+$(FUZZ)/fuzz_ocsp: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_ocsp_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson -lpthread
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp ## build the fuzzers (clang); tests/fuzz/ says how they run

@@ -56,6 +56,7 @@ for (const [name, what, size, share = 1, more = []] of [
     ['driver', 'answers to the drivers', 32768, 2],
     ['response', 'bytes for the parsers of answers', 16384, 2],
     ['templates', 'templates and mechanisms of calls', 4096],
+    ['ocsp', 'requests for the OCSP responder', 4200, 2],
     ['parsers', 'attribute files, certificates and dialog answers', 4096],
     ['requests', 'requests to the order service', 16384],
     ['inputs', 'inputs of the order service, reader by reader', 32768],

@@ -27,7 +27,7 @@ const pointer = (...parts) => parts.map((part) => `/${encodeURIComponent(String(
 function matcher(template, open) {
     const pattern = template.split(/(\{\w+\})/).map((part) => {
         if (!part.startsWith('{')) return part.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
-        return open.includes(part.slice(1, -1)) ? '.+' : '[^/]+?';
+        return open.includes(part.slice(1, -1)) ? '.*' : '[^/]+?';
     });
     return { template, words: template.replace(/\{\w+\}/g, '').length, matches: new RegExp(`^${pattern.join('')}$`) };
 }
@@ -118,7 +118,7 @@ export class Contract {
 const document = (name) => fileURLToPath(new URL(`../../docs/api/${name}.yaml`, import.meta.url));
 let orderd;
 let agent;
-export const orderdContract = () => (orderd ??= new Contract(document('orderd')));
+export const orderdContract = () => (orderd ??= new Contract(document('orderd'), { open: ['request'] }));
 export const agentContract = () => (agent ??= new Contract(document('agent'), { open: ['path'] }));
 
 /* `fetch` whose answers are held against one of these contracts. `report` hears what is wrong: who fetches may take an error for a

@@ -71,6 +71,13 @@ export class SoftKey {
         return this.tool(['csr', this.dir, file]);
     }
 
+    /* A key of that algorithm, as a task names it, in a file. */
+    async newKey(algorithm) {
+        const file = this.newKeyFile();
+        await this.tool(['key', file, algorithm]);
+        return file;
+    }
+
     newKeyFile() {
         return join(this.dir, `new-${(this.files += 1)}.pem`);
     }
@@ -219,16 +226,17 @@ export class Person {
     constructor(service, phone) {
         this.service = service;
         this.phone = phone;
+        this.seenCodes = new Set();
     }
 
-    /* The newest SMS to `phone` that carries a code, once it is there. */
+    /* The newest SMS to `phone` that carries a code, once there is one that was not seen before. */
     async code(phone = this.phone) {
         for (;;) {
             const [row] = await this.service.rows(
                 `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${phone}' AND body GLOB '*验证码*' ORDER BY created DESC, rowid DESC LIMIT 1`,
             );
-            if (row && row.id !== this.lastCode) {
-                this.lastCode = row.id;
+            if (row && !this.seenCodes.has(row.id)) {
+                this.seenCodes.add(row.id);
                 return /\d{6}/.exec(row.body)[0];
             }
             await new Promise((done) => setTimeout(done, 50));

@@ -2,8 +2,9 @@
  * would have signed on a token. Knows nothing of HTTP: the test scripts speak that.
  *
  *   soft-key make DIR CA NAME USCC SERIAL NOT-BEFORE NOT-AFTER   sign.pem, sign.der, encrypt.der, manifest.json
+ *   soft-key key FILE ALGORITHM   a new key: SM2, P-256, RSA-2048
  *   soft-key csr DIR NEW.pem      a PKCS#10 of NEW.pem (made if absent) with the subject of DIR/sign.der, if there is one
- *   soft-key sign KEY.pem         SM2 signature (DER) over standard input
+ *   soft-key sign KEY.pem         signature over standard input: SM2 with SM3, ECDSA or RSA with SHA-256
  *   soft-key signed-data DIR      GM SignedData over standard input by DIR/sign.pem
  * Everything is printed in base64. */
 #include "module/formats/calendar.h"
@@ -88,6 +89,32 @@ static void print_base64(struct octets bytes) {
 
 /* ---- keys ---- */
 
+static void key_write(const char *path, EVP_PKEY *key) {
+    FILE *file = fopen(path, "we");
+    need(file != NULL && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1, path);
+    fclose(file);
+}
+
+static void make_key(char **arguments) {
+    EVP_PKEY *key = NULL;
+    switch (ca_algorithm_find(arguments[1])) {
+    case CA_SM2:
+        need(sm2_key_generate(NULL, &key) == FORMATS_OK, "key");
+        break;
+    case CA_P256:
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+        break;
+    case CA_RSA:
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+        break;
+    default:
+        die("algorithm");
+    }
+    need(key != NULL, "key");
+    key_write(arguments[0], key);
+    EVP_PKEY_free(key);
+}
+
 static EVP_PKEY *key_at(const char *path) {
     EVP_PKEY *key = NULL;
     FILE *file = fopen(path, "re");
@@ -96,9 +123,7 @@ static EVP_PKEY *key_at(const char *path) {
         fclose(file);
     } else {
         need(sm2_key_generate(NULL, &key) == FORMATS_OK, "key");
-        file = fopen(path, "we");
-        need(file != NULL && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1, path);
-        fclose(file);
+        key_write(path, key);
     }
     need(key != NULL, path);
     return key;
@@ -106,17 +131,29 @@ static EVP_PKEY *key_at(const char *path) {
 
 static struct octets sign(EVP_PKEY *key, const struct octets *message) {
     struct octets signature = {NULL, 0};
-    need(sm2_sign(NULL, key, message->data, message->len, &signature) == FORMATS_OK, "signature");
+    if (sm2_key_is_sm2(key)) {
+        need(sm2_sign(NULL, key, message->data, message->len, &signature) == FORMATS_OK,
+             "signature");
+        return signature;
+    }
+    unsigned char bytes[512];
+    size_t len = sizeof bytes;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    need(ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL) == 1 &&
+             EVP_DigestSign(ctx, bytes, &len, message->data, message->len) == 1 &&
+             octets_copy(&signature, bytes, len) == FORMATS_OK,
+         "signature");
+    EVP_MD_CTX_free(ctx);
     return signature;
 }
 
 static struct octets request_of(EVP_PKEY *key, const struct octets *subject) {
+    unsigned char *public_key = NULL;
+    int public_len = i2d_PUBKEY(key, &public_key);
     struct octets spki = {NULL, 0};
     struct octets info = {NULL, 0};
     struct octets out = {NULL, 0};
-    struct sm2_point point;
-    need(sm2_key_point(key, &point) == FORMATS_OK &&
-             sm2_point_to_spki(&point, &spki) == FORMATS_OK &&
+    need(public_len > 0 && octets_copy(&spki, public_key, (size_t)public_len) == FORMATS_OK &&
              certificate_request_build(subject->data, subject->len, spki.data, spki.len, &info) ==
                  FORMATS_OK,
          "request");
@@ -124,6 +161,7 @@ static struct octets request_of(EVP_PKEY *key, const struct octets *subject) {
     need(certificate_request_assemble(NULL, &info, signature.data, signature.len, &out) ==
              FORMATS_OK,
          "request");
+    OPENSSL_free(public_key);
     octets_free(&spki);
     octets_free(&info);
     octets_free(&signature);
@@ -293,6 +331,7 @@ static const struct {
     void (*run)(char **arguments);
 } commands[] = {
     {"make", 7, make},
+    {"key", 2, make_key},
     {"csr", 2, csr},
     {"sign", 1, sign_input},
     {"signed-data", 1, signed_data},
@@ -305,8 +344,10 @@ int main(int argc, char **argv) {
             return 0;
         }
     }
-    fputs("usage: soft-key make DIR CA NAME USCC SERIAL NOT-BEFORE NOT-AFTER | csr DIR NEW.pem | "
-          "sign KEY.pem | signed-data DIR\n",
-          stderr);
+    fputs(
+        "usage: soft-key make DIR CA NAME USCC SERIAL NOT-BEFORE NOT-AFTER | key FILE ALGORITHM | "
+        "csr DIR NEW.pem | "
+        "sign KEY.pem | signed-data DIR\n",
+        stderr);
     return 2;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_FILE_MAX = 64 * 1024, CONFIG_TEXT_MAX = 1024 };
+enum { CONFIG_FILE_MAX = 64 * 1024, CONFIG_TEXT_MAX = 1024, CA_URL_MAX = 400 };
 
 /* What is being read, and where complaints go. */
 struct reading {
@@ -81,6 +81,40 @@ static bool read_tls(const struct reading *reading, const json_t *object, struct
             complain(reading, "tls", "cert and key go together"));
 }
 
+static bool is_web(const char *url) {
+    return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
+}
+
+static void cut_slash(char *url) {
+    size_t len = strlen(url);
+    if (url[len - 1] == '/') {
+        url[len - 1] = '\0';
+    }
+}
+
+static bool read_ca(const struct reading *reading, const json_t *object, struct config *out) {
+    static const char *const names[] = {"algorithm", "url", NULL};
+    const json_t *ca = json_object_get(object, "ca");
+    const char *unknown = NULL;
+    if (ca == NULL) {
+        return true;
+    }
+    if (!json_is_object(ca) || !json_members_are(ca, names, &unknown)) {
+        return complain(reading, "ca", "is an object with algorithm and url");
+    }
+    if (json_object_get(ca, "algorithm") != NULL) {
+        const char *name = json_member_string(ca, "algorithm", 16);
+        out->ca_algorithm = name != NULL ? ca_algorithm_find(name) : CA_ANY_ALGORITHM;
+        if (out->ca_algorithm == CA_ANY_ALGORITHM) {
+            return complain(reading, "ca.algorithm", "is one of SM2, P-256, RSA-2048");
+        }
+    }
+    return read_text(reading, ca, "url", false, &out->ca_url) &&
+           (out->ca_url == NULL || (is_web(out->ca_url) && strlen(out->ca_url) <= CA_URL_MAX) ||
+            complain(reading, "ca.url",
+                     "begins with http:// or https:// and has at most 400 bytes"));
+}
+
 static bool read_profile(const struct reading *reading, const json_t *object, struct config *out) {
     const char *name = "default";
     if (json_object_get(object, "profile") != NULL) {
@@ -140,10 +174,14 @@ static bool complete(const struct reading *reading, struct config *out) {
     if (out->public_url == NULL || strncmp(out->public_url, "https://", 8) != 0) {
         return complain(reading, "publicUrl", "is required and begins with https://");
     }
-    size_t len = strlen(out->public_url);
-    if (out->public_url[len - 1] == '/') {
-        out->public_url[len - 1] = '\0';
+    cut_slash(out->public_url);
+    if (out->ca_url == NULL) {
+        out->ca_url = strdup(out->public_url);
     }
+    if (out->ca_url == NULL) {
+        return complain(reading, "ca.url", "out of memory");
+    }
+    cut_slash(out->ca_url);
     if (out->origins[0] == NULL) {
         out->origins[0] = strdup(out->public_url);
     }
@@ -151,8 +189,9 @@ static bool complete(const struct reading *reading, struct config *out) {
 }
 
 static bool read_object(const struct reading *reading, const json_t *object, struct config *out) {
-    static const char *const names[] = {"state",   "listen", "publicUrl",  "tls", "profile",
-                                        "origins", "clock",  "simulators", "log", NULL};
+    static const char *const names[] = {"state",   "listen",  "publicUrl", "tls",
+                                        "profile", "origins", "clock",     "simulators",
+                                        "log",     "ca",      NULL};
     const char *unknown = NULL;
     if (!json_members_are(object, names, &unknown)) {
         return complain(reading, unknown, "there is no such setting");
@@ -160,7 +199,8 @@ static bool read_object(const struct reading *reading, const json_t *object, str
     return read_text(reading, object, "state", true, &out->state) &&
            read_list(reading, object, "listen", out->listen) &&
            read_text(reading, object, "publicUrl", false, &out->public_url) &&
-           read_tls(reading, object, out) && read_profile(reading, object, out) &&
+           read_tls(reading, object, out) && read_ca(reading, object, out) &&
+           read_profile(reading, object, out) &&
            read_list(reading, object, "origins", out->origins) &&
            read_clock(reading, object, out) && read_simulators(reading, object, out) &&
            read_log(reading, object, out) && complete(reading, out);
@@ -188,6 +228,7 @@ bool config_read(const char *path, struct config *out, char error[CONFIG_ERROR_S
 void config_free(struct config *config) {
     free(config->state);
     free(config->public_url);
+    free(config->ca_url);
     free(config->tls_certificate);
     free(config->tls_key);
     free(config->tls_ca);

@@ -2,6 +2,7 @@
 #ifndef TOOLS_ORDERD_CONFIG_H
 #define TOOLS_ORDERD_CONFIG_H
 
+#include "tools/orderd/ca/ca.h"
 #include "tools/orderd/engine/profile.h"
 
 #include <stdbool.h>
@@ -19,6 +20,9 @@ struct config {
     char *
         tls_ca; /* what the simulated provider trusts when it calls back; NULL: the system's, or the own identity's */
     const struct profile *profile;
+    enum ca_algorithm ca_algorithm; /* CA_ANY_ALGORITHM: what there is, else SM2 */
+    char *
+        ca_url; /* where certificates say that /ca/... is; no trailing slash; default: the public URL */
     const char *origins[CONFIG_LIST_MAX + 1]; /* ended by NULL; default: the public URL alone */
     int64_t clock;                            /* Unix seconds, 0: real time */
     bool simulators;

@@ -142,7 +142,7 @@ static bool open_authority(struct house *house) {
         return false;
     }
     engine->service = house->service_name;
-    return authority_load(engine, house->ca_directory) == ORDER_OK;
+    return authority_load(engine, house->ca_directory, house->config.ca_algorithm) == ORDER_OK;
 }
 
 bool house_open(struct house *house) {
@@ -152,6 +152,7 @@ bool house_open(struct house *house) {
     engine->profile = house->config.profile;
     engine->origins = house->config.origins;
     engine->public_url = house->config.public_url;
+    engine->ca_url = house->config.ca_url;
     pthread_mutex_init(&house->service.crl_lock, NULL);
     return open_state(&house->config) && open_vault(house) && open_store(house) &&
            open_documents(house) && open_authority(house) && open_task_key(house) &&

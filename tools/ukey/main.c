@@ -60,9 +60,11 @@ static int read_clock(const char *text, int64_t *now) {
 }
 
 static int command_ca_init(char **argv) {
-    enum { CLOCK, NAME };
-    struct option_value options[] = {
-        [CLOCK] = {"--clock", NULL}, [NAME] = {"--name", NULL}, {NULL, NULL}};
+    enum { CLOCK, NAME, ALGORITHM };
+    struct option_value options[] = {[CLOCK] = {"--clock", NULL},
+                                     [NAME] = {"--name", NULL},
+                                     [ALGORITHM] = {"--algorithm", NULL},
+                                     {NULL, NULL}};
     const char *directory;
     struct ca *ca = NULL;
     struct ca_options ca_options = {.create = true};
@@ -72,6 +74,11 @@ static int command_ca_init(char **argv) {
     if (status != 0)
         return status;
     ca_options.name = options[NAME].value;
+    if (options[ALGORITHM].value != NULL) {
+        ca_options.algorithm = ca_algorithm_find(options[ALGORITHM].value);
+        if (ca_options.algorithm == CA_ANY_ALGORITHM)
+            return usage_error(TEXT_BAD_ALGORITHM, options[ALGORITHM].value);
+    }
     enum ca_error error = ca_open(NULL, directory, &ca_options, &ca);
     if (error == CA_STORE)
         text_complain(TEXT_CA_SYSTEM, directory, ca_error_text(error), strerror(errno));

@@ -33,8 +33,10 @@ static const struct {
          "days\n"
          "      --sim PROGRAM    ukey-sim (default: beside this program)\n"
          "      --module FILE    PKCS#11 module (default: ../lib/openukey-pkcs11.so from here)\n"
-         "  ukey ca init DIR [--clock TIME] [--name NAME]\n"
-         "      Makes root CA, issuing CA, seal maker and KMC; what is there already stays.\n"
+         "  ukey ca init DIR [--algorithm SM2|P-256|RSA-2048] [--clock TIME] [--name NAME]\n"
+         "      Makes root CA, issuing CA, OCSP responder, seal maker and KMC; what is there "
+         "already\n"
+         "      stays. One directory holds one CA, of one algorithm; default: SM2.\n"
          "  ukey sim exec [--profile NAME|FILE] [--tokens N] [--clock TIME] [--transport T] -- "
          "COMMAND...\n"
          "      Runs COMMAND with ready keys plugged in and cleans up after it; its exit status is "
@@ -67,8 +69,9 @@ static const struct {
          "      --clock 时间     计算日期所用的当前时间，如 2026-01-31T12:00:00+08:00\n"
          "      --sim 程序       ukey-sim（默认与本程序同目录）\n"
          "      --module 文件    PKCS#11 模块（默认为本程序目录的 ../lib/openukey-pkcs11.so）\n"
-         "  ukey ca init 目录 [--clock 时间] [--name 名称]\n"
-         "      创建根 CA、签发 CA、制章者和密钥管理中心；已有的保持不变。\n"
+         "  ukey ca init 目录 [--algorithm SM2|P-256|RSA-2048] [--clock 时间] [--name 名称]\n"
+         "      创建根 CA、签发 CA、OCSP 响应者、制章者和密钥管理中心；已有的保持不变。\n"
+         "      一个目录只有一个 CA，使用一种算法；默认为 SM2。\n"
          "  ukey sim exec [--profile 名称|文件] [--tokens N] [--clock 时间] [--transport T] -- "
          "命令...\n"
          "      插好现成的 UKey 后运行命令，结束后清理；退出状态即命令的退出状态。\n"
@@ -92,6 +95,8 @@ static const struct {
     [TEXT_CA_SYSTEM] = {"CA in {1}: {2}: {3}.", "{1} 中的 CA：{2}：{3}。"},
     [TEXT_CA_ABSENT] = {"there is no CA in {1}; make one with \"ukey ca init {1}\".",
                         "{1} 中没有 CA；请先执行“ukey ca init {1}”。"},
+    [TEXT_BAD_ALGORITHM] = {"\"{1}\" is none of SM2, P-256, RSA-2048.",
+                            "“{1}”不是 SM2、P-256、RSA-2048 之一。"},
     [TEXT_CA_READY] = {"CA ready in {1}", "CA 已就绪：{1}"},
     [TEXT_PROFILE_JSON] = {"{1} cannot be read as JSON: {2}.", "{1} 不是有效的 JSON：{2}。"},
     [TEXT_PROFILE_MEMBER] = {"{1}: \"{2}\" is missing or not as it should be.",

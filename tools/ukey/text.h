@@ -15,6 +15,7 @@ enum text {
     TEXT_CA,              /* directory; error */
     TEXT_CA_SYSTEM,       /* directory; error; what the system said */
     TEXT_CA_ABSENT,       /* directory */
+    TEXT_BAD_ALGORITHM,   /* 1: what was given */
     TEXT_CA_READY,        /* directory */
     TEXT_PROFILE_JSON,    /* file; reason */
     TEXT_PROFILE_MEMBER,  /* file; member */

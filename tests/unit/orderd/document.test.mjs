@@ -14,7 +14,7 @@ function served() {
     for (const file of readdirSync(api).filter((name) => name.endsWith('.c'))) {
         const text = readFileSync(new URL(file, api), 'utf8');
         for (const [, method, path] of text.matchAll(/\{"([A-Z]+)",\s*"(\/[^"]*)"/g)) {
-            if (!isPage(path)) rows.add(`${method} ${path}`);
+            if (!isPage(path)) rows.add(`${method} ${path.replace('...}', '}')}`);
         }
     }
     return [...rows].sort();

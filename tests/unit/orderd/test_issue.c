@@ -162,7 +162,7 @@ static int open_claimed(void **state) {
     fixture_open(state);
     struct fixture *fixture = *state;
     snprintf(path, sizeof path, "%s/ca", fixture->folder);
-    assert_int_equal(authority_load(&fixture->engine, path), ORDER_OK);
+    assert_int_equal(authority_load(&fixture->engine, path, CA_SM2), ORDER_OK);
     snprintf(path, sizeof path, "%s/task.pem", fixture->folder);
     assert_true(jws_key_load(path, &fixture->engine.task_key, fixture->engine.task_kid));
     assert_int_equal(sm2_key_generate(NULL, &old_key), FORMATS_OK);

@@ -4,6 +4,7 @@
 
 #include "agent/http/http.h"
 #include "tools/orderd/engine/application.h"
+#include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/engine.h"
 #include "tools/orderd/store/pool.h"
 #include "tools/orderd/third/payment_sim.h"
@@ -20,8 +21,10 @@ struct service {
     struct db_pool *pool;
     struct payment_sim *sim; /* NULL when there are no simulators */
     struct worker *worker;
-    pthread_mutex_t crl_lock; /* the CRL is made anew at most once a minute */
+    pthread_mutex_t
+        crl_lock; /* the CRL is made anew when it would say something else, or is a minute old */
     struct octets crl;
+    struct authority_mark crl_mark;
     int64_t crl_until_ms;
 };
 

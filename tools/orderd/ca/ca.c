@@ -23,9 +23,7 @@ const char *ca_error_text(enum ca_error error) {
         [CA_CORRUPT] = "a file of the CA is damaged",
         [CA_BAD_REQUEST] = "the certificate request is malformed or not signed by its key",
         [CA_BAD_KEY] = "the request's key is of a kind that is not certified",
-        [CA_OTHER_ALGORITHM] =
-            "the CA in this directory signs with another algorithm; one directory "
-            "holds one CA",
+        [CA_OTHER_ALGORITHM] = "the CA in this directory signs with another algorithm",
         [CA_PLAN_MISMATCH] = "these serial numbers were used for another request",
         [CA_UNKNOWN] = "nothing was issued under this serial number",
         [CA_NOT_APPROVED] = "the recovery of this key is not approved by two persons",

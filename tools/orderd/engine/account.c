@@ -421,3 +421,27 @@ enum order_error account_view(const struct engine *engine, struct db *db,
     db_end(rows);
     return error;
 }
+
+enum order_error account_phone(const struct engine *engine, struct db *db, const char *account,
+                               char out[16]) {
+    struct db_rows *rows = NULL;
+    char *phone = NULL;
+    out[0] = '\0';
+    enum db_result result =
+        db_query(db, &rows, "SELECT phone_sealed FROM accounts WHERE id = $1 AND role = 'USER'",
+                 "t", account);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    result = db_next(rows);
+    enum order_error error = result == DB_DONE ? ORDER_OK : order_error_of(result);
+    if (result == DB_OK) {
+        error = vault_unseal(engine->vault, PHONE, db_text(rows, 0), &phone);
+    }
+    if (error == ORDER_OK && phone != NULL) {
+        snprintf(out, 16, "%s", phone);
+    }
+    vault_free(phone);
+    db_end(rows);
+    return error;
+}

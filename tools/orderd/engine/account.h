@@ -58,6 +58,10 @@ enum order_error account_change_password(const struct engine *engine, struct db 
 enum order_error account_add_staff(const struct engine *engine, struct db *db, const char *name,
                                    enum role role, const char *password);
 
+/* The phone of an account, in clear; "" of staff, who have none here. */
+enum order_error account_phone(const struct engine *engine, struct db *db, const char *account,
+                               char out[16]);
+
 /* {id, role, name, phone, email, realName}: phone and address masked. */
 enum order_error account_view(const struct engine *engine, struct db *db,
                               const struct caller *caller, json_t **out);

@@ -2,6 +2,7 @@
 #include "tools/orderd/engine/authority.h"
 
 #include "agent/log.h"
+#include "module/formats/certificate.h"
 #include "tools/orderd/engine/identifier.h"
 
 #include <stdio.h>
@@ -15,8 +16,21 @@ static X509 *read_x509(const struct octets *der) {
     return d2i_X509(NULL, &at, (long)der->len);
 }
 
-enum order_error authority_load(struct engine *engine, const char *directory) {
-    struct ca_options options = {.create = true, .now = engine_now(engine)};
+/* The issuing CA's name, as it stands in every row of certificates. */
+static bool read_issuer(struct engine *engine) {
+    struct certificate *issuing = NULL;
+    bool good = certificate_parse(NULL, engine->issuing_der.data, engine->issuing_der.len,
+                                  &issuing) == FORMATS_OK;
+    if (good) {
+        snprintf(engine->issuer, sizeof engine->issuer, "%s", issuing->subject.text);
+    }
+    certificate_free(issuing);
+    return good;
+}
+
+enum order_error authority_load(struct engine *engine, const char *directory,
+                                enum ca_algorithm algorithm) {
+    struct ca_options options = {.create = true, .now = engine_now(engine), .algorithm = algorithm};
     enum ca_error error = ca_open(NULL, directory, &options, &engine->ca);
     if (error != CA_OK) {
         log_error("ca", "%s: %s", directory, ca_error_text(error));
@@ -30,7 +44,18 @@ enum order_error authority_load(struct engine *engine, const char *directory) {
     }
     engine->root = read_x509(&engine->root_der);
     engine->issuing = read_x509(&engine->issuing_der);
-    return engine->root != NULL && engine->issuing != NULL ? ORDER_OK : ORDER_CA_FAILED;
+    return engine->root != NULL && engine->issuing != NULL && read_issuer(engine) ? ORDER_OK
+                                                                                  : ORDER_CA_FAILED;
+}
+
+bool authority_urls_of(const struct engine *engine, struct authority_urls *out) {
+    if (engine->ca_url == NULL) {
+        return false;
+    }
+    snprintf(out->crl, sizeof out->crl, "%s/ca/crl", engine->ca_url);
+    snprintf(out->ocsp, sizeof out->ocsp, "%s/ca/ocsp", engine->ca_url);
+    snprintf(out->issuer, sizeof out->issuer, "%s/ca/issuing.crt", engine->ca_url);
+    return true;
 }
 
 void authority_unload(struct engine *engine) {
@@ -52,16 +77,20 @@ struct revocations {
     size_t count;
 };
 
-static bool add_revocation(struct revocations *list, size_t room, const char *serial,
-                           const char *state, int64_t time) {
+/* One that is held is so for no other reason than that. */
+static enum ca_reason reason_of(const char *state, int64_t reason) {
+    return strcmp(state, "HELD") == 0 ? CA_REASON_HOLD : (enum ca_reason)reason;
+}
+
+static bool add_revocation(struct revocations *list, size_t room, struct db_rows *rows) {
     if (list->count == room) {
         return false;
     }
-    snprintf(list->serials[list->count], CA_SERIAL_TEXT, "%s", serial);
+    snprintf(list->serials[list->count], CA_SERIAL_TEXT, "%s", db_text(rows, 0));
     list->entries[list->count] = (struct ca_revoked){
         .serial = list->serials[list->count],
-        .time = time,
-        .reason = strcmp(state, "HELD") == 0 ? CA_REASON_HOLD : CA_REASON_SUPERSEDED,
+        .time = db_int(rows, 2) / 1000,
+        .reason = reason_of(db_text(rows, 1), db_int(rows, 3)),
     };
     list->count++;
     return true;
@@ -98,17 +127,35 @@ static enum order_error read_revoked(struct db *db, struct revocations *list) {
     }
     enum db_result result =
         db_query(db, &rows,
-                 "SELECT serial, state, revoked FROM certificates WHERE state IN "
+                 "SELECT serial, state, revoked, reason FROM certificates WHERE state IN "
                  "('REVOKED', 'HELD') ORDER BY serial",
                  "");
     if (result != DB_OK) {
         return order_error_of(result);
     }
-    while ((result = db_next(rows)) == DB_OK &&
-           add_revocation(list, room, db_text(rows, 0), db_text(rows, 1), db_int(rows, 2) / 1000)) {
+    while ((result = db_next(rows)) == DB_OK && add_revocation(list, room, rows)) {
     }
     db_end(rows);
     return result == DB_DONE ? ORDER_OK : ORDER_INTERNAL;
+}
+
+enum order_error authority_mark_of(struct db *db, struct authority_mark *out) {
+    struct db_rows *rows = NULL;
+    memset(out, 0, sizeof *out);
+    enum db_result result =
+        db_query(db, &rows,
+                 "SELECT COUNT(*), COALESCE(MAX(revoked), 0), COALESCE(SUM(reason), 0) FROM "
+                 "certificates WHERE state IN ('REVOKED', 'HELD')",
+                 "");
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    result = db_next(rows);
+    if (result == DB_OK) {
+        *out = (struct authority_mark){db_int(rows, 0), db_int(rows, 1), db_int(rows, 2)};
+    }
+    db_end(rows);
+    return order_error_of(result);
 }
 
 static enum order_error next_crl_number(struct db *db, int64_t *number) {
@@ -150,4 +197,55 @@ enum order_error authority_crl(const struct engine *engine, struct db *db, struc
     free(list.entries);
     free(list.serials);
     return error;
+}
+
+/* ---- OCSP ---- */
+
+struct looking {
+    const struct engine *engine;
+    struct db *db;
+    enum order_error error;
+};
+
+/* A certificate that was promised but never signed is nobody's; all others are good until they are revoked or held: that one has been
+ * replaced or has expired says nothing about its key. */
+static enum ca_standing standing_of(const char *state, bool is_signed) {
+    if (strcmp(state, "REVOKED") == 0 || strcmp(state, "HELD") == 0) {
+        return CA_STANDING_REVOKED;
+    }
+    return is_signed ? CA_STANDING_GOOD : CA_STANDING_UNKNOWN;
+}
+
+static bool look(void *context, const char *serial, enum ca_standing *standing,
+                 struct ca_revoked *revoked) {
+    struct looking *looking = context;
+    struct db_rows *rows = NULL;
+    enum db_result result =
+        db_query(looking->db, &rows,
+                 "SELECT state, COALESCE(revoked, 0), reason, CASE WHEN der IS NULL THEN 0 ELSE 1 "
+                 "END FROM certificates WHERE issuer = $1 AND serial = $2",
+                 "tt", looking->engine->issuer, serial);
+    if (result == DB_OK) {
+        result = db_next(rows);
+        if (result == DB_OK) {
+            const char *state = db_text(rows, 0);
+            *standing = standing_of(state, db_int(rows, 3) != 0);
+            revoked->time = db_int(rows, 1) / 1000;
+            revoked->reason = reason_of(state, db_int(rows, 2));
+        }
+        db_end(rows);
+    }
+    looking->error = result == DB_DONE ? ORDER_OK : order_error_of(result);
+    return looking->error == ORDER_OK;
+}
+
+enum order_error authority_ocsp(const struct engine *engine, struct db *db, const void *request,
+                                size_t len, struct octets *out) {
+    struct looking looking = {engine, db, ORDER_OK};
+    enum ca_error error =
+        ca_ocsp(engine->ca, request, len, look, &looking, engine_now(engine), out);
+    if (looking.error != ORDER_OK) {
+        log_error("ca", "a certificate's standing cannot be read: %s", db_message(db));
+    }
+    return error == CA_OK ? ORDER_OK : ORDER_CA_FAILED;
 }

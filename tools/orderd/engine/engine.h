@@ -26,11 +26,14 @@ struct engine {
         *service; /* the name that login assertions carry: urn:openukey:order-service:PROFILE */
     const char *const *origins; /* page origins that may log in and confirm, ended by NULL */
     const char *public_url;     /* "https://host:port", no trailing slash */
-    struct ca *ca;          /* may be used by several threads, and its folder by other programs */
+    struct ca *ca; /* may be used by several threads, and its folder by other programs */
+    const char *
+        ca_url; /* where the world finds /ca/..., without trailing slash; certificates say so. NULL: they do not */
     struct octets root_der; /* certificates must chain to it through the issuing CA */
     struct octets issuing_der;
     X509 *root;
     X509 *issuing;
+    char issuer[512]; /* the issuing CA's name, as certificate_name.text */
     const struct payment_provider *payments;
     const struct messenger *messenger;
     const struct identity_provider *identity;

@@ -61,7 +61,7 @@ enum order_error issuance_revoke(const struct engine *engine, struct db *db,
         error = registry_certificate_move(db, issuance->sign_certificate, "PENDING", "REVOKED",
                                           engine_now_ms(engine));
     }
-    if (error == ORDER_OK) {
+    if (error == ORDER_OK && issuance->enc_certificate[0] != '\0') {
         error = registry_certificate_move(db, issuance->enc_certificate, "PENDING", "REVOKED",
                                           engine_now_ms(engine));
     }

@@ -7,8 +7,8 @@
 #include "module/formats/certificate.h"
 #include "module/formats/certificate_request.h"
 #include "module/formats/seal.h"
-#include "module/formats/sm2.h"
 #include "openukey/formats.h"
+#include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/issuance.h"
 #include "tools/orderd/engine/issue_plan.h"
 #include "tools/orderd/engine/signed.h"
@@ -26,8 +26,21 @@ struct work {
     struct octets csr; /* the one that is certified: the first that came with this key */
     char public_key[DIGEST_HEX_SIZE];
     struct issuance issuance;
-    struct certificate_record sign; /* as promised */
-    struct certificate_record encrypt;
+    struct certificate_record sign;    /* as promised */
+    struct certificate_record encrypt; /* serial "": there is none */
+    struct authority_urls urls;
+};
+
+/* What a key of each algorithm gets. Only SM2 keys have a form in which an encryption key comes to them under the module; an RSA key
+ * does both itself; ECDSA keys do not encrypt. */
+static const struct {
+    const char *column; /* certificates.algorithm */
+    const char *usage;  /* of the signing certificate */
+    bool has_pair, is_dual;
+} products[CA_ALGORITHMS] = {
+    [CA_SM2] = {"SM2", "SIGN", true, false},
+    [CA_P256] = {"EC", "SIGN", false, false},
+    [CA_RSA] = {"RSA", "BOTH", false, true},
 };
 
 static void work_clear(struct work *work) {
@@ -61,13 +74,13 @@ static enum order_error check_continuity(const struct work *work, EVP_PKEY *key,
                : ORDER_CONTINUITY_INVALID;
 }
 
-/* Is it a good PKCS#10 with a new SM2 key? */
+/* Is it a good PKCS#10 with a new key of the task's algorithm? */
 static enum order_error check_request(struct work *work, const struct octets *csr,
                                       const struct octets *continuity) {
     struct certificate_request *request = NULL;
     enum order_error error = ORDER_CSR_INVALID;
     if (certificate_request_parse(NULL, csr->data, csr->len, &request) == FORMATS_OK &&
-        sm2_key_is_sm2(request->key)) {
+        ca_algorithm_of_key(request->key) == work->plan.algorithm) {
         error = digest_sha256_hex(request->spki.data, request->spki.len, work->public_key)
                     ? check_continuity(work, request->key, csr, continuity)
                     : ORDER_INTERNAL;
@@ -91,17 +104,17 @@ static enum order_error promise_certificate(const struct engine *engine, struct 
         db_run(db, NULL,
                "INSERT INTO certificates (id, issuer, serial, subject, subject_dn, profile, "
                "algorithm, usage, not_before, not_after, token, state, order_id, replaces, pair, "
-               "created) VALUES ($1, $2, $3, $4, $5, $6, 'SM2', $7, $8, $9, $10, 'PENDING', $11, "
-               "$12, $13, $14)",
-               "tttttttiittt"
-               "ti",
-               id, work->plan.issuer, serial, work->order.subject, work->plan.subject_dn,
-               engine->profile->id, usage, not_before * 1000, not_after * 1000, work->task.token,
-               work->order.id, none_if_empty(work->plan.old.id), pair, engine_now_ms(engine)));
+               "created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'PENDING', $12, "
+               "$13, $14, $15)",
+               "ttttttttiitttti", id, engine->issuer, serial, work->order.subject,
+               work->plan.subject_dn, engine->profile->id, products[work->plan.algorithm].column,
+               usage, not_before * 1000, not_after * 1000, work->task.token, work->order.id,
+               none_if_empty(work->plan.old.id), pair, engine_now_ms(engine)));
 }
 
-static struct ca_request ca_request_of(const struct work *work, int64_t not_before,
-                                       int64_t not_after) {
+static struct ca_request ca_request_of(const struct engine *engine, struct work *work,
+                                       int64_t not_before, int64_t not_after) {
+    bool stated = authority_urls_of(engine, &work->urls);
     return (struct ca_request){
         .csr = work->csr.data,
         .csr_len = work->csr.len,
@@ -109,7 +122,11 @@ static struct ca_request ca_request_of(const struct work *work, int64_t not_befo
         .subject_len = work->plan.subject.len,
         .not_before = not_before,
         .not_after = not_after,
-        .encryption_pair = true,
+        .encryption_pair = products[work->plan.algorithm].has_pair,
+        .dual_use = products[work->plan.algorithm].is_dual,
+        .crl_url = stated ? work->urls.crl : NULL,
+        .ocsp_url = stated ? work->urls.ocsp : NULL,
+        .issuer_url = stated ? work->urls.issuer : NULL,
     };
 }
 
@@ -131,23 +148,26 @@ static enum order_error prepare(const struct engine *engine, struct db *db, stru
     struct issuance *made = &work->issuance;
     int64_t now = engine_now(engine);
     int64_t not_after = work->plan.not_after;
-    struct ca_request request = ca_request_of(work, now, not_after);
+    struct ca_request request = ca_request_of(engine, work, now, not_after);
+    bool has_pair = request.encryption_pair;
     memset(made, 0, sizeof *made);
     enum order_error error = draw_numbers(engine, &request, &plan, seal);
     if (error != ORDER_OK) {
         return error;
     }
     if (!identifier_random(made->id) || !identifier_random(made->sign_certificate) ||
-        !identifier_random(made->enc_certificate) || !secret_random(made->proof_nonce)) {
+        (has_pair && !identifier_random(made->enc_certificate)) ||
+        !secret_random(made->proof_nonce)) {
         return ORDER_INTERNAL;
     }
     snprintf(made->state, sizeof made->state, "PREPARED");
     if (work->plan.has_seal) {
         snprintf(made->seal, sizeof made->seal, "%s", seal);
     }
-    error = promise_certificate(engine, db, work, made->sign_certificate, made->enc_certificate,
-                                plan.sign_serial, "SIGN", now, not_after);
-    if (error == ORDER_OK) {
+    error =
+        promise_certificate(engine, db, work, made->sign_certificate, made->enc_certificate,
+                            plan.sign_serial, products[work->plan.algorithm].usage, now, not_after);
+    if (error == ORDER_OK && has_pair) {
         error = promise_certificate(engine, db, work, made->enc_certificate, made->sign_certificate,
                                     plan.encrypt_serial, "ENC", now, not_after);
     }
@@ -158,8 +178,8 @@ static enum order_error prepare(const struct engine *engine, struct db *db, stru
                    "enc_certificate, seal, proof_nonce, created) "
                    "VALUES ($1, $2, $3, $4, 'PREPARED', $5, $6, $7, $8, $9)",
                    "tttbtttti", made->id, work->task.id, work->public_key, work->csr.data,
-                   work->csr.len, made->sign_certificate, made->enc_certificate, made->seal,
-                   made->proof_nonce, engine_now_ms(engine)));
+                   work->csr.len, made->sign_certificate, none_if_empty(made->enc_certificate),
+                   made->seal, made->proof_nonce, engine_now_ms(engine)));
     }
     if (error == ORDER_OK) {
         json_t *data = json_pack("{s:s,s:s,s:s}", "issuance", made->id, "signSerial",
@@ -238,7 +258,7 @@ static enum order_error reserve(const struct engine *engine, struct db *db,
     if (error == ORDER_OK) {
         error = registry_certificate(db, work->issuance.sign_certificate, &work->sign);
     }
-    if (error == ORDER_OK) {
+    if (error == ORDER_OK && work->issuance.enc_certificate[0] != '\0') {
         error = registry_certificate(db, work->issuance.enc_certificate, &work->encrypt);
     }
     if (error == ORDER_OK) {
@@ -304,10 +324,10 @@ static enum order_error make_seal(const struct engine *engine, const struct work
     return error;
 }
 
-static enum order_error make(const struct engine *engine, const struct work *work,
-                             struct made *made) {
+static enum order_error make(const struct engine *engine, struct work *work, struct made *made) {
     struct ca_plan plan;
-    struct ca_request request = ca_request_of(work, work->sign.not_before, work->sign.not_after);
+    struct ca_request request =
+        ca_request_of(engine, work, work->sign.not_before, work->sign.not_after);
     memset(made, 0, sizeof *made);
     memset(&plan, 0, sizeof plan);
     snprintf(plan.sign_serial, sizeof plan.sign_serial, "%s", work->sign.serial);
@@ -357,7 +377,7 @@ static enum order_error keep_in_transaction(const struct engine *engine, struct 
         return error; /* the same request in another thread was faster: its seal is the one */
     }
     error = keep_certificate(db, work->issuance.sign_certificate, &made->issued.sign_certificate);
-    if (error == ORDER_OK) {
+    if (error == ORDER_OK && made->issued.encrypt_certificate.len > 0) {
         error =
             keep_certificate(db, work->issuance.enc_certificate, &made->issued.encrypt_certificate);
     }
@@ -425,10 +445,11 @@ static enum order_error make_answer(const struct engine *engine, struct db *db,
     const struct issuance *issuance = &work->issuance;
     enum order_error error =
         put_certificate(db, answer, "signCertificate", issuance->sign_certificate);
-    if (error == ORDER_OK) {
+    bool has_pair = issuance->enc_certificate[0] != '\0';
+    if (error == ORDER_OK && has_pair) {
         error = put_certificate(db, answer, "encryptCertificate", issuance->enc_certificate);
     }
-    if (error == ORDER_OK) {
+    if (error == ORDER_OK && has_pair) {
         error = put_bytes(db, answer, "envelopedKey",
                           "SELECT enveloped_key FROM issuances WHERE id = $1 AND state IN "
                           "('ISSUED', 'CONFIRMED')",

@@ -112,20 +112,14 @@ static enum order_error name_changed(const struct certificate *old, const char *
     return good ? ORDER_OK : ORDER_INTERNAL;
 }
 
-static enum order_error plan_names(const struct engine *engine, const struct issue_rule *rule,
+static enum order_error plan_names(const struct issue_rule *rule,
                                    const struct subject_record *subject, const json_t *form,
                                    struct issue_plan *plan) {
     char *text = NULL;
-    struct certificate *issuing = NULL;
     enum order_error error = ORDER_INTERNAL;
     const char *new_name = form_text(form, "newName");
     bool renamed = rule->name == NAME_CHANGED && new_name[0] != '\0';
     snprintf(plan->holder, sizeof plan->holder, "%s", renamed ? new_name : subject->name);
-    if (certificate_parse(NULL, engine->issuing_der.data, engine->issuing_der.len, &issuing) !=
-        FORMATS_OK) {
-        goto out;
-    }
-    snprintf(plan->issuer, sizeof plan->issuer, "%s", issuing->subject.text);
     switch (rule->name) {
     case NAME_OF_SUBJECT:
         error = name_of_subject(subject, &plan->subject);
@@ -147,13 +141,19 @@ static enum order_error plan_names(const struct engine *engine, const struct iss
     if (error == ORDER_OK) {
         snprintf(plan->subject_dn, sizeof plan->subject_dn, "%s", text);
     }
-out:
     free(text);
-    certificate_free(issuing);
     return error;
 }
 
 /* ---- the rest of the plan ---- */
+
+/* A key that goes on is followed by one of its kind; a blank one gets what the CA itself signs with. */
+static enum ca_algorithm algorithm_of(const struct engine *engine, const struct issue_plan *plan) {
+    bool same_key = plan->way == WAY_KEY || plan->way == WAY_HOLDER;
+    return same_key && plan->old_certificate != NULL
+               ? ca_algorithm_of_key(X509_get0_pubkey(plan->old_certificate->x509))
+               : ca_algorithm(engine->ca);
+}
 
 static enum order_error plan_old(struct db *db, const struct order *order,
                                  struct issue_plan *plan) {
@@ -239,7 +239,8 @@ enum order_error issue_plan_of(const struct engine *engine, struct db *db,
         error = plan_old(db, order, out);
     }
     if (error == ORDER_OK) {
-        error = plan_names(engine, rule, &subject, form, out);
+        out->algorithm = algorithm_of(engine, out);
+        error = plan_names(rule, &subject, form, out);
     }
     if (error == ORDER_OK) {
         out->not_after = end_of(engine, rule, order, out);
@@ -312,9 +313,10 @@ static enum order_error bring_in(const struct engine *engine, struct db *db,
                                  const char *sign_certificate, const char *enc_certificate) {
     enum order_error error =
         registry_certificate_move(db, sign_certificate, "PENDING", "VALID", engine_now_ms(engine));
-    return error == ORDER_OK ? registry_certificate_move(db, enc_certificate, "PENDING", "VALID",
-                                                         engine_now_ms(engine))
-                             : error;
+    return error == ORDER_OK && enc_certificate[0] != '\0'
+               ? registry_certificate_move(db, enc_certificate, "PENDING", "VALID",
+                                           engine_now_ms(engine))
+               : error;
 }
 
 static enum order_error swap_seals(struct db *db, const struct issue_plan *plan, const char *seal) {

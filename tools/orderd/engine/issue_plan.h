@@ -20,15 +20,15 @@ enum issue_way {
 
 struct issue_plan {
     enum issue_way way;
-    bool certifies;                      /* certificates are made */
-    bool continuity;                     /* the old key vouches for the new one */
-    const char *const *steps;            /* on the key, ended by NULL */
-    struct certificate_record old;       /* id "": there is none */
+    bool certifies;                /* certificates are made */
+    bool continuity;               /* the old key vouches for the new one */
+    enum ca_algorithm algorithm;   /* of the key that is to be made: the old one's, or the CA's */
+    const char *const *steps;      /* on the key, ended by NULL */
+    struct certificate_record old; /* id "": there is none */
     struct certificate *old_certificate; /* parsed, or NULL */
     struct seal_record old_seal;         /* der empty: none */
     char holder[SUBJECT_NAME_SIZE];      /* the subject's name, once this is done */
     char subject_dn[512];
-    char issuer[512];
     struct octets subject; /* DER Name of the new certificates */
     int64_t not_after;     /* if downloaded now; Unix seconds */
     bool has_seal;

@@ -1,5 +1,6 @@
 /* See statement.h. */
 #include "tools/orderd/engine/statement.h"
+#include "tools/orderd/engine/account.h"
 
 #include "module/formats/calendar.h"
 #include "module/formats/canonical_json.h"
@@ -22,6 +23,8 @@ struct matter {
     struct certificate_record certificate; /* empty for NEW */
     json_t *form;
     char digest[DIGEST_HEX_SIZE];
+    char phone
+        [16]; /* where a code goes: the handler's, or the applicant's own where no form asked */
 };
 
 static void matter_clear(struct matter *matter) {
@@ -73,6 +76,11 @@ static enum order_error load_matter(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK) {
         error = form_load(engine, db, order, &out->form);
+    }
+    if (error == ORDER_OK && form_text(out->form, "handlerPhone")[0] != '\0') {
+        snprintf(out->phone, sizeof out->phone, "%s", form_text(out->form, "handlerPhone"));
+    } else if (error == ORDER_OK && order->account[0] != '\0') {
+        error = account_phone(engine, db, order->account, out->phone);
     }
     return error == ORDER_OK ? digest_matter(engine, out) : error;
 }
@@ -374,7 +382,7 @@ enum order_error statement_send_code(const struct engine *engine, struct db *db,
         error = load_matter(engine, db, &order, &matter);
     }
     if (error == ORDER_OK) {
-        struct otp otp = {OTP_CONFIRM, matter.digest, form_text(matter.form, "handlerPhone")};
+        struct otp otp = {OTP_CONFIRM, matter.digest, matter.phone};
         mask_phone(otp.recipient, phone, 16);
         error = otp.recipient[0] != '\0' ? otp_send(engine, db, &otp, address, expires_ms, extra)
                                          : ORDER_NOT_OFFERED;
@@ -426,7 +434,7 @@ enum order_error statement_confirm_code(const struct engine *engine, struct db *
         error = load_matter(engine, db, out, &matter);
     }
     if (error == ORDER_OK) {
-        struct otp otp = {OTP_CONFIRM, matter.digest, form_text(matter.form, "handlerPhone")};
+        struct otp otp = {OTP_CONFIRM, matter.digest, matter.phone};
         error = otp_check(engine, db, &otp, code, id);
     }
     if (error == ORDER_OK) {

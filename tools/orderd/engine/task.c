@@ -105,9 +105,9 @@ static enum order_error task_document(const struct engine *engine, const struct 
     json_t *payload = json_pack(
         "{s:s,s:s,s:s,s:s,s:s*,s:s,s:s,s:o,s:s,s:s,s:o*}", "task", task->id, "order", order->number,
         "kind", kind_name(order->kind), "tokenSerial", task->token, "matchCertificate",
-        matches ? plan->old.sha256 : NULL, "alg", matches ? plan->old.algorithm : "SM2",
-        "subjectDn", plan->subject_dn, "steps", steps, "nonce", task->nonce, "notAfter", not_after,
-        "unlock", order->kind == KIND_UNLOCK ? unlock_terms(engine, order) : NULL);
+        matches ? plan->old.sha256 : NULL, "alg", ca_algorithm_name(plan->algorithm), "subjectDn",
+        plan->subject_dn, "steps", steps, "nonce", task->nonce, "notAfter", not_after, "unlock",
+        order->kind == KIND_UNLOCK ? unlock_terms(engine, order) : NULL);
     enum order_error error = ORDER_INTERNAL;
     if (payload != NULL && jws_sign(engine->task_key, engine->task_kid, payload, &jws)) {
         *out = json_pack("{s:s,s:i}", "task", jws, "lease", (int)TASK_LEASE_SECONDS);

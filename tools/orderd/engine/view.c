@@ -139,9 +139,11 @@ static enum order_error add_result(struct db *db, const struct order *order, jso
     enum order_error error = result_certificate(db, sign, &one);
     if (error == ORDER_OK) {
         json_object_set_new(made, "signCertificate", one);
+    }
+    if (error == ORDER_OK && encrypt[0] != '\0') {
         error = result_certificate(db, encrypt, &one);
     }
-    if (error == ORDER_OK) {
+    if (error == ORDER_OK && encrypt[0] != '\0') {
         json_object_set_new(made, "encryptCertificate", one);
         error = add_seal(db, sign, made);
     }
