@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "agent/api/anchors.h"
+#include "agent/api/documents.h"
 #include "agent/clock.h"
 #include "agent/jobs/jobs.h"
 #include "module/pinentry/visible.h"
 
-const struct http_route *const key_routes[] = {token_routes, certificate_routes, seal_routes,
-                                               pin_routes,   pin_change_routes,  sign_routes,
-                                               login_routes, job_routes,         NULL};
+const struct http_route *const key_routes[] = {
+    token_routes,    certificate_routes, seal_routes,  pin_routes, pin_change_routes,
+    document_routes, sign_routes,        login_routes, job_routes, NULL};
 
 int64_t key_now(void) {
     return clock_now();
@@ -54,7 +55,9 @@ int key_open(struct agent *agent) {
     key->agent = agent;
     agent->key = key;
     key->anchors = anchors_read(agent->config);
-    if (open_tokens(key, agent->config) != 0 || jobs_open(key, &key->jobs) != 0) {
+    key->documents = documents_open();
+    if (!key->documents || open_tokens(key, agent->config) != 0 ||
+        jobs_open(key, &key->jobs) != 0) {
         key_close(agent);
         return -1;
     }
@@ -68,6 +71,7 @@ void key_close(struct agent *agent) {
     jobs_close(key->jobs);
     tokens_close(key->tokens);
     anchors_free(key->anchors);
+    documents_close(key->documents);
     free(key);
     agent->key = NULL;
 }

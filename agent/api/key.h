@@ -10,6 +10,7 @@
 #include "agent/consent/consent.h"
 #include "agent/token/token.h"
 
+struct documents;
 struct jobs;
 struct trust_anchor;
 
@@ -17,6 +18,7 @@ struct key {
     struct agent *agent;
     struct tokens *tokens;
     struct jobs *jobs;
+    struct documents *documents;  /* uploaded ones */
     struct trust_anchor *anchors; /* of the services' root files; see anchors.h */
 };
 
@@ -69,6 +71,7 @@ extern const struct http_route certificate_routes[];
 extern const struct http_route seal_routes[];
 extern const struct http_route pin_routes[];
 extern const struct http_route pin_change_routes[];
+extern const struct http_route document_routes[];
 extern const struct http_route sign_routes[];
 extern const struct http_route login_routes[];
 extern const struct http_route job_routes[];

@@ -1,9 +1,9 @@
 /* POST /v1/tokens/{id}/login-assertion: "log in with UKey". */
-#include "agent/api/base64.h"
 #include "agent/api/key.h"
 #include "agent/api/signature.h"
 #include "agent/api/statement.h"
 #include "agent/http/json.h"
+#include "module/formats/base64.h"
 
 enum { LOGIN_BODY_MAX = 4096 };
 
@@ -19,25 +19,28 @@ static json_t *fields_of(enum http_language language, const char *service, const
     return fields;
 }
 
-static void make_assertion(struct http_request *request, const char *service, const char *order,
-                           const char *certificate, const struct octets *canonical) {
+static void make_assertion(struct http_request *request, const char *service, const char *nonce,
+                           const char *order, const char *certificate,
+                           const struct octets *canonical) {
     enum http_language language = http_request_language(request);
     struct octets signed_data = {0};
-    char signer[CERTIFICATE_ID];
+    struct signature_work work;
     json_t *fields = fields_of(language, service, order);
-    const struct signature_request wanted = {
-        .certificate = certificate,
+    const struct signature_question question = {
         .kind = "login",
         .title = word_text(WORD_LOGIN_TITLE, language),
         .message = word_text(WORD_LOGIN_MESSAGE, language),
         .fields = fields,
         .agree = word_text(WORD_LOGIN_AGREE, language),
-        .content = *canonical,
     };
-    if (signature_make(request, &wanted, &signed_data, signer))
-        http_respond_json(
-            request, 200,
-            json_pack("{s:o, s:s}", "assertion", base64_json(&signed_data), "certificate", signer));
+    const struct signature_item item = {
+        .content = canonical, .attached = true, .nonce = nonce, .purpose = "login"};
+    if (signature_open(request, certificate, false, &work) && signature_confirm(&work, &question) &&
+        signature_make(&work, &item, &signed_data))
+        http_respond_json(request, 200,
+                          json_pack("{s:o, s:s}", "assertion", base64_json(&signed_data),
+                                    "certificate", work.signer->certificate->id));
+    signature_close(&work);
     json_decref(fields);
     octets_free(&signed_data);
 }
@@ -62,7 +65,7 @@ static void login_assertion(struct http_request *request) {
         agent_respond_problem(request, PROBLEM_STATEMENT_REFUSED,
                               statement_error_text(error, language == HTTP_LANGUAGE_ZH), NULL);
     else
-        make_assertion(request, service, order, certificate, &canonical);
+        make_assertion(request, service, nonce, order, certificate, &canonical);
     octets_free(&canonical);
 }
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "agent/api/anchors.h"
-#include "agent/api/base64.h"
 #include "agent/api/key.h"
+#include "module/formats/base64.h"
 #include "module/formats/calendar.h"
 #include "module/formats/seal.h"
 #include "openukey/formats.h"

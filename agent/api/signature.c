@@ -1,4 +1,4 @@
-/* Making one signature. Nothing is signed that has not been shown and agreed to. */
+/* Signing: nothing is signed that has not been shown and agreed to. */
 #include "agent/api/signature.h"
 
 #include "agent/api/ask.h"
@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "module/formats/calendar.h"
-#include "module/formats/gm_cms.h"
-#include "module/formats/sm2.h"
+#include "module/formats/jws.h"
+#include "module/formats/signed_data.h"
 
 /* Does the key of that CKA_ID carry the certificate's public key? */
 static enum token_error check_key(struct token *token, const struct token_certificate *signer) {
@@ -45,11 +45,6 @@ static const struct token_certificate *choose(struct http_request *request, stru
                               word_text(WORD_NOT_SIGNING, language), NULL);
         return NULL;
     }
-    if (signer->certificate->algorithm != CERTIFICATE_SM2) {
-        agent_respond_problem(request, PROBLEM_CERTIFICATE_MISMATCH,
-                              word_text(WORD_NOT_SM2, language), NULL);
-        return NULL;
-    }
     enum token_error error = check_key(token, signer);
     if (error) {
         key_respond_token_error(request, error);
@@ -58,32 +53,64 @@ static const struct token_certificate *choose(struct http_request *request, stru
     return signer;
 }
 
-static json_t *question(const struct http_request *request, const struct signature_request *wanted,
-                        const struct token_facts *facts, const struct certificate *certificate) {
-    enum http_language language = http_request_language(request);
-    char not_after[11];
-    calendar_date_text(certificate->not_after, not_after);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:{s:o, s:o, s:s}, s:{s:o, s:o}, s:O, s:s, s:s}", "kind",
-        wanted->kind, "lang", http_language_tag(language), "origin", agent_session(request)->origin,
-        "title", wanted->title, "message", wanted->message, "certificate", "subject",
-        key_text_json(certificate->subject.text), "issuer", key_text_json(certificate->issuer.text),
-        "notAfter", not_after, "token", "label", key_text_json(facts->label), "serial",
-        key_text_json(facts->serial), "fields", wanted->fields, "agree", wanted->agree, "refuse",
-        word_text(WORD_REFUSE, language));
-}
-
-/* Show it and wait. True: agreed to. False: answered. */
-static bool ask(struct http_request *request, struct token *token,
-                const struct signature_request *wanted, const struct certificate *certificate) {
-    struct token_facts facts;
-    struct key_watch watch;
-    enum token_error error = token_read_facts(token, &facts);
+bool signature_open(struct http_request *request, const char *id, bool wants_pss,
+                    struct signature_work *work) {
+    *work = (struct signature_work){.request = request, .token = key_request_token(request)};
+    if (!work->token)
+        return false;
+    enum token_error error = token_read_certificates(work->token, &work->certificates);
     if (error) {
         key_respond_token_error(request, error);
         return false;
     }
-    json_t *document = question(request, wanted, &facts, certificate);
+    work->signer = choose(request, work->token, &work->certificates, id);
+    if (!work->signer)
+        return false;
+    if (signature_scheme_of_key(X509_get0_pubkey(work->signer->certificate->x509), wants_pss,
+                                &work->scheme) != FORMATS_OK) {
+        agent_respond_problem(request, PROBLEM_CERTIFICATE_MISMATCH,
+                              word_text(WORD_UNKNOWN_KEY, http_request_language(request)), NULL);
+        return false;
+    }
+    return key_require_pin(request, work->token);
+}
+
+void signature_close(struct signature_work *work) {
+    token_certificates_free(&work->certificates);
+    if (work->token)
+        token_release(work->token);
+    work->token = NULL;
+}
+
+/* ---- consent ---- */
+
+static json_t *document_of(const struct signature_work *work,
+                           const struct signature_question *question,
+                           const struct token_facts *facts) {
+    enum http_language language = http_request_language(work->request);
+    const struct certificate *certificate = work->signer->certificate;
+    char not_after[11];
+    calendar_date_text(certificate->not_after, not_after);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:{s:o, s:o, s:s}, s:{s:o, s:o}, s:O, s:s, s:s}", "kind",
+        question->kind, "lang", http_language_tag(language), "origin",
+        agent_session(work->request)->origin, "title", question->title, "message",
+        question->message, "certificate", "subject", key_text_json(certificate->subject.text),
+        "issuer", key_text_json(certificate->issuer.text), "notAfter", not_after, "token", "label",
+        key_text_json(facts->label), "serial", key_text_json(facts->serial), "fields",
+        question->fields, "agree", question->agree, "refuse", word_text(WORD_REFUSE, language));
+}
+
+bool signature_confirm(struct signature_work *work, const struct signature_question *question) {
+    struct http_request *request = work->request;
+    struct token_facts facts;
+    struct key_watch watch;
+    enum token_error error = token_read_facts(work->token, &facts);
+    if (error) {
+        key_respond_token_error(request, error);
+        return false;
+    }
+    json_t *document = document_of(work, question, &facts);
     if (!document) {
         agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
         return false;
@@ -92,67 +119,97 @@ static bool ask(struct http_request *request, struct token *token,
         json_decref(document);
         return false;
     }
-    key_watch_init(&watch, request, token);
+    key_watch_init(&watch, request, work->token);
     enum consent_result result = agent_ask(request, document, &watch.watch, NULL);
     agent_action_end(request);
     json_decref(document);
-    if (result != CONSENT_GIVEN)
-        key_respond_consent_error(request, result, token);
-    return result == CONSENT_GIVEN;
+    if (result != CONSENT_GIVEN) {
+        key_respond_consent_error(request, result, work->token);
+        return false;
+    }
+    /* the PIN is looked at again after the dialog: the session may have ended meanwhile */
+    return key_require_pin(request, work->token);
 }
 
-static bool sign(struct http_request *request, struct token *token,
-                 const struct token_certificate *signer, const struct octets *content,
-                 struct octets *signed_data) {
+/* ---- signatures ---- */
+
+static void respond_formats_error(struct http_request *request, enum formats_error error) {
+    agent_respond_problem(request,
+                          error == FORMATS_SIGNATURE || error == FORMATS_KEY
+                              ? PROBLEM_CERTIFICATE_MISMATCH
+                          : error == FORMATS_TOO_LARGE ? PROBLEM_STATEMENT_REFUSED
+                                                       : PROBLEM_INTERNAL,
+                          NULL, NULL);
+}
+
+static struct signed_facts facts_of(const struct signature_work *work,
+                                    const struct signature_item *item) {
+    return (struct signed_facts){.scheme = work->scheme,
+                                 .signing_time = key_now(),
+                                 .nonce = item->nonce,
+                                 .origin = agent_session(work->request)->origin,
+                                 .purpose = item->purpose};
+}
+
+bool signature_make(struct signature_work *work, const struct signature_item *item,
+                    struct octets *out) {
+    const struct octets *certificate = &work->signer->certificate->der;
+    const struct signed_facts facts = facts_of(work, item);
+    struct document_digests own;
+    const struct document_digests *digests = item->digests ? item->digests : &own;
     struct octets attributes = {0}, signature = {0};
-    bool is_signed = false;
-    const struct certificate *certificate = signer->certificate;
-    enum formats_error made =
-        gm_cms_attributes(NULL, content->data, content->len, key_now(), &attributes);
-    enum token_error error =
-        made ? TOKEN_MEMORY
-             : token_sign(token, &signer->key_id, attributes.data, attributes.len, &signature);
-    if (error) {
-        key_respond_token_error(request, error);
-        goto out;
+    *out = (struct octets){0};
+    enum formats_error made = FORMATS_OK;
+    if (!item->digests && !document_digest_bytes(item->content, &own))
+        made = FORMATS_CRYPTO;
+    if (!made)
+        made = signed_data_attributes(NULL, &facts, certificate->data, certificate->len,
+                                      document_digest(digests, work->scheme), &attributes);
+    if (!made) {
+        enum token_error error = token_sign(work->token, &work->signer->key_id, work->scheme,
+                                            attributes.data, attributes.len, &signature);
+        if (error) {
+            key_respond_token_error(work->request, error);
+            octets_free(&attributes);
+            return false;
+        }
+        made = signed_data_assemble(NULL, work->scheme, certificate->data, certificate->len,
+                                    item->attached ? item->content : NULL, &attributes, &signature,
+                                    out);
     }
-    made = gm_cms_assemble(NULL, certificate->der.data, certificate->der.len, content->data,
-                           content->len, false, &attributes, signature.data, signature.len,
-                           signed_data);
-    is_signed = made == FORMATS_OK;
-    if (!is_signed)
-        agent_respond_problem(
-            request, made == FORMATS_SIGNATURE ? PROBLEM_CERTIFICATE_MISMATCH : PROBLEM_INTERNAL,
-            NULL, NULL);
-out:
     octets_free(&attributes);
     octets_free(&signature);
-    return is_signed;
+    if (made)
+        respond_formats_error(work->request, made);
+    return !made;
 }
 
-bool signature_make(struct http_request *request, const struct signature_request *wanted,
-                    struct octets *signed_data, char certificate[CERTIFICATE_ID]) {
-    struct token_certificates certificates = {0};
-    bool is_signed = false;
-    *signed_data = (struct octets){0};
-    struct token *token = key_request_token(request);
-    if (!token)
-        return false;
-    enum token_error error = token_read_certificates(token, &certificates);
-    if (error) {
-        key_respond_token_error(request, error);
-        goto out;
+bool signature_make_jws(struct signature_work *work, const struct signature_item *item,
+                        struct octets *out) {
+    const struct octets *certificate = &work->signer->certificate->der;
+    const struct signed_facts facts = facts_of(work, item);
+    struct octets to_be_signed = {0}, signature = {0};
+    *out = (struct octets){0};
+    enum formats_error made = jws_message_begin(NULL, &facts, certificate->data, certificate->len,
+                                                item->content, &to_be_signed);
+    if (!made) {
+        enum token_error error = token_sign(work->token, &work->signer->key_id, work->scheme,
+                                            to_be_signed.data, to_be_signed.len, &signature);
+        if (error) {
+            key_respond_token_error(work->request, error);
+            octets_free(&to_be_signed);
+            return false;
+        }
+        made = jws_message_assemble(NULL, work->scheme, &to_be_signed, &signature, !item->attached,
+                                    out);
     }
-    const struct token_certificate *signer =
-        choose(request, token, &certificates, wanted->certificate);
-    /* the PIN is looked at again after the dialog: the session may have ended meanwhile */
-    if (!signer || !key_require_pin(request, token) ||
-        !ask(request, token, wanted, signer->certificate) || !key_require_pin(request, token))
-        goto out;
-    is_signed = sign(request, token, signer, &wanted->content, signed_data);
-    memcpy(certificate, signer->certificate->id, CERTIFICATE_ID);
-out:
-    token_certificates_free(&certificates);
-    token_release(token);
-    return is_signed;
+    octets_free(&to_be_signed);
+    octets_free(&signature);
+    if (made)
+        respond_formats_error(work->request, made);
+    return !made;
+}
+
+const char *signature_format(const struct signature_work *work) {
+    return work->scheme == SCHEME_SM2 ? "gm-signed-data" : "cms";
 }

@@ -1,22 +1,55 @@
-/* One signature with the person's consent: the certificate chosen and checked, the dialog, the key, GM SignedData. */
+/* Signing with the person's consent, in three steps that belong together: the certificate chosen and checked, the dialog, the
+ * signatures that were agreed to. */
 #ifndef AGENT_API_SIGNATURE_H
 #define AGENT_API_SIGNATURE_H
 
+#include "agent/api/documents.h"
 #include "agent/api/key.h"
 
-/* What is to be signed and how it is shown. */
-struct signature_request {
-    const char *certificate; /* id; NULL: the current one */
-    const char *kind;        /* of the dialog: "statement" or "login" */
+/* A signer at work for one request. */
+struct signature_work {
+    struct http_request *request;
+    struct token *token;
+    struct token_certificates certificates;
+    const struct token_certificate *signer; /* one of them */
+    enum signature_scheme scheme;
+};
+
+/* Choose the certificate (`id` NULL: the current one) and check that its key is on the token and may sign. False: answered; in any
+ * case signature_close(). `wants_pss`: with an RSA key. */
+bool signature_open(struct http_request *request, const char *id, bool wants_pss,
+                    struct signature_work *work);
+void signature_close(struct signature_work *work);
+
+/* What the dialog shows. */
+struct signature_question {
+    const char *
+        kind; /* of the dialog: "statement", "login", "document", "batch", "stamp", "raw", "decrypt" */
     const char *title;
     const char *message;
     json_t *fields; /* array of {label, value}; borrowed */
     const char *agree;
-    struct octets content; /* canonical; borrowed */
 };
 
-/* Ask and sign. True: *signed_data is DER GM SignedData and `certificate` the signer's id. False: a problem has been answered. */
-bool signature_make(struct http_request *request, const struct signature_request *wanted,
-                    struct octets *signed_data, char certificate[CERTIFICATE_ID]);
+/* Show it and wait. True: the person has agreed, and the PIN is (still) verified. False: answered. */
+bool signature_confirm(struct signature_work *work, const struct signature_question *question);
+
+/* What is signed. */
+struct signature_item {
+    const struct octets *content;           /* NULL: only its digests are known */
+    const struct document_digests *digests; /* NULL: made of the content */
+    bool attached;
+    const char *nonce;   /* NULL: none */
+    const char *purpose; /* "statement", "login", "document" */
+};
+
+/* Sign one: *out = DER of GM SignedData (SM2) or CMS; or the ASCII of a JWS. False: answered. */
+bool signature_make(struct signature_work *work, const struct signature_item *item,
+                    struct octets *out);
+bool signature_make_jws(struct signature_work *work, const struct signature_item *item,
+                        struct octets *out);
+
+/* "gm-signed-data" or "cms": what signature_make() makes with this key. */
+const char *signature_format(const struct signature_work *work);
 
 #endif

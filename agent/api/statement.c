@@ -19,7 +19,7 @@ const char *statement_error_text(enum statement_error error, int is_chinese) {
     return texts[error][is_chinese ? 1 : 0];
 }
 
-static bool nonce_is_good(const char *nonce) {
+bool statement_nonce_is_good(const char *nonce) {
     size_t len = nonce ? strnlen(nonce, STATEMENT_NONCE_MAX + 1) : 0;
     if (len < STATEMENT_NONCE_MIN || len > STATEMENT_NONCE_MAX)
         return false;
@@ -100,7 +100,7 @@ enum statement_error statement_canonical(const json_t *statement, const char *no
     *canonical = (struct octets){0};
     if (object)
         *object = NULL;
-    if (!nonce_is_good(nonce))
+    if (!statement_nonce_is_good(nonce))
         return STATEMENT_BAD_NONCE;
     enum statement_error error = check_statement(statement);
     if (error)
@@ -123,7 +123,7 @@ enum statement_error statement_canonical(const json_t *statement, const char *no
 enum statement_error login_canonical(const char *service, const char *nonce, const char *order,
                                      const char *origin, struct octets *canonical) {
     *canonical = (struct octets){0};
-    if (!nonce_is_good(nonce))
+    if (!statement_nonce_is_good(nonce))
         return STATEMENT_BAD_NONCE;
     if (!service || !*service)
         return STATEMENT_BAD_SHAPE;

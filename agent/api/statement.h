@@ -26,6 +26,9 @@ enum statement_error {
     STATEMENT_MEMORY,
 };
 
+/* 8 to 128 printable ASCII characters; NULL is not good. */
+bool statement_nonce_is_good(const char *nonce);
+
 /* What is wrong, for the problem's detail: short, English or Chinese. */
 const char *statement_error_text(enum statement_error error, int is_chinese);
 

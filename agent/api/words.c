@@ -34,8 +34,40 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_LOGIN_AGREE] = {"登录", "Log in"},
     [WORD_PIN_UNSET] = {"此 UKey 尚未初始化，没有可验证的密码。",
                         "This key is not initialised: it has no PIN to verify."},
-    [WORD_NOT_SM2] = {"此证书不是 SM2 证书，不能用于国密签名。",
-                      "This is not an SM2 certificate: it cannot make a GM signature."},
+    [WORD_UNKNOWN_KEY] = {"此证书的密钥类型不受支持。",
+                          "This certificate has a kind of key that is not supported."},
+    [WORD_DOCUMENT_IS_OBJECT] =
+        {"此内容是登录或确认用的对象，不能作为文件签名。",
+         "This is an object of a login or a statement: it is not signed as a document."},
+    [WORD_DOCUMENT_UNKNOWN] = {"文件未上传，或上传后已过期。",
+                               "The document was not uploaded, or that was too long ago."},
+    [WORD_DOCUMENT_NOT_HELD] =
+        {"上传的文件只保留摘要，只能生成分离式 CMS 签名。",
+         "Only digests of uploaded documents are kept: they get detached CMS signatures."},
+    [WORD_FORMAT_NOT_OF_KEY] = {"此证书的密钥不能生成该格式的签名。",
+                                "This certificate's key cannot make a signature of that format."},
+    [WORD_RAW_OFF] = {"未获策略允许，不能直接对摘要签名。",
+                      "Signing of bare digests is off: a policy must allow it."},
+    [WORD_RAW_LOGIN_KEY] = {"此密钥用于登录，不能直接对摘要签名。",
+                            "This key is used for logins: it signs no bare digests."},
+    [WORD_DOCUMENT_TITLE] = {"文件签名", "Sign a document"},
+    [WORD_DOCUMENT_MESSAGE] =
+        {"此网站请您对以下文件签名。请确认这正是您要签署的文件。",
+         "The website asks you to sign this document. Make sure that it is the one you mean."},
+    [WORD_BATCH_TITLE] = {"批量签名：共 {1} 份文件", "Sign {1} documents"},
+    [WORD_BATCH_MESSAGE] =
+        {"此网站请您对以下全部文件签名。请逐一核对。",
+         "The website asks you to sign all of these documents. Look at each of them."},
+    [WORD_DOCUMENT_NAME] = {"文件名", "Name"},
+    [WORD_DOCUMENT_SIZE] = {"大小", "Size"},
+    [WORD_DOCUMENT_BYTES] = {"{1} 字节", "{1} bytes"},
+    [WORD_DOCUMENT_DIGEST] = {"摘要（{1}）", "Digest ({1})"},
+    [WORD_RAW_TITLE] = {"对摘要签名（内容未知）", "Sign a digest of unknown content"},
+    [WORD_RAW_MESSAGE] =
+        {"此网站请您对一个摘要签名，助手不知道它代表什么内容。只有在您完全信任此网站时才同意。",
+         "The website asks you to sign a digest. Nobody here can tell what it stands for: agree "
+         "only if you trust "
+         "the site entirely."},
     [WORD_NOT_SIGNING] = {"此证书不是签名证书，或其签名密钥不在此 UKey 中。",
                           "This is not a signing certificate whose key is on this UKey."},
     [WORD_JOB_WRITES] =

@@ -27,8 +27,24 @@ enum word {
     WORD_LOGIN_SERVICE,
     WORD_LOGIN_ORDER,
     WORD_LOGIN_AGREE,
-    WORD_PIN_UNSET, /* problem detail */
-    WORD_NOT_SM2,
+    WORD_DOCUMENT_TITLE,
+    WORD_DOCUMENT_MESSAGE,
+    WORD_BATCH_TITLE, /* {1} how many */
+    WORD_BATCH_MESSAGE,
+    WORD_DOCUMENT_NAME,
+    WORD_DOCUMENT_SIZE,
+    WORD_DOCUMENT_BYTES,  /* {1} how many */
+    WORD_DOCUMENT_DIGEST, /* {1} its algorithm */
+    WORD_RAW_TITLE,
+    WORD_RAW_MESSAGE,
+    WORD_PIN_UNSET, /* problem detail; likewise those that follow */
+    WORD_UNKNOWN_KEY,
+    WORD_DOCUMENT_IS_OBJECT,
+    WORD_DOCUMENT_UNKNOWN,
+    WORD_DOCUMENT_NOT_HELD,
+    WORD_FORMAT_NOT_OF_KEY,
+    WORD_RAW_OFF,
+    WORD_RAW_LOGIN_KEY,
     WORD_NOT_SIGNING,
     WORD_JOB_WRITES,    /* problem detail */
     WORD_STEP_READ_KEY, /* in the order of the steps */

@@ -6,13 +6,14 @@ agent_consent_DEPS := http pinentry
 agent_consent_PKGS := jansson libcrypto
 
 ARCHIVES += agent_token
-agent_token_SRCS := $(addprefix agent/token/,cryptoki.c facts.c login.c read.c watch.c write.c)
+agent_token_SRCS := $(addprefix agent/token/,cryptoki.c facts.c login.c public_key.c read.c use.c watch.c write.c)
 agent_token_DEPS := formats
 agent_token_PKGS := libcrypto
 agent_token_LDLIBS := -ldl -lpthread
 
 ARCHIVES += agent_key
-agent_key_SRCS := $(addprefix agent/api/,anchors.c base64.c certificates.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c seals.c sign.c \
+agent_key_SRCS := $(addprefix agent/api/,anchors.c certificates.c documents.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c \
+                  raw_sign.c seals.c sign.c \
                   signature.c statement.c tokens.c words.c) \
                   $(addprefix agent/jobs/,issued.c job.c jobs.c journal.c renew.c service.c task.c)
 agent_key_DEPS := agent_core agent_consent agent_token identity formats

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/api/base64.h"
 #include "agent/http/json.h"
+#include "module/formats/base64.h"
 #include "module/formats/calendar.h"
 #include "module/formats/sm2_envelope.h"
 #include "openukey/formats.h"

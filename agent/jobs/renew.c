@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "agent/api/anchors.h"
-#include "agent/api/base64.h"
 #include "agent/http/json.h"
 #include "agent/jobs/issued.h"
 #include "agent/jobs/service.h"
 #include "agent/jobs/task.h"
+#include "module/formats/base64.h"
 #include "module/formats/calendar.h"
 #include "module/formats/certificate_request.h"
 #include "openukey/formats.h"
@@ -199,7 +199,7 @@ static bool make_csr(struct renewal *renewal) {
         goto out;
     }
     enum token_error error =
-        token_sign(renewal->token, &renewal->pair.id, info.data, info.len, &signature);
+        token_sign(renewal->token, &renewal->pair.id, SCHEME_SM2, info.data, info.len, &signature);
     if (error) {
         fail_token(renewal, error);
         goto out;
@@ -223,8 +223,8 @@ static bool sign_continuity(struct renewal *renewal) {
     octets_to_hex(digest, SHA256_SIZE, hex);
     int len =
         snprintf(message, sizeof message, "%s%s:%s", CONTINUITY_PREFIX, renewal->task.nonce, hex);
-    enum token_error error = token_sign(renewal->token, &renewal->old->key_id, message, (size_t)len,
-                                        &renewal->continuity);
+    enum token_error error = token_sign(renewal->token, &renewal->old->key_id, SCHEME_SM2, message,
+                                        (size_t)len, &renewal->continuity);
     if (error)
         return fail_token(renewal, error);
     if (certificate_verify_message(NULL, renewal->old->certificate, message, (size_t)len,
@@ -379,7 +379,7 @@ static bool sign_proof(struct renewal *renewal, struct octets *proof) {
     char message[sizeof PROOF_PREFIX + ISSUED_NONCE_MAX];
     int len = snprintf(message, sizeof message, "%s%s", PROOF_PREFIX, renewal->issued.nonce);
     enum token_error error =
-        token_sign(renewal->token, &renewal->pair.id, message, (size_t)len, proof);
+        token_sign(renewal->token, &renewal->pair.id, SCHEME_SM2, message, (size_t)len, proof);
     if (error)
         return fail_token(renewal, error);
     return certificate_verify_message(NULL, renewal->issued.sign, message, (size_t)len, proof->data,

@@ -9,8 +9,8 @@
 #include <openssl/param_build.h>
 #include <string.h>
 
-#include "agent/api/base64.h"
 #include "agent/http/json.h"
+#include "module/formats/base64.h"
 #include "module/formats/calendar.h"
 
 enum { COORDINATE = 32, ES256_SIGNATURE = 64 };

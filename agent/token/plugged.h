@@ -40,6 +40,12 @@ enum token_error token_begin(struct token *token, bool is_writing, CK_SESSION_HA
 /* Close the session and unlock. Looks at the slots again when `error` says that the key has gone. Returns `error`. */
 enum token_error token_end(struct token *token, CK_SESSION_HANDLE session, enum token_error error);
 
+/* Private keys are invisible without login: without this, "not found" would be said for "not logged in". TOKEN_LOGIN_NEEDED. */
+enum token_error token_require_login(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session);
+/* The private key of that CKA_ID; TOKEN_NOT_FOUND. */
+enum token_error token_private_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                   const struct token_key_id *id, CK_OBJECT_HANDLE *object);
+
 /* Ask the module about the key in `slot`. */
 enum token_error facts_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot,
                             struct token_facts *facts);

@@ -224,27 +224,3 @@ enum token_error token_find_pair(struct token *token, const char *label, enum to
     octets_free(&point);
     return token_end(token, session, error);
 }
-
-enum token_error token_read_public_key(struct token *token, const struct token_key_id *id,
-                                       struct octets *spki) {
-    const struct cryptoki *cryptoki = &token->owner->cryptoki;
-    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
-    struct token_key_id key = *id;
-    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_ID, key.bytes, key.len}};
-    CK_OBJECT_HANDLE object;
-    CK_SESSION_HANDLE session;
-    struct octets point = {0};
-    *spki = (struct octets){0};
-    if (id->len == 0)
-        return TOKEN_NOT_FOUND;
-    enum token_error error = token_begin(token, false, &session);
-    if (error)
-        return error;
-    error = cryptoki_find_one(cryptoki, session, template, 2, &object);
-    if (!error)
-        error = cryptoki_read(cryptoki, session, object, CKA_EC_POINT, 256, &point);
-    if (!error)
-        error = point_to_spki(&point, spki);
-    octets_free(&point);
-    return token_end(token, session, error);
-}

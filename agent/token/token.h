@@ -11,6 +11,7 @@
 
 #include "module/formats/certificate.h"
 #include "module/formats/octets.h"
+#include "module/formats/signature_scheme.h"
 
 enum token_error {
     TOKEN_OK = 0,
@@ -177,12 +178,30 @@ enum token_error token_find_pair(struct token *token, const char *label, enum to
 enum token_error token_read_public_key(struct token *token, const struct token_key_id *id,
                                        struct octets *spki);
 
-/* ---- signing ---- */
+/* ---- using keys; the token must be logged in ---- */
 
-/* SM2 signature (SM3, Z with the default identity) of the message with the private key of that CKA_ID; *signature = DER. The token
- * must be logged in. */
-enum token_error token_sign(struct token *token, const struct token_key_id *id, const void *message,
-                            size_t len, struct octets *signature);
+/* Signature of the message with the private key of that CKA_ID, by the scheme; *signature = DER for SM2 and ECDSA. */
+enum token_error token_sign(struct token *token, const struct token_key_id *id,
+                            enum signature_scheme scheme, const void *message, size_t len,
+                            struct octets *signature);
+
+/* The same over a digest that comes from elsewhere, digest_len bytes of the scheme (SM2: e). */
+enum token_error token_sign_digest(struct token *token, const struct token_key_id *id,
+                                   enum signature_scheme scheme, const void *digest, size_t len,
+                                   struct octets *signature);
+
+enum token_decryption {
+    TOKEN_DECRYPT_SM2,       /* `cipher` is DER SM2Cipher */
+    TOKEN_DECRYPT_RSA_PKCS1, /* v1.5 */
+    TOKEN_DECRYPT_OAEP_SHA1, /* MGF1 with the same digest, no label; likewise the next */
+    TOKEN_DECRYPT_OAEP_SHA256,
+};
+
+/* Decrypts a short text (a content key) with the private key of that CKA_ID. *plain is cleansed by octets_free(). TOKEN_FAILED
+ * also when the text is not for this key: the caller says no more than that to anybody. */
+enum token_error token_decrypt(struct token *token, const struct token_key_id *id,
+                               enum token_decryption how, const void *cipher, size_t len,
+                               struct octets *plain);
 
 /* ---- writing (jobs); the token must be logged in ---- */
 

@@ -1,4 +1,4 @@
-/* Using and changing keys: signatures, new pairs, certificates, files, retirement. */
+/* Changing keys: new pairs, certificates, files, retirement. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,56 +7,6 @@
 
 /* DER OBJECT IDENTIFIER 1.2.156.10197.1.301 */
 static const CK_BYTE sm2_curve[] = {0x06, 0x08, 0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D};
-
-static enum token_error find_private(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
-                                     const struct token_key_id *id, CK_OBJECT_HANDLE *object) {
-    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    struct token_key_id key = *id;
-    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_ID, key.bytes, key.len}};
-    *object = CK_INVALID_HANDLE;
-    return id->len ? cryptoki_find_one(cryptoki, session, template, 2, object) : TOKEN_NOT_FOUND;
-}
-
-/* Private keys are invisible without login: without this, "not found" would be said for "not logged in". */
-static enum token_error require_login(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session) {
-    CK_SESSION_INFO info;
-    CK_RV rv = cryptoki->functions->C_GetSessionInfo(session, &info);
-    if (rv != CKR_OK)
-        return cryptoki_error(rv, "C_GetSessionInfo");
-    return info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS
-               ? TOKEN_OK
-               : TOKEN_LOGIN_NEEDED;
-}
-
-enum token_error token_sign(struct token *token, const struct token_key_id *id, const void *message,
-                            size_t len, struct octets *signature) {
-    const struct cryptoki *cryptoki = &token->owner->cryptoki;
-    CK_MECHANISM mechanism = {.mechanism = CKM_SM2_SM3};
-    CK_BYTE raw[SM2_RAW_SIGNATURE];
-    CK_ULONG raw_len = sizeof raw;
-    CK_OBJECT_HANDLE key;
-    CK_SESSION_HANDLE session;
-    *signature = (struct octets){0};
-    enum token_error error = token_begin(token, false, &session);
-    if (error)
-        return error;
-    error = require_login(cryptoki, session);
-    if (!error)
-        error = find_private(cryptoki, session, id, &key);
-    if (!error) {
-        CK_RV rv = cryptoki->functions->C_SignInit(session, &mechanism, key);
-        if (rv == CKR_OK) {
-            /* Cryptoki's prototype takes the data without const; it does not write to it */
-            rv = cryptoki->functions->C_Sign(session, (CK_BYTE *)(uintptr_t)message, len, raw,
-                                             &raw_len);
-        }
-        if (rv != CKR_OK)
-            error = cryptoki_error(rv, "signing");
-        else if (raw_len != sizeof raw || sm2_signature_to_der(raw, signature) != FORMATS_OK)
-            error = TOKEN_FAILED;
-    }
-    return token_end(token, session, error);
-}
 
 enum token_error token_generate(struct token *token, const char *label, struct token_pair *pair) {
     const struct cryptoki *cryptoki = &token->owner->cryptoki;
@@ -108,9 +58,9 @@ enum token_error token_unwrap(struct token *token, const struct token_key_id *id
     enum token_error error = token_begin(token, true, &session);
     if (error)
         return error;
-    error = require_login(cryptoki, session);
+    error = token_require_login(cryptoki, session);
     if (!error)
-        error = find_private(cryptoki, session, id, &key);
+        error = token_private_key(cryptoki, session, id, &key);
     if (!error) {
         CK_RV rv = cryptoki->functions->C_UnwrapKey(
             session, &mechanism, key, (CK_BYTE *)(uintptr_t)envelope, len, template, 1, &made);
@@ -219,9 +169,9 @@ enum token_error token_retire(struct token *token, const struct token_key_id *id
     enum token_error error = token_begin(token, true, &session);
     if (error)
         return error;
-    error = require_login(cryptoki, session);
+    error = token_require_login(cryptoki, session);
     if (!error)
-        error = find_private(cryptoki, session, id, &key);
+        error = token_private_key(cryptoki, session, id, &key);
     if (!error) {
         CK_RV rv = cryptoki->vendor ? cryptoki->vendor->RetireKey(session, key)
                                     : cryptoki->functions->C_DestroyObject(session, key);

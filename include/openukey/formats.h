@@ -15,10 +15,39 @@
 #define OID_SM4_ECB                 "1.2.156.10197.1.104.1"
 #define OID_GM_DATA                 "1.2.156.10197.6.1.4.2.1"
 #define OID_GM_SIGNED_DATA          "1.2.156.10197.6.1.4.2.2"
-#define OID_CONTENT_TYPE            "1.2.840.113549.1.9.3"
-#define OID_MESSAGE_DIGEST          "1.2.840.113549.1.9.4"
-#define OID_SIGNING_TIME            "1.2.840.113549.1.9.5"
+#define OID_GM_ENVELOPED_DATA       "1.2.156.10197.6.1.4.2.3"
+#define OID_SM4_CBC                 "1.2.156.10197.1.104.2"
 #define OID_ORGANIZATION_IDENTIFIER "2.5.4.97"
+
+/* --- object identifiers of CMS (RFC 5652, 5035, 6211) and its algorithms (RFC 5754, 4055, 5758) --- */
+#define OID_DATA                   "1.2.840.113549.1.7.1"
+#define OID_SIGNED_DATA            "1.2.840.113549.1.7.2"
+#define OID_ENVELOPED_DATA         "1.2.840.113549.1.7.3"
+#define OID_CONTENT_TYPE           "1.2.840.113549.1.9.3"
+#define OID_MESSAGE_DIGEST         "1.2.840.113549.1.9.4"
+#define OID_SIGNING_TIME           "1.2.840.113549.1.9.5"
+#define OID_SIGNING_CERTIFICATE_V2 "1.2.840.113549.1.9.16.2.47"
+#define OID_ALGORITHM_PROTECTION   "1.2.840.113549.1.9.52"
+#define OID_SHA256                 "2.16.840.1.101.3.4.2.1"
+#define OID_SHA384                 "2.16.840.1.101.3.4.2.2"
+#define OID_SHA512                 "2.16.840.1.101.3.4.2.3"
+#define OID_RSA_ENCRYPTION         "1.2.840.113549.1.1.1"
+#define OID_RSA_OAEP               "1.2.840.113549.1.1.7"
+#define OID_RSA_PSS                "1.2.840.113549.1.1.10"
+#define OID_SHA256_WITH_RSA        "1.2.840.113549.1.1.11"
+#define OID_ECDSA_WITH_SHA256      "1.2.840.10045.4.3.2"
+#define OID_ECDSA_WITH_SHA384      "1.2.840.10045.4.3.3"
+#define OID_AES128_CBC             "2.16.840.1.101.3.4.1.2"
+#define OID_AES192_CBC             "2.16.840.1.101.3.4.1.22"
+#define OID_AES256_CBC             "2.16.840.1.101.3.4.1.42"
+
+/* --- OpenUKey's own signed attributes, each a UTF8String: below a UUID (ITU-T X.667),
+ * 89c28419-ecc0-4be8-8ae7-dc97bb8108ed --- */
+#define OID_OPENUKEY         "2.25.183114220345131910567204381007741520109"
+/* the asking page's nonce; its web origin, as the agent saw it; "statement", "login" or "document" */
+#define OID_OPENUKEY_NONCE   OID_OPENUKEY ".1"
+#define OID_OPENUKEY_ORIGIN  OID_OPENUKEY ".2"
+#define OID_OPENUKEY_PURPOSE OID_OPENUKEY ".3"
 
 /* --- seals on a key --- */
 /* A seal is a GM file (a CKO_DATA object) named esID + SEAL_FILE_SUFFIX that holds the DER SESeal.

@@ -1,9 +1,10 @@
 # archive formats: what tokens hold and people sign, on OpenSSL
 ARCHIVES += formats
-formats_SRCS := module/formats/octets.c module/formats/der.c module/formats/sm2.c \
+formats_SRCS := module/formats/octets.c module/formats/base64.c module/formats/jws.c module/formats/der.c module/formats/sm2.c \
                 module/formats/sm2_cipher.c module/formats/sm2_envelope.c module/formats/calendar.c \
                 module/formats/certificate.c module/formats/certificate_chain.c \
-                module/formats/certificate_request.c module/formats/gm_cms.c \
+                module/formats/certificate_request.c module/formats/signature_scheme.c module/formats/signed_data.c \
+                module/formats/signed_data_build.c module/formats/signed_data_asn1.c \
                 module/formats/seal.c module/formats/seal_build.c module/formats/seal_asn1.c \
                 module/formats/canonical_json.c
 formats_PKGS := libcrypto jansson
@@ -14,7 +15,7 @@ formats_bench_SRCS := tests/unit/formats/bench.c
 formats_bench_DEPS := formats
 formats_bench_PKGS := libcrypto cmocka
 
-TESTS += test_formats_sm2 test_formats_sm2_envelope test_formats_gm_cms \
+TESTS += test_formats_sm2 test_formats_sm2_envelope test_formats_signed_data \
          test_formats_seal test_formats_certificate test_formats_calendar \
          test_formats_canonical_json
 test_formats_sm2_SRCS := tests/unit/formats/test_sm2.c
@@ -23,9 +24,9 @@ test_formats_sm2_PKGS := libcrypto cmocka jansson
 test_formats_sm2_envelope_SRCS := tests/unit/formats/test_sm2_envelope.c
 test_formats_sm2_envelope_DEPS := formats_bench formats
 test_formats_sm2_envelope_PKGS := libcrypto cmocka jansson
-test_formats_gm_cms_SRCS := tests/unit/formats/test_gm_cms.c
-test_formats_gm_cms_DEPS := formats_bench formats
-test_formats_gm_cms_PKGS := libcrypto cmocka jansson
+test_formats_signed_data_SRCS := tests/unit/formats/test_signed_data.c
+test_formats_signed_data_DEPS := formats_bench formats
+test_formats_signed_data_PKGS := libcrypto cmocka jansson
 test_formats_seal_SRCS := tests/unit/formats/test_seal.c
 test_formats_seal_DEPS := formats_bench formats
 test_formats_seal_PKGS := libcrypto cmocka jansson

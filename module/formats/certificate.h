@@ -91,6 +91,9 @@ enum formats_error certificate_key_verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, c
 enum formats_error certificate_verify_chain(OSSL_LIB_CTX *libctx, X509 *leaf,
                                             STACK_OF(X509) *intermediates, X509 *root, int64_t at);
 
+/* True when `issuer` is named as the certificate's issuer and its key has signed it. */
+bool certificate_is_signed_by(OSSL_LIB_CTX *libctx, X509 *x509, X509 *issuer);
+
 /* True when both carry the same public key. */
 bool certificate_same_key(const struct certificate *a, const struct certificate *b);
 

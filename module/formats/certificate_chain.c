@@ -82,3 +82,15 @@ out:
     ERR_pop_to_mark();
     return error;
 }
+
+bool certificate_is_signed_by(OSSL_LIB_CTX *libctx, X509 *x509, X509 *issuer) {
+    if (X509_NAME_cmp(X509_get_issuer_name(x509), X509_get_subject_name(issuer)) != 0)
+        return false;
+    ERR_set_mark();
+    X509 *copy = identified_copy(libctx, x509);
+    EVP_PKEY *key = X509_get0_pubkey(issuer);
+    bool is_signed = copy != NULL && key != NULL && X509_verify(copy, key) == 1;
+    ERR_pop_to_mark();
+    X509_free(copy);
+    return is_signed;
+}

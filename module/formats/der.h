@@ -1,5 +1,5 @@
 /* How the rooms of module/formats read and write DER through OpenSSL's ASN.1 templates: strict,
- * bounded, owned. Not for others, but for the CA. */
+ * bounded, owned. Not for others, but for the CA and the agent's token rooms. */
 #ifndef OPENUKEY_FORMATS_DER_H
 #define OPENUKEY_FORMATS_DER_H
 

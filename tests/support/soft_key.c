@@ -10,8 +10,8 @@
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
 #include "module/formats/certificate_request.h"
-#include "module/formats/gm_cms.h"
 #include "module/formats/seal.h"
+#include "module/formats/signed_data.h"
 #include "module/formats/sm2.h"
 #include "tools/orderd/ca/ca.h"
 #include "tools/orderd/seal_picture.h"
@@ -309,12 +309,15 @@ static void signed_data(char **arguments) {
     struct octets content = read_stream(stdin);
     struct octets attributes = {NULL, 0};
     struct octets out = {NULL, 0};
-    need(gm_cms_attributes(NULL, content.data, content.len, (int64_t)time(NULL), &attributes) ==
-             FORMATS_OK,
+    unsigned char digest[SCHEME_DIGEST_MAX];
+    const struct signed_facts facts = {.scheme = SCHEME_SM2, .signing_time = (int64_t)time(NULL)};
+    need(signature_digest(NULL, SCHEME_SM2, content.data, content.len, digest) == FORMATS_OK &&
+             signed_data_attributes(NULL, &facts, certificate.data, certificate.len, digest,
+                                    &attributes) == FORMATS_OK,
          "attributes");
     struct octets signature = sign(key, &attributes);
-    need(gm_cms_assemble(NULL, certificate.data, certificate.len, content.data, content.len, false,
-                         &attributes, signature.data, signature.len, &out) == FORMATS_OK,
+    need(signed_data_assemble(NULL, SCHEME_SM2, certificate.data, certificate.len, &content,
+                              &attributes, &signature, &out) == FORMATS_OK,
          "message");
     print_base64(out);
     octets_free(&signature);

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/api/base64.h"
 #include "agent/proxy/proxy.h"
+#include "module/formats/base64.h"
 #include "module/formats/certificate.h"
 #include "module/formats/certificate_request.h"
 #include "module/formats/seal.h"

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/api/base64.h"
 #include "agent/api/statement.h"
+#include "module/formats/base64.h"
 
 #define ORIGIN "https://portal.example.test"
 #define NONCE  "0123456789abcdef"

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/api/base64.h"
 #include "agent/jobs/task.h"
+#include "module/formats/base64.h"
 
 #define NOW 1700000000
 

@@ -3,6 +3,7 @@
 
 #include "module/formats/sm2.h"
 
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,13 @@ X509 *bench_certify(const struct bench_certificate *wanted) {
         extend(x509, issuer, NID_key_usage, wanted->key_usage);
     EVP_PKEY_CTX *pctx = NULL; /* X509_sign would sign with no identity */
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    assert_int_equal(EVP_DigestSignInit(ctx, &pctx, EVP_sm3(), NULL, wanted->issuer_key), 1);
-    assert_int_equal(EVP_PKEY_CTX_set1_id(pctx, SM2_DEFAULT_ID, (int)strlen(SM2_DEFAULT_ID)), 1);
+    bool is_sm2 = sm2_key_is_sm2(wanted->issuer_key);
+    assert_int_equal(
+        EVP_DigestSignInit(ctx, &pctx, is_sm2 ? EVP_sm3() : EVP_sha256(), NULL, wanted->issuer_key),
+        1);
+    if (is_sm2)
+        assert_int_equal(EVP_PKEY_CTX_set1_id(pctx, SM2_DEFAULT_ID, (int)strlen(SM2_DEFAULT_ID)),
+                         1);
     assert_true(X509_sign_ctx(x509, ctx) > 0);
     EVP_MD_CTX_free(ctx);
     return x509;
@@ -77,5 +83,35 @@ struct octets bench_x509_der(X509 *x509) {
     struct octets out;
     assert_ok(octets_copy(&out, der, (size_t)len));
     OPENSSL_free(der);
+    return out;
+}
+
+EVP_PKEY *bench_key(const char *kind) {
+    if (strcmp(kind, "SM2") == 0)
+        return bench_sm2_key();
+    EVP_PKEY *key = strcmp(kind, "RSA") == 0 ? EVP_RSA_gen(2048) : EVP_EC_gen(kind);
+    assert_non_null(key);
+    return key;
+}
+
+struct octets bench_sign(EVP_PKEY *key, bool pss, const struct octets *message) {
+    struct octets out = {NULL, 0};
+    unsigned char bytes[512];
+    size_t len = sizeof bytes;
+    if (sm2_key_is_sm2(key)) {
+        assert_ok(sm2_sign(NULL, key, message->data, message->len, &out));
+        return out;
+    }
+    EVP_PKEY_CTX *parameters = NULL;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    const EVP_MD *digest = EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256();
+    assert_int_equal(EVP_DigestSignInit(ctx, &parameters, digest, NULL, key), 1);
+    if (pss) {
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32), 1);
+    }
+    assert_int_equal(EVP_DigestSign(ctx, bytes, &len, message->data, message->len), 1);
+    EVP_MD_CTX_free(ctx);
+    assert_ok(octets_copy(&out, bytes, len));
     return out;
 }

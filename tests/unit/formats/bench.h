@@ -26,7 +26,7 @@ struct bench_certificate {
     const char *common_name;
     EVP_PKEY *key;        /* its public key */
     X509 *issuer;         /* NULL: self-signed */
-    EVP_PKEY *issuer_key; /* SM2 */
+    EVP_PKEY *issuer_key; /* SM2, RSA or EC */
     bool is_ca;
     const char *key_usage; /* as in openssl.cnf; NULL: none */
     int64_t not_before, not_after;
@@ -36,5 +36,9 @@ struct bench_certificate {
 X509 *bench_certify(const struct bench_certificate *wanted);
 struct octets bench_x509_der(X509 *x509);
 EVP_PKEY *bench_sm2_key(void);
+/* "RSA" (2048 bits), "P-256", "P-384" or "SM2". */
+EVP_PKEY *bench_key(const char *kind);
+/* Signs with a software key as a token would: DER for SM2 and ECDSA. `pss`: with RSA. */
+struct octets bench_sign(EVP_PKEY *key, bool pss, const struct octets *message);
 
 #endif

@@ -1,6 +1,6 @@
 /* /v1/key-login: log in with the key. */
 #include "tools/orderd/engine/login.h"
-#include "module/formats/gm_cms.h"
+#include "module/formats/signed_data.h"
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/view.h"
 
@@ -18,7 +18,7 @@ static enum order_error do_challenge(struct call *call, json_t **out) {
 static enum order_error do_verify(struct call *call, json_t **out) {
     struct login login;
     struct octets assertion = {NULL, 0};
-    enum order_error error = call_bytes(call, "assertion", GM_CMS_MAX, &assertion);
+    enum order_error error = call_bytes(call, "assertion", SIGNED_DATA_MAX, &assertion);
     if (error == ORDER_OK) {
         error = login_verify(&call->service->engine, call->db, &assertion,
                              call_text(call, "order", PUBLIC_NUMBER_SIZE), &login);

@@ -1,6 +1,6 @@
 /* /v1/eligibility and /v1/orders: from the question to the signed confirmation. */
 #include "agent/http/json.h"
-#include "module/formats/gm_cms.h"
+#include "module/formats/signed_data.h"
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/download.h"
 #include "tools/orderd/engine/field.h"
@@ -189,7 +189,7 @@ static enum order_error do_confirm(struct call *call, const char *number, int64_
     const char *answer = call_text(call, "answer", 800);
     if (json_object_get(body, "signature") != NULL) {
         struct octets signature = {NULL, 0};
-        enum order_error error = call_bytes(call, "signature", GM_CMS_MAX, &signature);
+        enum order_error error = call_bytes(call, "signature", SIGNED_DATA_MAX, &signature);
         if (error == ORDER_OK) {
             error = statement_confirm(engine, call->db, &call->caller, number, version, &signature,
                                       address, order);

@@ -2,7 +2,7 @@
 #include "tools/orderd/engine/signed.h"
 
 #include "module/formats/canonical_json.h"
-#include "module/formats/gm_cms.h"
+#include "module/formats/signed_data.h"
 
 #include <string.h>
 
@@ -30,29 +30,36 @@ static enum order_error find_signer(const struct engine *engine, struct db *db, 
     return error;
 }
 
+/* What the signature says of itself, if it says it, is what the object says: an object of a login that was signed as a document,
+ * or for another site, is no login. */
+static bool agrees(const char *stated, const json_t *content, const char *member) {
+    const char *value = json_string_value(json_object_get(content, member));
+    return stated == NULL || (value != NULL && strcmp(stated, value) == 0);
+}
+
 enum order_error signed_object_read(const struct engine *engine, struct db *db,
                                     const struct octets *der, struct signed_object *out) {
-    struct gm_cms *cms = NULL;
-    size_t len = 0;
+    struct signed_data *message = NULL;
     enum order_error error = ORDER_ASSERTION_INVALID;
     memset(out, 0, sizeof *out);
 
-    if (gm_cms_parse(NULL, der->data, der->len, &cms) != FORMATS_OK) {
+    if (signed_data_parse(NULL, der->data, der->len, &message) != FORMATS_OK) {
         goto out;
     }
-    const unsigned char *content = gm_cms_content(cms, &len);
-    X509 *signer = gm_cms_signer(cms);
-    if (content == NULL || signer == NULL || gm_cms_verify(cms, NULL, 0, NULL) != FORMATS_OK ||
-        canonical_json_read(content, len, &out->content) != FORMATS_OK) {
+    const struct octets *content = &message->content;
+    if (!message->has_content || signed_data_verify(message, NULL) != FORMATS_OK ||
+        canonical_json_read(content->data, content->len, &out->content) != FORMATS_OK ||
+        !agrees(message->purpose, out->content, "type") ||
+        !agrees(message->origin, out->content, "origin")) {
         goto out;
     }
-    if (octets_copy(&out->bytes, content, len) != FORMATS_OK) {
+    if (octets_copy(&out->bytes, content->data, content->len) != FORMATS_OK) {
         error = ORDER_INTERNAL;
         goto out;
     }
-    error = find_signer(engine, db, signer, &out->signer);
+    error = find_signer(engine, db, message->signer, &out->signer);
 out:
-    gm_cms_free(cms);
+    signed_data_free(message);
     return error;
 }
 

@@ -1,5 +1,5 @@
 /* Base64 both ways. */
-#include "agent/api/base64.h"
+#include "module/formats/base64.h"
 
 #include <openssl/evp.h>
 #include <stdint.h>
@@ -20,6 +20,16 @@ json_t *base64_json(const struct octets *data) {
     json_t *json = text ? json_string(text) : NULL;
     free(text);
     return json;
+}
+
+char *base64url_encode(const void *data, size_t len) {
+    char *text = base64_encode(data, len);
+    char *to = text;
+    for (const char *from = text; text && *from && *from != '='; from++)
+        *to++ = *from == '+' ? '-' : *from == '/' ? '_' : *from;
+    if (text)
+        *to = '\0';
+    return text;
 }
 
 /* The value of a digit, or -1. */
