@@ -12,13 +12,18 @@
 
 /* Codes that anybody may ask for; the others are asked for where they are needed. */
 static bool purpose_of(const char *name, enum otp_purpose *out) {
-    if (strcmp(name, "REGISTER") == 0) {
-        *out = OTP_REGISTER;
-        return true;
-    }
-    if (strcmp(name, "LOGIN") == 0) {
-        *out = OTP_LOGIN;
-        return true;
+    static const struct {
+        const char *name;
+        enum otp_purpose purpose;
+    } purposes[] = {{"REGISTER", OTP_REGISTER},
+                    {"LOGIN", OTP_LOGIN},
+                    {"RESET", OTP_RESET},
+                    {"PHONE", OTP_PHONE}};
+    for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++) {
+        if (strcmp(purposes[i].name, name) == 0) {
+            *out = purposes[i].purpose;
+            return true;
+        }
     }
     return false;
 }

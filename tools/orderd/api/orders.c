@@ -122,12 +122,12 @@ static enum order_error do_list(struct call *call, json_t **out) {
     };
     return order_list(&call->service->engine, call->db, &call->caller, &filter, out);
 }
-CALL_HANDLER(list, CALL_SESSION, 200)
+CALL_HANDLER(list, CALL_LOOK, 200)
 
 static void show(struct http_request *request) {
     struct call call;
     struct order order;
-    if (!call_begin(&call, request, CALL_SESSION)) {
+    if (!call_begin(&call, request, CALL_LOOK)) {
         return;
     }
     enum order_error error =

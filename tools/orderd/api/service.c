@@ -133,13 +133,16 @@ bool call_begin(struct call *call, struct http_request *request, enum call_need 
         log_error("store", "no connection to the database");
         error = ORDER_STORE_FAILED;
     }
-    if (error == ORDER_OK && need == CALL_SESSION) {
+    if (error == ORDER_OK && need != CALL_ANYBODY) {
         const char *token = bearer(request);
         error = token == NULL ? (http_request_header(request, "Authorization") == NULL
                                      ? ORDER_SESSION_NEEDED
                                      : ORDER_SESSION_INVALID)
                               : session_find(call->db, token, engine_now_ms(&call->service->engine),
                                              &call->caller.session);
+    }
+    if (error == ORDER_OK && need == CALL_SESSION && call->caller.session.kind == SESSION_QUERY) {
+        error = ORDER_FORBIDDEN;
     }
     if (error != ORDER_OK) {
         call_end(call, error, 0, NULL);
@@ -265,20 +268,17 @@ const char *call_param(const struct call *call, const char *name) {
     return http_request_param(call->request, name);
 }
 
+const char *call_bearer(const struct call *call) {
+    return bearer(call->request);
+}
+
 bool call_members_are(const struct call *call, const char *const *names) {
     return json_members_are(http_request_json(call->request), names, NULL);
 }
 
-const struct http_route *const api_routes[] = {api_login_routes,
-                                               api_account_routes,
-                                               api_desk_routes,
-                                               api_order_routes,
-                                               api_verification_routes,
-                                               api_document_routes,
-                                               api_staff_routes,
-                                               api_payment_routes,
-                                               api_task_routes,
-                                               api_sim_routes,
-                                               api_authority_routes,
-                                               api_page_routes,
-                                               NULL};
+const struct http_route *const api_routes[] = {
+    api_login_routes,        api_account_routes,      api_desk_routes,
+    api_query_routes,        api_account_self_routes, api_order_routes,
+    api_verification_routes, api_document_routes,     api_staff_routes,
+    api_payment_routes,      api_task_routes,         api_sim_routes,
+    api_authority_routes,    api_page_routes,         NULL};

@@ -37,9 +37,10 @@ struct call {
     json_t *extra;        /* members for the problem document, if it comes to one */
 };
 
-enum call_need { CALL_ANYBODY, CALL_SESSION };
+/* CALL_LOOK: a session that may only look will do. */
+enum call_need { CALL_ANYBODY, CALL_LOOK, CALL_SESSION };
 
-/* Take a connection and, for CALL_SESSION, the session of the bearer token. False: the request has been answered. */
+/* Take a connection and, unless anybody may call, the session of the bearer token. False: the request has been answered. */
 bool call_begin(struct call *call, struct http_request *request, enum call_need need);
 
 /* Answer with `status` and `body` (reference taken over), or with the problem that `error` means; give the connection back. */
@@ -88,6 +89,9 @@ const char *call_text(const struct call *call, const char *name, size_t max_len)
 /* A name of the path's pattern. */
 const char *call_param(const struct call *call, const char *name);
 
+/* The bearer token of a call that has a session. */
+const char *call_bearer(const struct call *call);
+
 /* The body has these members only (a list ended by NULL). */
 bool call_members_are(const struct call *call, const char *const *names);
 
@@ -98,6 +102,8 @@ void respond_error(struct http_request *request, enum order_error error, json_t 
 extern const struct http_route api_login_routes[];
 extern const struct http_route api_account_routes[];
 extern const struct http_route api_desk_routes[];
+extern const struct http_route api_account_self_routes[];
+extern const struct http_route api_query_routes[];
 extern const struct http_route api_order_routes[];
 extern const struct http_route api_verification_routes[];
 extern const struct http_route api_document_routes[];

@@ -88,15 +88,6 @@ static enum order_error tell_handler(const struct engine *engine, struct db *db,
     return error;
 }
 
-/* Is this item being told for the first time? The messages it makes are in the same transaction as the answer. */
-static enum order_error first_time(struct db *db, const char *id, bool *first) {
-    int64_t changed = 0;
-    enum order_error error = order_error_of(
-        db_run(db, &changed, "UPDATE outbox SET done = 1 WHERE id = $1 AND done = 0", "t", id));
-    *first = changed == 1;
-    return error;
-}
-
 enum order_error message_notify(const struct engine *engine, struct db *db, const char *id,
                                 const json_t *payload) {
     struct order order;
@@ -105,7 +96,7 @@ enum order_error message_notify(const struct engine *engine, struct db *db, cons
     enum order_state told = state_of(form_text(payload, "state"));
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
-        error = first_time(db, id, &first);
+        error = outbox_first(db, id, &first);
     }
     if (error == ORDER_OK && first && told != STATE_COUNT) {
         error = order_load_id(db, form_text(payload, "order"), &order);

@@ -17,23 +17,28 @@ static const char letters_and_digits[] =
 
 struct purpose_row {
     const char *name;
-    enum text text; /* of the SMS or mail: {code}, {number} */
+    enum text text;    /* of the SMS or mail: {code}, {number} */
+    enum text subject; /* of the mail; of an SMS TEXT_COUNT */
     const char *alphabet;
     size_t len;
     int64_t seconds;
-    bool by_mail;
     bool lasts; /* counts again and again: the right code forgives the wrong ones before it */
 };
 static const struct purpose_row purposes[OTP_PURPOSES] = {
-    [OTP_REGISTER] = {"REGISTER", TEXT_SMS_REGISTER, digits, 6, OTP_SECONDS, false, false},
-    [OTP_LOGIN] = {"LOGIN", TEXT_SMS_LOGIN, digits, 6, OTP_SECONDS, false, false},
-    [OTP_CONFIRM] = {"CONFIRM", TEXT_SMS_CONFIRM, digits, 6, OTP_SECONDS, false, false},
+    [OTP_REGISTER] = {"REGISTER", TEXT_SMS_REGISTER, TEXT_COUNT, digits, 6, OTP_SECONDS, false},
+    [OTP_LOGIN] = {"LOGIN", TEXT_SMS_LOGIN, TEXT_COUNT, digits, 6, OTP_SECONDS, false},
+    [OTP_CONFIRM] = {"CONFIRM", TEXT_SMS_CONFIRM, TEXT_COUNT, digits, 6, OTP_SECONDS, false},
+    [OTP_QUERY] = {"QUERY", TEXT_SMS_QUERY, TEXT_COUNT, digits, 6, OTP_SECONDS, false},
+    [OTP_RESET] = {"RESET", TEXT_SMS_RESET, TEXT_COUNT, digits, 6, OTP_SECONDS, false},
+    [OTP_PHONE] = {"PHONE", TEXT_SMS_PHONE, TEXT_COUNT, digits, 6, OTP_SECONDS, false},
+    [OTP_EMAIL] = {"EMAIL", TEXT_MAIL_EMAIL, TEXT_MAIL_EMAIL_SUBJECT, digits, 6, OTP_SECONDS,
+                   false},
     /* R263 */
-    [OTP_DOWNLOAD] = {"DOWNLOAD", TEXT_MAIL_DOWNLOAD, letters_and_digits, 20, OTP_DOWNLOAD_SECONDS,
-                      true, true},
+    [OTP_DOWNLOAD] = {"DOWNLOAD", TEXT_MAIL_DOWNLOAD, TEXT_MAIL_DOWNLOAD_SUBJECT,
+                      letters_and_digits, 20, OTP_DOWNLOAD_SECONDS, true},
     /* R196; no letters that are taken for digits: it is typed off a telephone */
-    [OTP_UNLOCK] = {"UNLOCK", TEXT_SMS_UNLOCK, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 10,
-                    OTP_UNLOCK_SECONDS, false, true},
+    [OTP_UNLOCK] = {"UNLOCK", TEXT_SMS_UNLOCK, TEXT_COUNT, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 10,
+                    OTP_UNLOCK_SECONDS, true},
 };
 
 static const struct limit per_phone = {"otp phone", OTP_PER_HOUR, 3600};
@@ -96,7 +101,7 @@ static enum order_error tell(const struct engine *engine, struct db *db, const s
     text_replace(with_code, "number", otp->target, body, sizeof body);
     enum order_error error =
         message_put(engine, db, otp->recipient,
-                    row->by_mail ? text_get(TEXT_MAIL_DOWNLOAD_SUBJECT, LANGUAGE_ZH) : NULL, body);
+                    row->subject != TEXT_COUNT ? text_get(row->subject, LANGUAGE_ZH) : NULL, body);
     OPENSSL_cleanse(with_code, sizeof with_code);
     OPENSSL_cleanse(body, sizeof body);
     return error;

@@ -17,13 +17,25 @@ enum otp_limit {
     OTP_PER_HOUR = 10
 };
 
-enum otp_purpose { OTP_REGISTER, OTP_LOGIN, OTP_CONFIRM, OTP_DOWNLOAD, OTP_UNLOCK, OTP_PURPOSES };
+enum otp_purpose {
+    OTP_REGISTER,
+    OTP_LOGIN,
+    OTP_CONFIRM,
+    OTP_QUERY,
+    OTP_RESET,
+    OTP_PHONE,
+    OTP_EMAIL,
+    OTP_DOWNLOAD,
+    OTP_UNLOCK,
+    OTP_PURPOSES
+};
 
 /* What a code is for. */
 struct otp {
     enum otp_purpose purpose;
-    const char *target;    /* what exactly: an order's digest or number, a subject's id, "" */
-    const char *recipient; /* the phone or, of OTP_DOWNLOAD, the address that it goes to */
+    const char *target; /* what exactly: an order's digest or number, a subject's id, "" */
+    const char
+        *recipient; /* the phone or, of OTP_DOWNLOAD and OTP_EMAIL, the address that it goes to */
 };
 
 /* Make a code and send it. ORDER_CODE_TOO_SOON within a minute of the last, ORDER_TOO_MANY for a phone or address (`from`, may be NULL)

@@ -84,3 +84,11 @@ void outbox_item_clear(struct outbox_item *item) {
     json_decref(item->payload);
     memset(item, 0, sizeof *item);
 }
+
+enum order_error outbox_first(struct db *db, const char *id, bool *first) {
+    int64_t changed = 0;
+    enum order_error error = order_error_of(
+        db_run(db, &changed, "UPDATE outbox SET done = 1 WHERE id = $1 AND done = 0", "t", id));
+    *first = changed == 1;
+    return error;
+}

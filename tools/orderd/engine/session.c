@@ -101,6 +101,8 @@ static const char *or_null(const char *text) {
 enum order_error session_open(struct db *db, const struct session *session, int64_t now_ms,
                               char secret[SECRET_SIZE]) {
     char hash[DIGEST_HEX_SIZE];
+    int64_t seconds =
+        session->kind == SESSION_QUERY ? (int64_t)QUERY_SESSION_SECONDS : (int64_t)SESSION_SECONDS;
     if (!secret_random(secret) || !digest_sha256_hex(secret, strlen(secret), hash)) {
         return ORDER_INTERNAL;
     }
@@ -110,7 +112,7 @@ enum order_error session_open(struct db *db, const struct session *session, int6
                "token, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                "tttttttii", hash, session_kinds[session->kind], role_name(session->role),
                or_null(session->account), or_null(session->subject), or_null(session->certificate),
-               or_null(session->token), now_ms, now_ms + (int64_t)SESSION_SECONDS * 1000));
+               or_null(session->token), now_ms, now_ms + seconds * 1000));
 }
 
 static enum session_kind kind_of_session(const char *name) {

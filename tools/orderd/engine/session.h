@@ -10,6 +10,7 @@ enum session_limit {
     NONCE_CONFIRM_SECONDS = 1800,
     NONCES_LIVE_MAX = 10000,
     SESSION_SECONDS = 3600,
+    QUERY_SESSION_SECONDS = 900
 };
 
 enum session_kind {
@@ -44,7 +45,7 @@ enum order_error nonce_make(struct db *db, const char *purpose, const char *targ
 enum order_error nonce_use(struct db *db, const char *nonce, const char *purpose, int64_t now_ms,
                            char *target, size_t size);
 
-/* Open a session; `secret` is the bearer token, to be given out once. */
+/* Open a session, of SESSION_SECONDS or, of a query, QUERY_SESSION_SECONDS; `secret` is the bearer token, to be given out once. */
 enum order_error session_open(struct db *db, const struct session *session, int64_t now_ms,
                               char secret[SECRET_SIZE]);
 

@@ -9,6 +9,7 @@
 #include "tools/orderd/engine/message.h"
 #include "tools/orderd/engine/outbox.h"
 #include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/query.h"
 #include "tools/orderd/engine/review.h"
 #include "tools/orderd/engine/session.h"
 #include "tools/orderd/engine/standing.h"
@@ -89,6 +90,10 @@ static bool deliver_notice(struct worker *worker, struct db *db, const struct ou
     return message_notify(worker->options.engine, db, item->id, item->payload) == ORDER_OK;
 }
 
+static bool deliver_query(struct worker *worker, struct db *db, const struct outbox_item *item) {
+    return query_send(worker->options.engine, db, item->id, item->payload) == ORDER_OK;
+}
+
 static bool deliver_change(struct worker *worker, struct db *db, const struct outbox_item *item) {
     enum order_error error =
         standing_apply(worker->options.engine, db, payload_text(item, "order"));
@@ -106,9 +111,10 @@ static const struct {
     const char *topic;
     deliver *deliver;
 } topics[] = {
-    {TOPIC_MESSAGE, deliver_message},       {TOPIC_NOTIFY, deliver_notice},
-    {TOPIC_APPLY_CA, deliver_change},       {TOPIC_INVOICE, deliver_invoice},
-    {TOPIC_SIM_CALLBACK, deliver_callback}, {TOPIC_REFUND, deliver_refund},
+    {TOPIC_MESSAGE, deliver_message}, {TOPIC_NOTIFY, deliver_notice},
+    {TOPIC_QUERY, deliver_query},     {TOPIC_APPLY_CA, deliver_change},
+    {TOPIC_INVOICE, deliver_invoice}, {TOPIC_SIM_CALLBACK, deliver_callback},
+    {TOPIC_REFUND, deliver_refund},
 };
 
 static bool deliver_item(struct worker *worker, struct db *db, const struct outbox_item *item) {
