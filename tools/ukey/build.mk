@@ -19,7 +19,7 @@ ukey_DEPS := ca formats http identity
 ukey_PKGS := libcrypto jansson
 ukey_LDLIBS := -ldl
 
-TESTS += test_ca test_ca_recovery test_ca_algorithms test_ca_ocsp
-$(foreach t,test_ca test_ca_recovery test_ca_algorithms test_ca_ocsp,\
+TESTS += test_ca test_ca_recovery test_ca_algorithms test_ca_ocsp test_ca_earlier
+$(foreach t,test_ca test_ca_recovery test_ca_algorithms test_ca_ocsp test_ca_earlier,\
   $(eval $(t)_SRCS := tests/unit/ca/$(t).c tests/unit/ca/fixture.c)\
   $(eval $(t)_DEPS := ca formats_bench)$(eval $(t)_PKGS := libcrypto cmocka))

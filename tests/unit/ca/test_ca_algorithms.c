@@ -1,5 +1,5 @@
 /* The same CA with each algorithm: its chain, certificates, CRL and seals hold, one changed byte and they do not; one directory holds
- * one CA, and a directory of an earlier version is read. */
+ * one CA. */
 #include "module/formats/seal.h"
 #include "tests/unit/ca/fixture.h"
 #include "tools/orderd/seal_picture.h"
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int make_of(void **state, enum ca_algorithm algorithm, const char *type) {
     static struct fixture f;
@@ -183,32 +182,6 @@ static void keys_from_two_cas_in_one_directory_are_damage(void **state) {
     assert_int_equal(fixture_drop(&second), 0);
 }
 
-/* Earlier versions had no responder, no folder of recoveries: such a directory is used as it is, and gets them when it is opened to
- * be written to. */
-static void a_directory_of_an_earlier_version_is_read(void **state) {
-    struct fixture *f = *state;
-    static const char *const names[] = {"ocsp.key", "ocsp.crt"};
-    struct ca *ca = NULL;
-    struct octets out;
-    char path[256];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
-        assert_int_equal(unlink(path), 0);
-    }
-    snprintf(path, sizeof path, "%s/recovery", f->directory);
-    assert_int_equal(rmdir(path), 0);
-    assert_ca(ca_open(NULL, f->directory, NULL, &ca));
-    assert_true(octets_equal(ca_root(f->ca), ca_root(ca)));
-    assert_int_equal(ca_ocsp(ca, (const unsigned char *)"", 0, NULL, NULL, JAN_2026, &out),
-                     CA_ABSENT);
-    ca_close(ca);
-    const struct ca_options options = {.create = true, .now = JAN_2026};
-    assert_ca(ca_open(NULL, f->directory, &options, &ca));
-    assert_ca(ca_ocsp(ca, (const unsigned char *)"", 0, NULL, NULL, JAN_2026, &out));
-    octets_free(&out);
-    ca_close(ca);
-}
-
 static void algorithms_are_known_by_their_names(void **state) {
     (void)state;
     assert_int_equal(ca_algorithm_find("SM2"), CA_SM2);
@@ -239,8 +212,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_service_that_moved_between_plan_and_issue_goes_on,
                                         make_p256, fixture_drop),
         cmocka_unit_test_setup_teardown(keys_from_two_cas_in_one_directory_are_damage, make_p256,
-                                        fixture_drop),
-        cmocka_unit_test_setup_teardown(a_directory_of_an_earlier_version_is_read, make_sm2,
                                         fixture_drop),
         cmocka_unit_test(algorithms_are_known_by_their_names),
     };

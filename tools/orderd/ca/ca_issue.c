@@ -82,8 +82,9 @@ static enum ca_error request_digest(const struct ca *ca, const struct ca_request
                                     const struct octets *spki, const struct ca_plan *plan,
                                     unsigned char out[SM3_SIZE]) {
     char facts[256];
+    /* the last figure was the length of an address that earlier versions counted in; they gave none */
     int facts_len = snprintf(
-        facts, sizeof facts, "%s %s %lld %lld %d %d %zu %zu", plan->sign_serial,
+        facts, sizeof facts, "%s %s %lld %lld %d %d %zu %zu 0", plan->sign_serial,
         plan->encrypt_serial, (long long)request->not_before, (long long)request->not_after,
         request->encryption_pair, request->dual_use, spki->len, request->subject_len);
     enum ca_error error = CA_CRYPTO;

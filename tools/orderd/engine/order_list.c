@@ -112,7 +112,9 @@ static bool read_terms(const struct order_filter *filter, struct terms *out) {
         pattern_of(filter->number, "", out->number) && read_day(filter->from, 0, &out->from_ms) &&
         read_day(filter->to, INT64_MAX - DAY_MS, &out->to_ms) &&
         page_read(filter->cursor, &out->page);
-    out->to_ms += good ? DAY_MS : 0;
+    if (good) {
+        out->to_ms += DAY_MS;
+    }
     return good;
 }
 
