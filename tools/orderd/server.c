@@ -112,6 +112,15 @@ static bool open_documents(struct house *house) {
     return house->blobs != NULL;
 }
 
+static bool open_platform(struct house *house) {
+    char *path = config_state_path(&house->config, "platform-sim.key");
+    bool good = path != NULL && platform_sim_open(&house->platform_sim, path);
+    free(path);
+    house->platform = platform_sim_platform(&house->platform_sim);
+    house->service.engine.platform = &house->platform;
+    return good;
+}
+
 static bool open_payments(struct house *house) {
     if (!house->config.simulators) {
         log_error("payment", "no payment provider: set \"simulators\": true");
@@ -131,7 +140,7 @@ static bool open_payments(struct house *house) {
     house->identity = identity_sim_provider(house->config.public_url);
     house->service.engine.identity = &house->identity;
     house->service.engine.invoicer = &invoicer_sim;
-    return true;
+    return open_platform(house);
 }
 
 static bool open_authority(struct house *house) {
@@ -168,6 +177,7 @@ void house_close(struct house *house) {
     db_pool_free(house->service.pool);
     pthread_mutex_destroy(&house->service.crl_lock);
     OPENSSL_cleanse(&house->sim, sizeof house->sim);
+    OPENSSL_cleanse(&house->platform_sim, sizeof house->platform_sim);
     free(house->ca_directory);
     free(house->blobs);
     free(house->inspector);

@@ -4,6 +4,7 @@
 
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/config.h"
+#include "tools/orderd/third/platform_sim.h"
 
 /* What the commands of main work with. */
 struct house {
@@ -12,6 +13,8 @@ struct house {
     struct payment_sim sim;
     struct payment_provider provider;
     struct identity_provider identity;
+    struct platform_sim platform_sim;
+    struct platform platform;
     char *ca_directory;
     char *blobs;
     char *inspector;

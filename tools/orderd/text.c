@@ -86,6 +86,13 @@ static both texts[TEXT_COUNT] = {
                                  "The answer to the security question is not right."},
     [TEXT_FIELD_YEARS_PAID] = {"已缴费的订单不能更改年限。",
                                "The term cannot change once the order is paid."},
+    [TEXT_FIELD_UPSTREAM] =
+        {"此项来自上游登记平台，请在该平台更正后重新发起申请。",
+         "This comes from the registration platform; correct it there and begin the request anew."},
+    [TEXT_FIELD_PASSPHRASE] =
+        {"请设置 8 至 64 位的证书密码，至少包含数字、字母、符号中的两种。",
+         "Choose a passphrase of 8 to 64 characters: two of digits, letters and signs."},
+    [TEXT_FIELD_ALGORITHM] = {"请选择支持的密钥算法。", "Choose an algorithm that is offered."},
     [TEXT_FIELD_DIFFERS] = {"核验不一致，请检查此项。",
                             "This does not agree with what is registered; check it."},
     [TEXT_FIELD_PASSWORD] = {"密码为 6 至 18 位，至少包含数字、字母、符号中的两种。",
@@ -269,6 +276,9 @@ static const struct error_text errors[ORDER_ERRORS] = {
                                "Log in, or use another phone or e-mail."}},
     [ORDER_CODE_WRONG] = {{"验证码错误或已失效", "The code is wrong or no longer valid"},
                           {"请核对，或重新获取验证码。", "Check it, or ask for a new one."}},
+    [ORDER_HANDOVER_REFUSED] = {{"登录跳转无效", "The hand-over is not valid"},
+                                {"请从登记平台重新进入。",
+                                 "Come again from the registration platform."}},
     [ORDER_CODE_TOO_SOON] = {{"请稍后再获取验证码", "Too soon for another code"},
                              {"验证码已发送，请 60 秒后再试。",
                               "A code was sent; wait 60 seconds."}},

@@ -63,7 +63,7 @@ CALL_HANDLER(send_code, CALL_ANYBODY, 202)
 
 /* ---- logging in ---- */
 
-static json_t *view_login(struct account_login *login) {
+json_t *view_login(struct account_login *login) {
     json_t *body =
         json_pack("{s:s,s:o,s:s}", "token", login->secret, "expires",
                   view_time(login->expires_ms / 1000), "role", role_name(login->session.role));

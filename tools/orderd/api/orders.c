@@ -67,7 +67,8 @@ static void tell_place(struct http_request *request, const json_t *order) {
 }
 
 static enum order_error do_create(struct call *call, json_t **out) {
-    static const char *const members[] = {"kind", "certificate", "subject", "source", NULL};
+    static const char *const members[] = {"kind",   "certificate", "subject",
+                                          "source", "medium",      NULL};
     struct subject_record subject;
     const char *key = NULL;
     enum order_error error = call_idempotency_key(call, &key);
@@ -78,6 +79,12 @@ static enum order_error do_create(struct call *call, json_t **out) {
         .source = call_text(call, "source", PUBLIC_NUMBER_SIZE - 1),
     };
     bool is_new = application.kind == KIND_NEW;
+    const char *medium = call_text(call, "medium", 8);
+    application.medium = medium != NULL ? medium_of(medium) : MEDIUM_UKEY;
+    if (json_object_get(http_request_json(call->request), "medium") != NULL &&
+        (medium == NULL || application.medium == MEDIUM_COUNT)) {
+        return ORDER_BAD_REQUEST;
+    }
     if (error == ORDER_OK && (kind == NULL || !call_members_are(call, members) ||
                               (!is_new && application.certificate == NULL))) {
         error = ORDER_BAD_REQUEST;

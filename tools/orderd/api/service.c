@@ -41,6 +41,7 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_PASSWORD_WRONG] = {403, "PASSWORD_WRONG", false},
     [ORDER_ACCOUNT_EXISTS] = {409, "ACCOUNT_EXISTS", false},
     [ORDER_CODE_WRONG] = {403, "CODE_WRONG", false},
+    [ORDER_HANDOVER_REFUSED] = {403, "HANDOVER_REFUSED", false},
     [ORDER_CODE_TOO_SOON] = {429, "CODE_TOO_SOON", true},
     [ORDER_NAME_MISMATCH] = {422, "NAME_MISMATCH", false},
     [ORDER_NOT_OFFERED] = {409, "NOT_OFFERED", false},
@@ -277,8 +278,9 @@ bool call_members_are(const struct call *call, const char *const *names) {
 }
 
 const struct http_route *const api_routes[] = {
-    api_login_routes,        api_account_routes,      api_desk_routes,
-    api_query_routes,        api_account_self_routes, api_order_routes,
-    api_verification_routes, api_document_routes,     api_staff_routes,
-    api_payment_routes,      api_task_routes,         api_sim_routes,
-    api_authority_routes,    api_page_routes,         NULL};
+    api_login_routes,     api_account_routes,      api_desk_routes,
+    api_query_routes,     api_account_self_routes, api_handover_routes,
+    api_order_routes,     api_soft_routes,         api_verification_routes,
+    api_document_routes,  api_staff_routes,        api_payment_routes,
+    api_task_routes,      api_sim_routes,          api_platform_sim_routes,
+    api_authority_routes, api_page_routes,         NULL};

@@ -3,6 +3,7 @@
 #define TOOLS_ORDERD_API_SERVICE_H
 
 #include "agent/http/http.h"
+#include "tools/orderd/engine/account.h"
 #include "tools/orderd/engine/application.h"
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/engine.h"
@@ -70,6 +71,9 @@ void call_run_write(struct http_request *request, call_write *action);
         call_run_write(request, do_##name);                                                        \
     }
 
+/* What a login gives, for its answer; the bearer token is cleansed. */
+json_t *view_login(struct account_login *login);
+
 /* Who repeats a request: keys of Idempotency-Key are apart for each of these. */
 const char *call_owner(const struct call *call);
 
@@ -103,6 +107,9 @@ extern const struct http_route api_login_routes[];
 extern const struct http_route api_account_routes[];
 extern const struct http_route api_desk_routes[];
 extern const struct http_route api_account_self_routes[];
+extern const struct http_route api_handover_routes[];
+extern const struct http_route api_platform_sim_routes[];
+extern const struct http_route api_soft_routes[];
 extern const struct http_route api_query_routes[];
 extern const struct http_route api_order_routes[];
 extern const struct http_route api_verification_routes[];

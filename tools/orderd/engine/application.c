@@ -5,6 +5,7 @@
 #include "tools/orderd/engine/answer.h"
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/form.h"
+#include "tools/orderd/engine/handover.h"
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/engine/transition.h"
@@ -166,6 +167,10 @@ static enum order_error name_open_order(const struct engine *engine, struct db *
     return ORDER_OPEN_EXISTS;
 }
 
+/* What is done with a key. */
+static const unsigned needs_key = KINDS(KIND_RENEW) | KINDS(KIND_REPLACE) | KINDS(KIND_CHANGE) |
+                                  KINDS(KIND_UNLOCK) | KINDS(KIND_KEY_RECOVERY);
+
 /* The order is about this certificate, its holder and its key. */
 static enum order_error take_certificate(const struct engine *engine, struct db *db,
                                          const struct caller *caller, const char *sha256,
@@ -180,6 +185,9 @@ static enum order_error take_certificate(const struct engine *engine, struct db 
         strcmp(certificate.id, caller->session.certificate) != 0) {
         /* the key that applies is the key that logged in (R194) */
         return ORDER_WRONG_TOKEN;
+    }
+    if (certificate.token[0] == '\0' && (needs_key & KINDS(order->kind)) != 0) {
+        return ORDER_NOT_OFFERED; /* a soft certificate that is lost or ends is applied for anew */
     }
     error = check_standing(engine, db, order->kind, &certificate, extra);
     if (error == ORDER_OK && order->kind == KIND_UNLOCK) {
@@ -262,7 +270,13 @@ static enum order_error fill_in(const struct engine *engine, struct db *db,
     }
     enum subject_type type = subject_type_of(subject.type);
     *flow = profile_flow(engine->profile, order->kind, type);
-    return *flow != NULL ? take_price(engine, type, order) : ORDER_KIND_UNKNOWN;
+    if (*flow == NULL) {
+        return ORDER_KIND_UNKNOWN;
+    }
+    if (order->medium == MEDIUM_SOFT && (engine->profile->soft & KINDS(order->kind)) == 0) {
+        return ORDER_NOT_OFFERED;
+    }
+    return take_price(engine, type, order);
 }
 
 static enum order_error make_order(const struct engine *engine, struct db *db,
@@ -270,7 +284,7 @@ static enum order_error make_order(const struct engine *engine, struct db *db,
                                    const struct application *application, json_t **out,
                                    json_t *extra) {
     const struct flow *flow = NULL;
-    struct order order = {.kind = application->kind};
+    struct order order = {.kind = application->kind, .medium = application->medium};
     enum order_error error = caller_may_change(caller);
     if (error == ORDER_OK) {
         error = fill_in(engine, db, caller, application, &order, &flow, extra);
@@ -285,6 +299,9 @@ static enum order_error make_order(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK && application->source != NULL) {
         error = copy_form(engine, db, caller, application->source, flow->subjects, &order);
+    }
+    if (error == ORDER_OK && order.account[0] != '\0') {
+        error = handover_fill(engine, db, caller, flow->subjects, &order);
     }
     if (error == ORDER_OK && caller->session.kind == SESSION_KEY &&
         transition_is_allowed(&order, T25_KEY_LOGIN)) {

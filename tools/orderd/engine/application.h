@@ -11,6 +11,7 @@ struct application {
     enum order_kind kind;
     const char *certificate; /* SHA-256 hex of the certificate that it is about; NULL for NEW */
     struct subject_record *subject; /* of NEW: who it is for, but for the id; else NULL */
+    enum medium medium;             /* R037: what a NEW certificate's key is kept in */
     const char *source; /* number of a finished order whose data are copied (R041), or NULL */
 };
 

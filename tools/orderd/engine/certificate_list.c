@@ -22,19 +22,23 @@ static const char list_sql[] =
     "< $8)) ORDER BY c.created DESC, c.id DESC LIMIT $9";
 
 /* What can be done with a certificate in this state, where the portal does it (R049, R052, R220). */
-static json_t *actions_of(const struct engine *engine, const char *state,
-                          enum subject_type subject) {
+static json_t *actions_of(const struct engine *engine, const char *state, enum subject_type subject,
+                          bool soft) {
     static const struct {
         enum order_kind kind;
         const char *states;
+        bool for_soft;
     } allowed[] = {
-        {KIND_RENEW, "VALID EXPIRED"}, {KIND_CHANGE, "VALID"},       {KIND_REPLACE, "VALID HELD"},
-        {KIND_UNLOCK, "VALID"},        {KIND_FREEZE, "VALID"},       {KIND_UNFREEZE, "HELD"},
-        {KIND_REVOKE, "VALID HELD"},   {KIND_KEY_RECOVERY, "VALID"}, {KIND_UNBIND, "VALID HELD"},
+        {KIND_RENEW, "VALID EXPIRED", false}, {KIND_CHANGE, "VALID", false},
+        {KIND_REPLACE, "VALID HELD", false},  {KIND_UNLOCK, "VALID", false},
+        {KIND_FREEZE, "VALID", true},         {KIND_UNFREEZE, "HELD", true},
+        {KIND_REVOKE, "VALID HELD", true},    {KIND_KEY_RECOVERY, "VALID", false},
+        {KIND_UNBIND, "VALID HELD", true},
     };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
-        if (strstr(allowed[i].states, state) != NULL &&
+        bool here = !soft || allowed[i].for_soft;
+        if (here && strstr(allowed[i].states, state) != NULL &&
             profile_flow(engine->profile, allowed[i].kind, subject) != NULL) {
             json_array_append_new(list, json_string(kind_name(allowed[i].kind)));
         }
@@ -44,14 +48,14 @@ static json_t *actions_of(const struct engine *engine, const char *state,
 
 static json_t *view_row(const struct engine *engine, struct db_rows *rows) {
     const char *token = db_text(rows, 9);
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "id",
-                     db_text(rows, 1), "serial", db_text(rows, 2), "subject", db_text(rows, 3),
-                     "notBefore", view_time(db_int(rows, 4) / 1000), "notAfter",
-                     view_time(db_int(rows, 5) / 1000), "state", db_text(rows, 6), "algorithm",
-                     db_text(rows, 7), "usage", db_text(rows, 8), "tokenSerial", token, "medium",
-                     medium_name(token[0] != '\0' ? MEDIUM_UKEY : MEDIUM_SOFT), "holder",
-                     db_text(rows, 10), "order", db_text(rows, 11), "actions",
-                     actions_of(engine, db_text(rows, 6), subject_type_of(db_text(rows, 13))));
+    return json_pack(
+        "{s:s,s:s,s:s,s:o,s:o,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "id", db_text(rows, 1), "serial",
+        db_text(rows, 2), "subject", db_text(rows, 3), "notBefore",
+        view_time(db_int(rows, 4) / 1000), "notAfter", view_time(db_int(rows, 5) / 1000), "state",
+        db_text(rows, 6), "algorithm", db_text(rows, 7), "usage", db_text(rows, 8), "tokenSerial",
+        token, "medium", medium_name(token[0] != '\0' ? MEDIUM_UKEY : MEDIUM_SOFT), "holder",
+        db_text(rows, 10), "order", db_text(rows, 11), "actions",
+        actions_of(engine, db_text(rows, 6), subject_type_of(db_text(rows, 13)), token[0] == '\0'));
 }
 
 /* The seals that are bound to the listed certificates. */

@@ -9,7 +9,7 @@
 
 bool download_wants_code(const struct engine *engine, const struct order *order) {
     enum issue_way way = issue_way_of(order);
-    return way == WAY_CODE || (way == WAY_HOLDER && unlock_wants_code(engine));
+    return way == WAY_CODE || way == WAY_FILE || (way == WAY_HOLDER && unlock_wants_code(engine));
 }
 
 static bool is_unlock(const struct order *order) {

@@ -15,6 +15,7 @@
 #include "tools/orderd/third/invoicer.h"
 #include "tools/orderd/third/messenger.h"
 #include "tools/orderd/third/payment.h"
+#include "tools/orderd/third/platform.h"
 
 #include <openssl/x509.h>
 
@@ -38,10 +39,11 @@ struct engine {
     const struct messenger *messenger;
     const struct identity_provider *identity;
     const struct invoicer *invoicer;
-    const char *blobs;     /* folder of documents, vouchers and invoices (blob.h) */
-    const char *inspector; /* the program ukey-inspect */
-    EVP_PKEY *task_key;    /* P-256, signs task documents */
-    char task_kid[44];     /* its RFC 7638 thumbprint */
+    const struct platform *platform; /* upstream, that hands people over */
+    const char *blobs;               /* folder of documents, vouchers and invoices (blob.h) */
+    const char *inspector;           /* the program ukey-inspect */
+    EVP_PKEY *task_key;              /* P-256, signs task documents */
+    char task_kid[44];               /* its RFC 7638 thumbprint */
 };
 
 /* Milliseconds and seconds by the engine's clock. */

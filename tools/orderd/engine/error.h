@@ -33,6 +33,7 @@ enum order_error {
     ORDER_ACCOUNT_EXISTS,
     ORDER_CODE_WRONG, /* a one-time code: wrong, expired, used, or too many tries */
     ORDER_CODE_TOO_SOON,
+    ORDER_HANDOVER_REFUSED, /* not signed by the platform, for another service, over, or used */
     /* the certificate */
     ORDER_CERTIFICATE_UNKNOWN,
     ORDER_CERTIFICATE_UNTRUSTED,

@@ -100,6 +100,14 @@ enum order_state flow_state(const struct flow_gate *list, size_t count) {
                                                                     : gates[next].state;
 }
 
+void flow_waive(struct flow_gate *list, size_t count, unsigned set) {
+    for (size_t i = 0; i < count; i++) {
+        if ((set & GATES(list[i].gate)) != 0 && list[i].status == GATE_OPEN) {
+            list[i].status = GATE_WAIVED;
+        }
+    }
+}
+
 bool flow_has(const struct flow_gate *list, size_t count, enum gate gate) {
     for (size_t i = 0; i < count; i++) {
         if (list[i].gate == gate && list[i].status != GATE_WAIVED) {

@@ -106,6 +106,13 @@ enum gate flow_next(const struct flow_gate *gates, size_t count, size_t *at);
  * produced and not yet sent is still PRODUCING; one that is to be sent blank is APPROVED. */
 enum order_state flow_state(const struct flow_gate *gates, size_t count);
 
+/* Gates of what is sent by post: a soft certificate has none of them. */
+#define PARCEL_GATES                                                                               \
+    (GATES(GATE_DELIVERY) | GATES(GATE_PRODUCE) | GATES(GATE_SHIP) | GATES(GATE_RECEIVE))
+
+/* Waive those of the set that are open. */
+void flow_waive(struct flow_gate *gates, size_t count, unsigned set);
+
 /* True when the gate is among these and not waived. */
 bool flow_has(const struct flow_gate *gates, size_t count, enum gate gate);
 

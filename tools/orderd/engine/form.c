@@ -56,6 +56,12 @@ const char *form_text(const json_t *form, const char *name) {
     return text != NULL ? text : "";
 }
 
+bool form_is_locked(const struct order *order, const char *name) {
+    char mark[80];
+    int len = snprintf(mark, sizeof mark, ",%s,", name);
+    return len > 0 && (size_t)len < sizeof mark && strstr(order->locked, mark) != NULL;
+}
+
 static const struct field_rule *rule_of(const struct engine *engine, const struct order *order,
                                         enum subject_type subject, const char *name) {
     const struct profile *profile = engine->profile;
@@ -94,6 +100,8 @@ enum order_error form_patch(const struct engine *engine, struct db *db, struct o
         const struct field *field = field_find(name);
         if (field == NULL || rule_of(engine, order, subject, name) == NULL) {
             field_refuse(errors, name, TEXT_FIELD_UNKNOWN, language);
+        } else if (form_is_locked(order, name)) {
+            field_refuse(errors, name, TEXT_FIELD_UPSTREAM, language);
         } else if (json_is_null(value)) {
             json_object_del(form, name);
         } else if (!field_is_valid(field, value) ||
@@ -125,6 +133,11 @@ bool form_is_after_confirm(const struct engine *engine, const struct order *orde
 }
 
 /* What goes by courier needs an address, wherever the form asks for one. */
+/* Is the gate of the rule one that this order goes through? */
+static bool is_asked(const struct order *order, const struct field_rule *rule) {
+    return order->medium != MEDIUM_SOFT || (PARCEL_GATES & GATES(rule->gate)) == 0;
+}
+
 static bool is_needed(const struct field_rule *rule, const json_t *form) {
     return rule->required || (strncmp(rule->field, "recipient", 9) == 0 &&
                               strcmp(form_text(form, "delivery"), "COURIER") == 0);
@@ -172,12 +185,15 @@ json_t *form_fields(const struct engine *engine, const struct order *order,
         const struct field_rule *rule = &profile->fields[i];
         const struct field *field = field_find(rule->field);
         if ((rule->kinds & KINDS(order->kind)) == 0 || (rule->subjects & subject) == 0 ||
-            field == NULL) {
+            field == NULL || !is_asked(order, rule)) {
             continue;
         }
         json_t *item =
             json_pack("{s:s,s:s,s:b,s:s}", "name", rule->field, "gate", gate_name(rule->gate),
                       "required", (int)rule->required, "type", types[field->type]);
+        if (form_is_locked(order, rule->field)) {
+            json_object_set_new(item, "readOnly", json_true());
+        }
         if (field->type == FIELD_YEARS) {
             json_object_set_new(item, "terms", terms_of(profile, order->kind, subject));
         }

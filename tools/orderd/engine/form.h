@@ -18,6 +18,9 @@ enum order_error form_save(const struct engine *engine, struct db *db, const str
 /* A member's text, or "". */
 const char *form_text(const json_t *form, const char *name);
 
+/* Did the entry come from upstream? Then it is not edited here (R012). */
+bool form_is_locked(const struct order *order, const char *name);
+
 /* Take over what `patch` says, as far as the order's business has such fields; years and amount go into `order`. A NULL member empties
  * an entry. Every wrong member is appended to `errors`. */
 enum order_error form_patch(const struct engine *engine, struct db *db, struct order *order,

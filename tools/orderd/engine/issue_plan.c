@@ -55,6 +55,9 @@ static const struct issue_rule rules[KIND_COUNT] = {
 
 enum issue_way issue_way_of(const struct order *order) {
     enum issue_way way = rules[order->kind].way;
+    if (way == WAY_CODE && order->medium == MEDIUM_SOFT) {
+        return WAY_FILE;
+    }
     return way == WAY_CODE && flow_has(order->gates, order->gate_count, GATE_PRODUCE) ? WAY_OPERATOR
                                                                                       : way;
 }

@@ -14,6 +14,7 @@ enum issue_way {
     WAY_NONE,     /* nothing is issued */
     WAY_KEY,      /* the key that holds the old certificate, logged in with it */
     WAY_CODE,     /* the applicant on a key that came blank, with the mailed code (R181) */
+    WAY_FILE,     /* the applicant, into a file (soft.h), with the mailed code */
     WAY_OPERATOR, /* an operator on a fresh key, which is sent afterwards (T13) */
     WAY_HOLDER /* the applicant with the very key, whose PIN is locked; with the code where the portal sends one (R196) */
 };

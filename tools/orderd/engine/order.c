@@ -6,7 +6,7 @@
 
 #define ORDER_COLUMNS                                                                              \
     "SELECT id, public_no, kind, state, subject, account, certificate, token, source, linked, "    \
-    "closing, version, years, amount_fen, created, updated, medium FROM orders "
+    "closing, version, years, amount_fen, created, updated, medium, locked FROM orders "
 
 #define COPY(field, rows, column) snprintf(field, sizeof(field), "%s", db_text(rows, column))
 
@@ -60,6 +60,7 @@ static enum order_error read_order(struct db *db, struct db_rows *rows, struct o
     out->created_ms = db_int(rows, 14);
     out->updated_ms = db_int(rows, 15);
     out->medium = medium_of(db_text(rows, 16));
+    COPY(out->locked, rows, 17);
     db_end(rows);
     if (out->kind == KIND_COUNT || out->state == STATE_COUNT || out->medium == MEDIUM_COUNT) {
         return ORDER_INTERNAL;

@@ -6,7 +6,7 @@
 #include "tools/orderd/engine/engine.h"
 #include "tools/orderd/engine/identifier.h"
 
-enum order_size { TOKEN_SERIAL_SIZE = 65 };
+enum order_size { TOKEN_SERIAL_SIZE = 65, LOCKED_SIZE = 512 };
 
 struct order {
     char id[ID_SIZE];
@@ -20,7 +20,9 @@ struct order {
     char token[TOKEN_SERIAL_SIZE]; /* serial of the key it is on, or "" */
     char source[ID_SIZE];          /* the order that it copies or continues, or "" */
     char linked[ID_SIZE];          /* shared by orders that were made together, or "" */
-    enum order_state closing;      /* while REFUNDING: what it will be then; else STATE_COUNT */
+    char
+        locked[LOCKED_SIZE]; /* entries of the form that came from upstream (R012): ",name,name," */
+    enum order_state closing; /* while REFUNDING: what it will be then; else STATE_COUNT */
     int64_t version;
     int64_t years;
     int64_t amount_fen;

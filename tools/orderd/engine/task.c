@@ -57,6 +57,7 @@ static enum order_error may_work(struct db *db, const struct caller *caller,
         may = session->kind == SESSION_KEY;
         break;
     case WAY_CODE:
+    case WAY_FILE:
     case WAY_HOLDER:
         may = own || (order->account[0] == '\0' && session->kind == SESSION_KEY);
         break;
@@ -239,6 +240,9 @@ static enum order_error claim_in_transaction(const struct engine *engine, struct
     enum order_error error = task_order(db, caller, claim->number, &order);
     if (error == ORDER_OK) {
         error = issue_plan_of(engine, db, &order, plan);
+    }
+    if (error == ORDER_OK && plan->way == WAY_FILE) {
+        error = ORDER_NOT_OFFERED; /* nothing of it comes to a key */
     }
     if (error == ORDER_OK) {
         error = check_key(engine, db, caller, claim, &order, plan);

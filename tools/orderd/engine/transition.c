@@ -129,6 +129,9 @@ enum order_error order_insert(const struct engine *engine, struct db *db, const 
                               struct order *order, const char *actor) {
     order->gate_count = flow->count;
     memcpy(order->gates, flow->gates, flow->count * sizeof flow->gates[0]);
+    if (order->medium == MEDIUM_SOFT) {
+        flow_waive(order->gates, order->gate_count, PARCEL_GATES);
+    }
     order->state = flow_state(order->gates, order->gate_count);
     order->closing = STATE_COUNT;
     order->version = 1;

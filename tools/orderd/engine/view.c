@@ -5,6 +5,7 @@
 #include "module/formats/certificate.h"
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/form.h"
+#include "tools/orderd/engine/soft.h"
 #include "tools/orderd/engine/transition.h"
 
 #include <string.h>
@@ -113,7 +114,23 @@ static enum order_error add_seal(struct db *db, const char *certificate, json_t 
 }
 
 /* What a completed order has made. */
+static enum order_error add_soft_result(struct db *db, const struct order *order, json_t *object) {
+    char id[ID_SIZE];
+    json_t *one = NULL;
+    enum order_error error = soft_certificate(db, order, id);
+    if (error == ORDER_OK) {
+        error = result_certificate(db, id, &one);
+    }
+    if (error == ORDER_OK) {
+        json_object_set_new(object, "result", json_pack("{s:o}", "signCertificate", one));
+    }
+    return error == ORDER_NOT_FOUND ? ORDER_OK : error;
+}
+
 static enum order_error add_result(struct db *db, const struct order *order, json_t *object) {
+    if (order->medium == MEDIUM_SOFT) {
+        return add_soft_result(db, order, object);
+    }
     struct db_rows *rows = NULL;
     char sign[ID_SIZE] = "";
     char encrypt[ID_SIZE] = "";

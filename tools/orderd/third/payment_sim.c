@@ -2,10 +2,10 @@
 #include "tools/orderd/third/payment_sim.h"
 
 #include "agent/http/json.h"
-#include "agent/identity/atomic_file.h"
 #include "module/formats/octets.h"
 #include "tools/orderd/engine/identifier.h"
 #include "tools/orderd/engine/outbox.h"
+#include "tools/orderd/third/secret_file.h"
 
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
@@ -17,14 +17,7 @@
 bool payment_sim_open(struct payment_sim *sim, const char *secret_file, const char *public_url) {
     memset(sim, 0, sizeof *sim);
     sim->public_url = public_url;
-    FILE *file = fopen(secret_file, "re");
-    if (file != NULL) {
-        size_t got = fread(sim->secret, 1, sizeof sim->secret, file);
-        fclose(file);
-        return got == sizeof sim->secret;
-    }
-    return RAND_priv_bytes(sim->secret, sizeof sim->secret) == 1 &&
-           atomic_file_write(secret_file, sim->secret, sizeof sim->secret, 0600) == 0;
+    return secret_file_open(secret_file, sim->secret, sizeof sim->secret);
 }
 
 bool payment_sim_sign(const struct payment_sim *sim, const char *body, size_t len,

@@ -4,6 +4,7 @@
 #include "agent/log.h"
 #include "tools/orderd/engine/advance.h"
 #include "tools/orderd/engine/application.h"
+#include "tools/orderd/engine/handover.h"
 #include "tools/orderd/engine/invoice.h"
 #include "tools/orderd/engine/limit.h"
 #include "tools/orderd/engine/message.h"
@@ -163,6 +164,7 @@ static void sweep(struct worker *worker, struct db *db) {
         application_expire_idle(engine, db, &idle) != ORDER_OK ||
         receipt_sweep(engine, db, &parcels) != ORDER_OK ||
         session_sweep(db, engine_now_ms(engine)) != ORDER_OK ||
+        handover_sweep(db, engine_now_ms(engine)) != ORDER_OK ||
         limit_sweep(db, engine_now_ms(engine)) != ORDER_OK) {
         log_warn("sweep", "not everything could be swept: %s", db_message(db));
     }

@@ -155,6 +155,7 @@ const struct profile profile_building = {
     .invoice = INVOICE_ON_REQUEST,
     .unlock = UNLOCK_CHOSEN_PIN,
     .seal = true,
+    .soft = KINDS(KIND_NEW),
     .consent_version = "building-1",
     .idle_days = 30,
     .receipt_days = 30,
