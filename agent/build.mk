@@ -23,7 +23,7 @@ agent_core_SRCS := agent/clock.c agent/config.c agent/log.c agent/port.c agent/s
                    $(addprefix agent/audit/,files.c journal.c read.c) \
                    $(addprefix agent/api/,ask.c events.c messages.c pairing.c service.c wellknown.c) \
                    $(addprefix agent/proxy/,path.c proxy.c)
-agent_core_DEPS := http identity agent_consent formats
+agent_core_DEPS := http identity agent_consent agent_foreign formats
 agent_core_PKGS := jansson libcurl libcrypto
 agent_core_LDLIBS := -lpthread
 

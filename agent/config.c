@@ -133,6 +133,53 @@ static int take_module_options(struct reader *reader, const json_t *root,
     return 0;
 }
 
+/* Modules of other makers: [{"path", "name"?, "answerWithin"?}], seconds. */
+static int take_modules(struct reader *reader, const json_t *root, struct agent_config *config) {
+    static const char *const names[] = {"path", "name", "answerWithin", NULL};
+    const json_t *modules = json_object_get(root, "modules"), *module;
+    size_t i;
+    if (modules != NULL && (!json_is_array(modules) || json_array_size(modules) > 16)) {
+        return complain(reader, "modules must be a list of at most 16 objects");
+    }
+    json_array_foreach(modules, i, module) {
+        char *path = NULL, *name = NULL;
+        const json_t *within = json_object_get(module, "answerWithin");
+        if (check_names(reader, module, "modules[].", names) != 0 ||
+            take_path(reader, module, "modules[].", "path", false, &path) != 0) {
+            return -1;
+        }
+        int taken = take_string(reader, module, "modules[].", "name", &name);
+        if (taken == 0 && path == NULL) {
+            taken = complain(reader, "modules[].path is missing");
+        }
+        if (taken == 0 && within != NULL &&
+            (!json_is_integer(within) || json_integer_value(within) < 1 ||
+             json_integer_value(within) > 600)) {
+            taken = complain(reader, "modules[].answerWithin must be 1 to 600 seconds");
+        }
+        int within_ms =
+            within != NULL ? 1000 * (int)json_integer_value(within) : FOREIGN_ANSWER_WITHIN_MS;
+        if (taken == 0 && !foreign_modules_add(&config->foreign, name != NULL ? name : path, path,
+                                               within_ms, NULL)) {
+            taken = complain(reader, "out of memory");
+        }
+        free(path);
+        free(name);
+        if (taken != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int take_p11_kit(struct reader *reader, const json_t *root, struct agent_config *config) {
+    const json_t *member = json_object_get(root, "p11Kit");
+    config->uses_p11_kit = member == NULL || json_is_true(member);
+    return member == NULL || json_is_boolean(member)
+               ? 0
+               : complain(reader, "p11Kit must be true or false");
+}
+
 /* "https://host[:port][/base]": nothing else, no user, no query, no trailing '/'. */
 static bool upstream_is_good(const char *url) {
     static const char https[] = "https://";
@@ -310,20 +357,27 @@ static int fill_defaults(struct reader *reader, struct agent_config *config) {
     if (config->module == NULL) {
         config->module = beside_program("../lib/openukey-pkcs11.so");
     }
-    return config->pinentry != NULL && config->consent != NULL && config->module != NULL
+    if (config->host == NULL) {
+        config->host = beside_program("ukey-module-host");
+    }
+    return config->pinentry != NULL && config->consent != NULL && config->module != NULL &&
+                   config->host != NULL
                ? 0
                : complain(reader, "out of memory");
 }
 
 static int take_all(struct reader *reader, const json_t *root, struct agent_config *config) {
-    static const char *const names[] = {"state",    "ports",   "module",   "moduleOptions",
-                                        "pinentry", "consent", "services", "origins",
-                                        "policy",   "clock",   "log",      NULL};
+    static const char *const names[] = {"state",   "ports",      "module",  "moduleOptions",
+                                        "modules", "moduleHost", "p11Kit",  "pinentry",
+                                        "consent", "services",   "origins", "policy",
+                                        "clock",   "log",        NULL};
     if (check_names(reader, root, "", names) != 0 ||
         take_path(reader, root, "", "state", false, &config->state_dir) != 0 ||
         take_ports(reader, root, config) != 0 ||
         take_path(reader, root, "", "module", false, &config->module) != 0 ||
-        take_module_options(reader, root, config) != 0 ||
+        take_module_options(reader, root, config) != 0 || take_modules(reader, root, config) != 0 ||
+        take_path(reader, root, "", "moduleHost", false, &config->host) != 0 ||
+        take_p11_kit(reader, root, config) != 0 ||
         take_path(reader, root, "", "pinentry", true, &config->pinentry) != 0 ||
         take_path(reader, root, "", "consent", true, &config->consent) != 0 ||
         take_services(reader, root, config) != 0 || take_origins(reader, root, config) != 0 ||
@@ -389,6 +443,8 @@ void agent_config_free(struct agent_config *config) {
     for (size_t i = 0; i < config->deny_count; i++) {
         free(config->deny[i]);
     }
+    foreign_modules_free(&config->foreign);
+    free(config->host);
     free(config->module_options);
     free(config->services);
     free(config->allow);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/foreign/registry.h"
 #include "agent/log.h"
 
 #define AGENT_CONFIG_MAX_PORTS 8
@@ -35,6 +36,9 @@ struct agent_config {
     char *module; /* PKCS#11 module; default ../lib/openukey-pkcs11.so beside the program */
     struct agent_module_option *module_options;
     size_t module_option_count;
+    struct foreign_modules foreign; /* further modules, of other makers */
+    bool uses_p11_kit;              /* and those of p11-kit's registry; default true */
+    char *host;     /* program that they run in; default ukey-module-host beside the agent */
     char *pinentry; /* program; default "pinentry" from PATH */
     char *consent;  /* program; default ukey-consent beside the agent */
     struct agent_service *services;

@@ -61,12 +61,26 @@ static bool service_is_usable(struct http_request *request, const char *name) {
     return false;
 }
 
-/* The one plugged key, which must be the one that was asked for. NULL: answered. */
+/* Keep those of the plugged keys that jobs can be done on; the others are released. How many there are. */
+static size_t keep_capable(struct token **tokens, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (token_can(tokens[i], TOKEN_CAN_JOBS))
+            tokens[kept++] = tokens[i];
+        else
+            token_release(tokens[i]);
+    }
+    return kept;
+}
+
+/* The one plugged key that jobs can be done on, which must be the one that was asked for. NULL: answered. */
 static struct token *only_token(struct http_request *request, const char *id) {
     struct token *tokens[TOKEN_MAX];
-    size_t count = tokens_list(agent_of(request)->key->tokens, tokens);
-    enum agent_problem problem = count == 0  ? PROBLEM_NO_TOKEN
-                                 : count > 1 ? PROBLEM_SEVERAL_TOKENS
+    size_t plugged = tokens_list(agent_of(request)->key->tokens, tokens);
+    size_t count = keep_capable(tokens, plugged);
+    enum agent_problem problem = plugged == 0 ? PROBLEM_NO_TOKEN
+                                 : count == 0 ? PROBLEM_CAPABILITY_MISSING
+                                 : count > 1  ? PROBLEM_SEVERAL_TOKENS
                                  : id && strcmp(id, token_id(tokens[0])) != 0 ? PROBLEM_WRONG_TOKEN
                                                                               : PROBLEM_COUNT;
     if (problem == PROBLEM_COUNT)

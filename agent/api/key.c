@@ -1,12 +1,14 @@
 /* Opening and closing the key rooms, and what their handlers share. */
 #include "agent/api/key.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/api/anchors.h"
 #include "agent/api/documents.h"
 #include "agent/clock.h"
+#include "agent/foreign/registry.h"
 #include "agent/jobs/jobs.h"
 #include "module/pinentry/visible.h"
 
@@ -34,16 +36,41 @@ static void token_changed(void *context, struct token *token, bool is_inserted) 
     event_publish(key->agent->events, token_event(token, is_inserted ? "inserted" : "removed"));
 }
 
+/* The modules of other makers: those of the configuration, then p11-kit's. */
+static bool find_foreign(const struct agent_config *config, struct foreign_modules *modules) {
+    struct registry_places places;
+    char user[PATH_MAX];
+    for (size_t i = 0; i < config->foreign.count; i++) {
+        const struct foreign_module *one = &config->foreign.list[i];
+        if (!foreign_modules_add(modules, one->name, one->path, one->answer_within_ms,
+                                 config->module))
+            return false;
+    }
+    registry_places_standard(&places, user, sizeof user);
+    return !config->uses_p11_kit ||
+           foreign_modules_add_registered(modules, &places, "ukey-agent", FOREIGN_ANSWER_WITHIN_MS,
+                                          config->module);
+}
+
 static int open_tokens(struct key *key, const struct agent_config *config) {
     struct tokens_option *settings = calloc(config->module_option_count + 1, sizeof *settings);
-    if (!settings)
+    struct foreign_modules foreign = {0};
+    if (!settings || !find_foreign(config, &foreign)) {
+        foreign_modules_free(&foreign);
+        free(settings);
         return -1;
+    }
     for (size_t i = 0; i < config->module_option_count; i++)
         settings[i] =
             (struct tokens_option){config->module_options[i].name, config->module_options[i].value};
-    const struct tokens_options options = {
-        .module = config->module, .settings = settings, .changed = token_changed, .context = key};
+    const struct tokens_options options = {.module = config->module,
+                                           .settings = settings,
+                                           .foreign = &foreign,
+                                           .host = config->host,
+                                           .changed = token_changed,
+                                           .context = key};
     int result = tokens_open(&options, &key->tokens);
+    foreign_modules_free(&foreign);
     free(settings);
     return result;
 }
@@ -123,13 +150,14 @@ enum agent_problem key_token_problem(enum token_error error) {
         return PROBLEM_PIN_REQUIRED;
     case TOKEN_BUSY:
         return PROBLEM_ACTION_PENDING;
+    case TOKEN_UNSUPPORTED:
+        return PROBLEM_CAPABILITY_MISSING;
     case TOKEN_MEMORY:
         return PROBLEM_INTERNAL;
     case TOKEN_OK:
     case TOKEN_NOT_FOUND:
     case TOKEN_PIN_UNSET:
     case TOKEN_FULL:
-    case TOKEN_UNSUPPORTED:
     case TOKEN_FAILED:
         break;
     }

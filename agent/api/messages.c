@@ -156,6 +156,14 @@ static const struct {
          {"不是对应的 UKey", "Not the right UKey"},
          {"插入的 UKey 与此业务不符，请换成办理此业务的 UKey。",
           "The UKey that is plugged in does not belong to this order. Plug in the one that does."}},
+    [PROBLEM_CAPABILITY_MISSING] =
+        {422,
+         "CAPABILITY_MISSING",
+         false,
+         {"此 UKey 不支持该操作", "The UKey cannot do this"},
+         {"此 UKey 或其驱动模块不支持该操作；GET /v1/tokens 列出了每个 UKey 支持的操作。",
+          "The UKey, or the module that drives it, cannot do this; GET /v1/tokens lists what each "
+          "can."}},
     [PROBLEM_CERTIFICATE_NOT_FOUND] = {404,
                                        "CERTIFICATE_NOT_FOUND",
                                        false,

@@ -5,9 +5,20 @@ agent_consent_SRCS := agent/consent/dialog.c
 agent_consent_DEPS := http pinentry
 agent_consent_PKGS := jansson libcrypto
 
+# modules of other makers: wire.c is in both ends
+ARCHIVES += agent_foreign
+agent_foreign_SRCS := $(addprefix agent/foreign/,wire.c process.c remote.c registry.c)
+agent_foreign_PKGS := libcrypto
+agent_foreign_LDLIBS := -lpthread
+
+PROGRAMS += ukey-module-host
+ukey-module-host_SRCS := agent/foreign/host.c agent/foreign/wire.c
+ukey-module-host_PKGS := libcrypto
+ukey-module-host_LDLIBS := -ldl
+
 ARCHIVES += agent_token
 agent_token_SRCS := $(addprefix agent/token/,cryptoki.c facts.c login.c public_key.c read.c use.c watch.c write.c)
-agent_token_DEPS := formats
+agent_token_DEPS := formats agent_foreign
 agent_token_PKGS := libcrypto
 agent_token_LDLIBS := -ldl -lpthread
 
@@ -55,3 +66,12 @@ test_renew_SRCS := tests/unit/agent-key/test_renew.c tests/unit/agent-key/fake_s
 test_renew_DEPS := agent_key mock_module ca
 test_renew_PKGS := cmocka jansson libcrypto
 test_renew_LDLIBS := -Wl,-u,C_GetFunctionList
+
+# a module of another maker, for tests: it breaks where it is told to
+MODULES += broken-pkcs11
+broken-pkcs11_SRCS := tests/unit/agent-foreign/broken_module.c
+
+TESTS += test_foreign
+test_foreign_SRCS := tests/unit/agent-foreign/test_foreign.c
+test_foreign_DEPS := agent_foreign agent_core
+test_foreign_PKGS := cmocka libcrypto

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/foreign/remote.h"
 #include "agent/log.h"
 
 const char *token_error_text(enum token_error error) {
@@ -135,11 +136,33 @@ fail:
     return -1;
 }
 
+int cryptoki_connect(struct cryptoki *cryptoki, struct foreign_process *process) {
+    *cryptoki = (struct cryptoki){.functions = remote_functions(), .process = process};
+    return remote_add(process);
+}
+
+CK_RV cryptoki_slots(const struct cryptoki *cryptoki, CK_SLOT_ID slots[TOKEN_MAX],
+                     CK_ULONG *count) {
+    _Static_assert((int)TOKEN_MAX == (int)FOREIGN_SLOTS_MAX, "both fill the same list");
+    *count = 0;
+    if (cryptoki->process)
+        return remote_slots(cryptoki->process, slots, count);
+    /* the first call lets the module notice readers that came and went (PKCS#11 3.1 5.5.1) */
+    CK_RV rv = cryptoki->functions->C_GetSlotList(CK_FALSE, NULL, count);
+    *count = rv == CKR_OK ? TOKEN_MAX : 0;
+    return rv == CKR_OK ? cryptoki->functions->C_GetSlotList(CK_TRUE, slots, count) : rv;
+}
+
 void cryptoki_finalize(struct cryptoki *cryptoki) {
-    cryptoki->functions->C_Finalize(NULL);
+    if (cryptoki->process)
+        foreign_process_end(cryptoki->process);
+    else
+        cryptoki->functions->C_Finalize(NULL);
 }
 
 void cryptoki_unload(struct cryptoki *cryptoki) {
+    if (cryptoki->process)
+        remote_remove(cryptoki->process);
     if (cryptoki->library)
         dlclose(cryptoki->library);
     *cryptoki = (struct cryptoki){0};

@@ -8,15 +8,22 @@
 
 #include "agent/token/token.h"
 
+struct foreign_process;
+
 struct cryptoki {
     void *library;
     CK_FUNCTION_LIST *functions;
     const CK_OPENUKEY_FUNCTIONS *vendor; /* NULL: a module without our interface */
+    struct foreign_process *process;     /* a module of another maker, in a process of its own */
 };
 
 /* Load the module, give it its settings (its vendor interface's, if it has one) and initialise it. -1: the log says why. */
 int cryptoki_load(struct cryptoki *cryptoki, const char *path,
                   const struct tokens_option *settings);
+/* Speak with a module of another maker through its process, which is not started by this. -1: too many modules. */
+int cryptoki_connect(struct cryptoki *cryptoki, struct foreign_process *process);
+/* The slots with a token in them: at most TOKEN_MAX. */
+CK_RV cryptoki_slots(const struct cryptoki *cryptoki, CK_SLOT_ID slots[TOKEN_MAX], CK_ULONG *count);
 /* C_Finalize; calls that wait in the module end. The library stays loaded until cryptoki_unload(). */
 void cryptoki_finalize(struct cryptoki *cryptoki);
 void cryptoki_unload(struct cryptoki *cryptoki);

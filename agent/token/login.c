@@ -67,8 +67,17 @@ enum token_error token_login(struct token *token, const char *pin, size_t pin_le
         error = may_try(&facts, pin_len, may_use_last);
     if (!error) {
         error = try_pin(token, pin, pin_len);
+<<<<<<< HEAD
         if (error != TOKEN_REMOVED)
             read_again(token, &facts);
+=======
+        struct token_facts after;
+        if (error != TOKEN_REMOVED &&
+            facts_read(&token->owner->cryptoki, token->slot, &after) == TOKEN_OK) {
+            facts = after;
+            token_set_facts(token, &after);
+        }
+>>>>>>> d2c1008 (Run PKCS #11 modules of other makers, each in a process of its own)
     }
     if (tries_left)
         *tries_left = facts.tries_left;

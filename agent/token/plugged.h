@@ -5,10 +5,26 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "agent/foreign/process.h"
 #include "agent/token/cryptoki.h"
 
+/* One module and its keys' watcher. */
+struct token_source {
+    struct tokens *tokens;
+    struct cryptoki cryptoki;
+    char *name;                     /* another maker's module: its name for people; NULL: ours */
+    struct foreign_process process; /* the same: where it runs */
+    bool has_watcher;
+    pthread_t watcher;
+    pthread_mutex_t scan_lock; /* one look at the slots at a time */
+    atomic_bool scan_again;
+};
+
 struct token {
-    struct tokens *owner;
+    struct token_source *owner;
+    char id[TOKEN_ID_SIZE]; /* what never changes, readable without a lock */
+    char reader[129];
+    unsigned can; /* enum token_capability */
     atomic_uint references;
     atomic_bool present;
     CK_SLOT_ID slot;
@@ -23,14 +39,13 @@ struct token {
 };
 
 struct tokens {
-    struct cryptoki cryptoki;
     void (*changed)(void *context, struct token *token, bool is_inserted);
     void *context;
-    pthread_t watcher;
     atomic_bool stopping;
-    pthread_mutex_t scan_lock; /* one look at the slots at a time */
-    atomic_bool scan_again;
-    pthread_mutex_t list_lock; /* guards what follows */
+    pthread_cond_t stopped; /* `stopping` was set, under list_lock */
+    size_t source_count;
+    struct token_source *sources; /* ours is the first */
+    pthread_mutex_t list_lock;    /* guards what follows */
     size_t count;
     struct token *list[TOKEN_MAX];
 };
@@ -49,5 +64,10 @@ enum token_error token_private_key(const struct cryptoki *cryptoki, CK_SESSION_H
 /* Ask the module about the key in `slot`. */
 enum token_error facts_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot,
                             struct token_facts *facts);
+
+/* The capabilities of the key in `slot`, by its module's mechanisms (enum token_capability). */
+unsigned capabilities_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot);
+/* Remember what a key said of itself; what does not change (capabilities, module) stays. */
+void token_set_facts(struct token *token, const struct token_facts *facts);
 
 #endif

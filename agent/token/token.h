@@ -1,4 +1,4 @@
-/* The plugged keys, through Cryptoki only: the configured module, a watcher, and what the agent does with a key.
+/* The plugged keys, through Cryptoki only: our module and those of other makers, their watchers, and what the agent does with a key.
  *
  * A `struct token` is one key from its insertion to its removal: the same key plugged in again is another struct token, so that nothing
  * started on one key goes on with another. Every call on a removed one gives TOKEN_REMOVED. All calls are thread-safe; calls on
@@ -53,6 +53,16 @@ enum token_pin_state {
     TOKEN_PIN_STATE_UNSET,
 };
 
+/* What can be done with a key at all. */
+enum token_capability {
+    TOKEN_CAN_SIGN = 1,
+    TOKEN_CAN_DECRYPT = 2,
+    TOKEN_CAN_CHANGE_PIN = 4,
+    TOKEN_CAN_STAMP = 8,   /* electronic seals: SM2, and files on the key */
+    TOKEN_CAN_JOBS = 16,   /* new certificates and seals: dual certificates, containers */
+    TOKEN_CAN_UNLOCK = 32, /* with the answer of the order service */
+};
+
 struct token_facts {
     char id[TOKEN_ID_SIZE]; /* first 16 hex digits of SHA-256(manufacturer "|" serial) */
     char label[33];
@@ -66,17 +76,22 @@ struct token_facts {
         must_change; /* the PIN is good for nothing but being changed, as far as the module tells */
     int tries_left;  /* -1: the module does not tell */
     size_t pin_min, pin_max;
+    unsigned can;    /* enum token_capability */
+    char module[64]; /* the module of another maker that it came through; empty: ours */
 };
 
 struct tokens;
 struct token;
+struct foreign_modules;
 
 struct tokens_option {
     const char *name, *value;
 };
 
 struct tokens_options {
-    const char *module; /* path of the PKCS#11 module */
+    const char *module;                    /* path of the PKCS#11 module */
+    const struct foreign_modules *foreign; /* modules of other makers; may be NULL */
+    const char *host;                      /* ukey-module-host's path, for these */
     const struct tokens_option
         *settings; /* for the vendor interface's SetOption; ends with a NULL name */
     /* A key was plugged in or pulled out. On the watcher's thread, without locks held; `token` is borrowed. May be NULL. */
@@ -84,7 +99,8 @@ struct tokens_options {
     void *context;
 };
 
-/* Load the module and start watching; the keys that are plugged in now are known when it returns (no `changed` for them).
+/* Load the module and start watching; its keys that are plugged in now are known when it returns (no `changed` for them). Those of other
+ * makers' modules come when these have started. A key that ours sees too is not listed a second time.
  * -1: the log says why. */
 int tokens_open(const struct tokens_options *options, struct tokens **tokens);
 /* Ends the watcher and the module. References to tokens must have been given back. NULL is harmless. */
@@ -102,6 +118,8 @@ void token_release(struct token *token);
 const char *token_id(const struct token *token);
 /* False for good once the key has been pulled out. Asks nobody. */
 bool token_is_present(const struct token *token);
+/* Whether that can be done with it at all. Asks nobody. */
+bool token_can(const struct token *token, enum token_capability capability);
 /* True while our login stands, as far as we know. */
 bool token_is_logged_in(struct token *token);
 /* What it says of itself now. While another call is busy with the key for long, what it said last. */

@@ -640,6 +640,21 @@ static CK_RV retire_key(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object) {
     return leave(CKR_OK);
 }
 
+/* A key of the GM kind. */
+static CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count) {
+    static const CK_MECHANISM_TYPE types[] = {CKM_SM2_KEY_PAIR_GEN, CKM_SM2_SM3};
+    const CK_ULONG known = sizeof types / sizeof *types;
+    CK_ULONG room = *count;
+    (void)slot;
+    *count = known;
+    if (!list)
+        return CKR_OK;
+    if (room < known)
+        return CKR_BUFFER_TOO_SMALL;
+    memcpy(list, types, sizeof types);
+    return CKR_OK;
+}
+
 static CK_OPENUKEY_FUNCTIONS vendor = {.version = {1, 0},
                                        .SetOption = set_option,
                                        .GetDeviceInfo = get_device_info,
@@ -666,6 +681,7 @@ static CK_FUNCTION_LIST functions = {
     .C_GetSlotList = C_GetSlotList,
     .C_GetSlotInfo = C_GetSlotInfo,
     .C_GetTokenInfo = C_GetTokenInfo,
+    .C_GetMechanismList = get_mechanism_list,
     .C_OpenSession = C_OpenSession,
     .C_CloseSession = C_CloseSession,
     .C_GetSessionInfo = C_GetSessionInfo,
