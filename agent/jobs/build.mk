@@ -70,6 +70,7 @@ test_renew_LDLIBS := -Wl,-u,C_GetFunctionList
 # a module of another maker, for tests: it breaks where it is told to
 MODULES += broken-pkcs11
 broken-pkcs11_SRCS := tests/unit/agent-foreign/broken_module.c
+broken-pkcs11_LDLIBS := -ldl
 
 TESTS += test_foreign
 test_foreign_SRCS := tests/unit/agent-foreign/test_foreign.c

@@ -98,7 +98,7 @@ unsigned capabilities_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot) {
     CK_MECHANISM_TYPE types[FOREIGN_MECHANISMS_MAX];
     CK_ULONG count = FOREIGN_MECHANISMS_MAX;
     unsigned can = TOKEN_CAN_CHANGE_PIN;
-    bool makes_sm2 = false;
+    bool has_pairs = false;
     if (cryptoki->functions->C_GetMechanismList(slot, types, &count) != CKR_OK)
         return can;
     for (CK_ULONG i = 0; i < count; i++) {
@@ -106,11 +106,11 @@ unsigned capabilities_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot) {
             can |= TOKEN_CAN_SIGN | TOKEN_CAN_DECRYPT;
         else if (types[i] == CKM_ECDSA)
             can |= TOKEN_CAN_SIGN;
-        else if (types[i] == CKM_SM2_KEY_PAIR_GEN)
-            makes_sm2 = true;
+        else if (types[i] == CKM_OPENUKEY_SM2_ENVELOPED_KEY)
+            has_pairs = true;
     }
-    /* containers, files and unlocking are our module's alone, on keys that know SM2 */
-    if (makes_sm2 && cryptoki->vendor)
+    /* containers with two pairs, files and unlocking are our module's alone, on keys that take a pair made by the KMC */
+    if (has_pairs && cryptoki->vendor)
         can |= TOKEN_CAN_SIGN | TOKEN_CAN_DECRYPT | TOKEN_CAN_STAMP | TOKEN_CAN_JOBS |
                TOKEN_CAN_UNLOCK;
     return can;

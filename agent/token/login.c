@@ -44,9 +44,7 @@ static void read_again(struct token *token, struct token_facts *facts) {
     struct token_facts after;
     if (facts_read(&token->owner->cryptoki, token->slot, &after) == TOKEN_OK) {
         *facts = after;
-        pthread_mutex_lock(&token->facts_lock);
-        token->facts = after;
-        pthread_mutex_unlock(&token->facts_lock);
+        token_set_facts(token, &after);
     }
 }
 
@@ -67,17 +65,8 @@ enum token_error token_login(struct token *token, const char *pin, size_t pin_le
         error = may_try(&facts, pin_len, may_use_last);
     if (!error) {
         error = try_pin(token, pin, pin_len);
-<<<<<<< HEAD
         if (error != TOKEN_REMOVED)
             read_again(token, &facts);
-=======
-        struct token_facts after;
-        if (error != TOKEN_REMOVED &&
-            facts_read(&token->owner->cryptoki, token->slot, &after) == TOKEN_OK) {
-            facts = after;
-            token_set_facts(token, &after);
-        }
->>>>>>> d2c1008 (Run PKCS #11 modules of other makers, each in a process of its own)
     }
     if (tries_left)
         *tries_left = facts.tries_left;

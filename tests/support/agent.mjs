@@ -61,6 +61,7 @@ export class TestAgent {
             ports: [0],
             module: join(build, 'lib/openukey-pkcs11.so'),
             moduleOptions: { 'socket-dir': 'keys', pcsc: 'off' },
+            p11Kit: false,
             consent: './consent',
             pinentry: './no-pinentry',
             log: 'debug',

@@ -254,6 +254,7 @@ export class House {
             ...(this.options.wellKnownPorts ? {} : { ports: [this.agentPort] }),
             module: this.module,
             moduleOptions: this.moduleOptions,
+            p11Kit: false,
             pinentry: this.dialogs.pinentry,
             consent: this.dialogs.consent,
             services: {

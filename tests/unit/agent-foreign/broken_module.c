@@ -1,16 +1,31 @@
-/* A PKCS#11 module that does the wrong thing on purpose: what, and at which call, is in $BROKEN_MODULE, like "crash:C_Sign". Until then it
+/* A PKCS#11 module that does the wrong thing on purpose: what, and at which call, is in $BROKEN_MODULE or in its file's name, like
+ * "crash:C_Sign.so". Until then it
  * has one key that signs by turning the data round, in a slot of its own. */
+#include <dlfcn.h>
 #include <pkcs11.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static const char orders_are_here;
+
+/* $BROKEN_MODULE, or without it the name that this file was given. */
+static const char *orders(void) {
+    const char *given = getenv("BROKEN_MODULE");
+    Dl_info info;
+    if (given || dladdr((const void *)&orders_are_here, &info) == 0)
+        return given ? given : "";
+    const char *slash = strrchr(info.dli_fname, '/');
+    return slash ? slash + 1 : info.dli_fname;
+}
+
 static bool is_here(const char *how, const char *function) {
-    const char *wanted = getenv("BROKEN_MODULE");
-    size_t len = strlen(how);
-    return wanted && strncmp(wanted, how, len) == 0 && wanted[len] == ':' &&
-           strcmp(wanted + len + 1, function) == 0;
+    const char *wanted = orders();
+    size_t len = strlen(how), rest = strlen(function);
+    return strncmp(wanted, how, len) == 0 && wanted[len] == ':' &&
+           strncmp(wanted + len + 1, function, rest) == 0 &&
+           (wanted[len + 1 + rest] == '\0' || wanted[len + 1 + rest] == '.');
 }
 
 /* Every function begins with this. */

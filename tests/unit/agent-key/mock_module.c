@@ -642,7 +642,8 @@ static CK_RV retire_key(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object) {
 
 /* A key of the GM kind. */
 static CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count) {
-    static const CK_MECHANISM_TYPE types[] = {CKM_SM2_KEY_PAIR_GEN, CKM_SM2_SM3};
+    static const CK_MECHANISM_TYPE types[] = {CKM_SM2_KEY_PAIR_GEN, CKM_SM2_SM3,
+                                              CKM_OPENUKEY_SM2_ENVELOPED_KEY};
     const CK_ULONG known = sizeof types / sizeof *types;
     CK_ULONG room = *count;
     (void)slot;
