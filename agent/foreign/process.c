@@ -28,15 +28,26 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void foreign_process_init(struct foreign_process *process, const char *program, const char *module,
-                          const char *name, int answer_within_ms) {
-    *process = (struct foreign_process){.program = program,
-                                        .module = module,
-                                        .name = name,
+static void free_names(struct foreign_process *process) {
+    free(process->program);
+    free(process->module);
+    free(process->name);
+}
+
+int foreign_process_init(struct foreign_process *process, const char *program, const char *module,
+                         const char *name, int answer_within_ms) {
+    *process = (struct foreign_process){.program = strdup(program),
+                                        .module = strdup(module),
+                                        .name = strdup(name),
                                         .answer_within_ms = answer_within_ms,
                                         .socket = -1};
+    if (!process->program || !process->module || !process->name) {
+        free_names(process);
+        return -1;
+    }
     pthread_mutex_init(&process->lock, NULL);
     pthread_mutex_init(&process->life, NULL);
+    return 0;
 }
 
 /* ---- starting; the lock is held from here to "asking" ---- */
@@ -45,7 +56,7 @@ static int spawn(struct foreign_process *process, int socket) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, defaults;
-    char *argv[] = {(char *)(uintptr_t)process->program, NULL};
+    char *argv[] = {process->program, NULL};
     sigemptyset(&none);
     sigfillset(&defaults);
     int error = posix_spawn_file_actions_init(&actions);
@@ -240,6 +251,7 @@ void foreign_process_end(struct foreign_process *process) {
 void foreign_process_free(struct foreign_process *process) {
     wire_free(&process->request);
     wire_free(&process->answer);
+    free_names(process);
     pthread_mutex_destroy(&process->life);
     pthread_mutex_destroy(&process->lock);
 }

@@ -14,13 +14,13 @@
 #include "agent/foreign/wire.h"
 
 struct foreign_process {
-    const char *program, *module; /* ukey-module-host's path and the module's */
-    const char *name;             /* for logs */
-    int answer_within_ms;         /* for a call that asks no person */
-    pthread_mutex_t lock;         /* guards what follows, and the conversation */
-    atomic_bool is_ending;        /* it is not started any more */
-    pthread_mutex_t life;         /* taken inside `lock`, held while `socket` changes */
-    int socket;                   /* -1: not running */
+    char *program, *module; /* paths of ukey-module-host and the module */
+    char *name;             /* for logs */
+    int answer_within_ms;   /* for a call that asks no person */
+    pthread_mutex_t lock;   /* guards what follows, and the conversation */
+    atomic_bool is_ending;  /* it is not started any more */
+    pthread_mutex_t life;   /* taken inside `lock`, held while `socket` changes */
+    int socket;             /* -1: not running */
     pid_t pid;
     unsigned generation; /* counts the starts: what an earlier process gave is nothing to a later */
     unsigned failures;   /* in a row */
@@ -28,9 +28,9 @@ struct foreign_process {
     struct wire request, answer, result;
 };
 
-/* Strings are borrowed for the life of `process`. Starts nothing. */
-void foreign_process_init(struct foreign_process *process, const char *program, const char *module,
-                          const char *name, int answer_within_ms);
+/* Strings are copied. Starts nothing. -1: no memory (then there is nothing to be freed). */
+int foreign_process_init(struct foreign_process *process, const char *program, const char *module,
+                         const char *name, int answer_within_ms);
 /* End the process: at once when a call is under way in it (that call fails). Nothing starts it again. */
 void foreign_process_end(struct foreign_process *process);
 /* After foreign_process_end(), when no other thread uses it. */

@@ -12,7 +12,7 @@
 struct token_source {
     struct tokens *tokens;
     struct cryptoki cryptoki;
-    char *name;                     /* another maker's module: its name for people; NULL: ours */
+    const char *name;               /* another maker's module: its name for people; NULL: ours */
     struct foreign_process process; /* the same: where it runs */
     bool has_watcher;
     pthread_t watcher;

@@ -377,25 +377,18 @@ static int start_watcher(struct token_source *source) {
 static void add_foreign(struct tokens *tokens, const char *host,
                         const struct foreign_module *module) {
     struct token_source *source = &tokens->sources[tokens->source_count];
-    source->name = strdup(module->name);
-    char *path = strdup(module->path), *program = strdup(host);
-    if (!source->name || !path || !program) {
-        free(source->name);
-        free(path);
-        free(program);
+    struct foreign_process *process = &source->process;
+    if (foreign_process_init(process, host, module->path, module->name, module->answer_within_ms) !=
+        0)
         return;
-    }
-    foreign_process_init(&source->process, program, path, source->name, module->answer_within_ms);
-    if (cryptoki_connect(&source->cryptoki, &source->process) != 0) {
-        log_warn("foreign", "module %s is left out: there are more than %d", source->name,
+    if (cryptoki_connect(&source->cryptoki, process) != 0) {
+        log_warn("foreign", "module %s is left out: there are more than %d", module->name,
                  REMOTE_MAX);
-        foreign_process_free(&source->process);
-        free(source->name);
-        free(path);
-        free(program);
-        *source = (struct token_source){0};
+        foreign_process_free(process);
+        source->cryptoki = (struct cryptoki){0};
         return;
     }
+    source->name = process->name;
     source->tokens = tokens;
     pthread_mutex_init(&source->scan_lock, NULL);
     tokens->source_count++;
@@ -403,12 +396,8 @@ static void add_foreign(struct tokens *tokens, const char *host,
 
 static void close_source(struct token_source *source) {
     cryptoki_unload(&source->cryptoki);
-    if (source->name) {
+    if (source->name)
         foreign_process_free(&source->process);
-        free((char *)(uintptr_t)source->process.module);
-        free((char *)(uintptr_t)source->process.program);
-        free(source->name);
-    }
     pthread_mutex_destroy(&source->scan_lock);
 }
 

@@ -62,8 +62,9 @@ static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID_PTR slots, CK_ULONG_PTR 
 }
 
 static void pad(CK_UTF8CHAR *field, size_t size, const char *text) {
-    memset(field, ' ', size);
-    memcpy(field, text, strlen(text));
+    size_t len = strlen(text);
+    for (size_t i = 0; i < size; i++)
+        field[i] = i < len ? (CK_UTF8CHAR)text[i] : ' ';
 }
 
 static CK_RV get_slot_info(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info) {

@@ -28,7 +28,7 @@ static void run_module(const char *how, int answer_within_ms) {
         setenv("BROKEN_MODULE", how, 1);
     else
         unsetenv("BROKEN_MODULE");
-    foreign_process_init(&process, host, module, "broken", answer_within_ms);
+    assert_int_equal(foreign_process_init(&process, host, module, "broken", answer_within_ms), 0);
     assert_int_equal(remote_add(&process), 0);
     f = remote_functions();
 }
@@ -203,7 +203,7 @@ static void a_module_that_lies_about_lengths_is_not_believed(void **state) {
 static void a_file_that_is_no_module_is_refused(void **state) {
     (void)state;
     unsetenv("BROKEN_MODULE");
-    foreign_process_init(&process, host, "/nonexistent.so", "none", 60000);
+    assert_int_equal(foreign_process_init(&process, host, "/nonexistent.so", "none", 60000), 0);
     assert_int_equal(remote_add(&process), 0);
     assert_false(foreign_process_start(&process));
 }
