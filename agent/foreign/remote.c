@@ -299,6 +299,10 @@ static bool parameter_is_flat(const CK_MECHANISM *mechanism) {
     case CKM_SHA384_RSA_PKCS_PSS:
     case CKM_SHA512_RSA_PKCS_PSS:
         return mechanism->ulParameterLen == sizeof(CK_RSA_PKCS_PSS_PARAMS);
+    case CKM_RSA_PKCS_OAEP: { /* its one pointer has to be NULL */
+        const CK_RSA_PKCS_OAEP_PARAMS *oaep = mechanism->pParameter;
+        return mechanism->ulParameterLen == sizeof *oaep && !oaep->pSourceData;
+    }
     default:
         return mechanism->ulParameterLen == 0;
     }

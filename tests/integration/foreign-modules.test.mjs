@@ -33,8 +33,36 @@ async function softHsm(dir) {
     await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Soft person/O=Soft company', '-keyout', key, '-out', pem, '-days', '30']);
     await run('openssl', ['x509', '-in', pem, '-outform', 'DER', '-out', der]);
     await tool('--write-object', key, '--type', 'privkey', '--id', '01', '--label', 'soft');
+    await run('openssl', ['pkey', '-in', key, '-pubout', '-outform', 'DER', '-out', join(dir, 'pub.der')]);
+    await tool('--write-object', join(dir, 'pub.der'), '--type', 'pubkey', '--id', '01', '--label', 'soft');
     await tool('--write-object', der, '--type', 'cert', '--id', '01', '--label', 'soft');
     return env;
+}
+
+// A person who types the PIN at once
+const TYPES = '#!/bin/sh\necho OK\nwhile read -r line; do case "$line" in GETPIN*) echo "D 123456"; echo OK;; BYE*) echo OK; exit;; *) echo OK;; esac; done\n';
+
+function typesThePin(agent) {
+    writeFileSync(join(agent.dir, 'pinentry'), TYPES, { mode: 0o700 });
+    agent.config = { ...agent.config, pinentry: './pinentry' };
+}
+
+/* Signs a document with the certificate; OpenSSL, which knows neither module nor agent, judges the CMS. */
+async function signAndJudge(agent, session, token, certificate) {
+    const content = Buffer.from('a tender');
+    const answer = await agent.request('POST', `/v1/tokens/${token.id}/sign`, {
+        origin: ORIGIN, session,
+        json: { certificate: certificate.id, nonce: 'nonce-0001', format: 'cms', document: { name: 'tender.txt', content: content.toString('base64') } },
+    });
+    assert.equal(answer.status, 200, answer.body);
+    const file = (name, bytes) => {
+        writeFileSync(join(agent.dir, name), bytes);
+        return join(agent.dir, name);
+    };
+    const cms = file('signed.p7s', Buffer.from(answer.json.signature, 'base64'));
+    const judge = (text) => run('openssl', ['cms', '-verify', '-binary', '-inform', 'DER', '-in', cms, '-content', file('tender.txt', text), '-noverify', '-out', '/dev/null'], { allow: [0, 1, 2, 3, 4] });
+    assert.equal((await judge(content)).code, 0);
+    assert.notEqual((await judge('another tender')).code, 0);
 }
 
 async function tokens(agent, session) {
@@ -44,13 +72,12 @@ async function tokens(agent, session) {
 }
 
 describe('a SoftHSM2 token', { skip: softhsmMissing || !existsSync(SOFTHSM) }, () => {
-    test('is listed with what it can do, its certificate is read, its PIN is verified natively', async (t) => {
+    test('is listed with what it can do, its certificate is read, its PIN is verified natively, its key signs', async (t) => {
         const agent = new TestAgent();
         t.after(() => agent.close());
         const env = await softHsm(agent.dir);
-        const pins = join(agent.dir, 'pinentry');
-        writeFileSync(pins, '#!/bin/sh\necho OK\nwhile read -r line; do case "$line" in GETPIN*) echo "D 123456"; echo OK;; BYE*) echo OK; exit;; *) echo OK;; esac; done\n', { mode: 0o700 });
-        agent.config = { ...agent.config, modules: [{ path: SOFTHSM, name: 'SoftHSM' }], pinentry: './pinentry' };
+        typesThePin(agent);
+        agent.config = { ...agent.config, modules: [{ path: SOFTHSM, name: 'SoftHSM' }] };
         await agent.run({ env });
         const session = await agent.pair(ORIGIN);
         await until(async () => (await tokens(agent, session)).length === 1, 'the soft token', 60_000);
@@ -62,12 +89,11 @@ describe('a SoftHSM2 token', { skip: softhsmMissing || !existsSync(SOFTHSM) }, (
         const list = await agent.request('GET', `/v1/tokens/${token.id}/certificates`, { origin: ORIGIN, session });
         assert.equal(list.json.certificates.length, 1);
         assert.equal(list.json.certificates[0].subject.commonName, 'Soft person');
+        assert.equal(list.json.certificates[0].hasPrivateKey, true);
         const pin = await agent.request('POST', `/v1/tokens/${token.id}/verify-pin`, { origin: ORIGIN, session, json: {} });
         assert.equal(pin.status, 200, pin.body);
         assert.equal((await tokens(agent, session))[0].pin.verified, true);
-        // a private key without a public one beside it shows itself after the login
-        const now = await agent.request('GET', `/v1/tokens/${token.id}/certificates`, { origin: ORIGIN, session });
-        assert.equal(now.json.certificates[0].hasPrivateKey, true);
+        await signAndJudge(agent, session, token, list.json.certificates[0]);
         const job = await agent.request('POST', '/v1/jobs', {
             origin: ORIGIN, session, json: { kind: 'renew', order: 'A1', authorization: 'x' },
         });
@@ -76,13 +102,14 @@ describe('a SoftHSM2 token', { skip: softhsmMissing || !existsSync(SOFTHSM) }, (
 });
 
 describe('a PIV card behind the real pcscd', { skip: missing('pcscd') || (pcscdMissing() ?? !existsSync(OPENSC)) }, () => {
-    test('that our module and OpenSC both see is listed once, as ours; with our module looking away it is OpenSC\'s', async (t) => {
+    test('that our module and OpenSC both see is listed once, as ours; with our module looking away it is OpenSC\'s and signs', async (t) => {
         const agent = new TestAgent();
         const pcscd = await startPcscd(agent.dir, {});
         t.after(async () => {
             await agent.close();
         });
         agent.programs.push(pcscd.program);
+        typesThePin(agent);
         const sim = join(build, 'bin/ukey-sim');
         const [image, socket] = [join(agent.dir, 'piv.img'), join(agent.dir, 'piv.sock')];
         await run(sim, ['format', '--application', 'piv', '--serial', 'FEED0002', image]);
@@ -109,6 +136,12 @@ describe('a PIV card behind the real pcscd', { skip: missing('pcscd') || (pcscdM
             assert.equal(certificates.status, 200, certificates.body);
             assert.ok(certificates.json.certificates.length >= 1);
             assert.deepEqual(list[0].capabilities.jobs, { available: false, reason: expected ? 'FOREIGN_MODULE' : 'CARD_TYPE' });
+            if (expected) {
+                const pin = await agent.request('POST', `/v1/tokens/${list[0].id}/verify-pin`, { origin: ORIGIN, session, json: {} });
+                assert.equal(pin.status, 200, pin.body);
+                const now = await agent.request('GET', `/v1/tokens/${list[0].id}/certificates`, { origin: ORIGIN, session });
+                await signAndJudge(agent, session, list[0], now.json.certificates.find((one) => one.hasPrivateKey));
+            }
             await agent.stop();
             writeFileSync(agent.log, '');
         }

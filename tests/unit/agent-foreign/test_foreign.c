@@ -105,7 +105,8 @@ static void what_is_not_carried_over_is_said_to_be_unsupported(void **state) {
     CK_SESSION_HANDLE session = open_session();
     CK_OBJECT_HANDLE made;
     CK_BYTE parameter[4] = {0};
-    CK_MECHANISM with_pointers = {CKM_RSA_PKCS_OAEP, parameter, sizeof parameter};
+    CK_RSA_PKCS_OAEP_PARAMS oaep = {.pSourceData = parameter, .ulSourceDataLen = 4};
+    CK_MECHANISM with_pointers = {CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep};
     assert_int_equal(f->C_CreateObject(session, NULL, 0, &made), CKR_FUNCTION_NOT_SUPPORTED);
     assert_int_equal(f->C_DecryptInit(session, &with_pointers, 1), CKR_MECHANISM_PARAM_INVALID);
     assert_int_equal(f->C_CloseSession(12345), CKR_SESSION_HANDLE_INVALID);
