@@ -30,7 +30,9 @@ async function softHsm(dir) {
     const tool = (...args) => run('pkcs11-tool', ['--module', SOFTHSM, '--login', '--pin', '123456', '--token-label', 'soft', ...args], { env });
     await run('softhsm2-util', ['--init-token', '--free', '--label', 'soft', '--so-pin', '12345678', '--pin', '123456'], { env });
     const [key, pem, der] = ['key.pem', 'cert.pem', 'cert.der'].map((name) => join(dir, name));
-    await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Soft person/O=Soft company', '-keyout', key, '-out', pem, '-days', '30']);
+    const config = join(dir, 'req.cnf');
+    writeFileSync(config, '[req]\ndistinguished_name = dn\n[dn]\n');
+    await run('openssl', ['req', '-x509', '-config', config, '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Soft person/O=Soft company', '-keyout', key, '-out', pem, '-days', '30']);
     await run('openssl', ['x509', '-in', pem, '-outform', 'DER', '-out', der]);
     await tool('--write-object', key, '--type', 'privkey', '--id', '01', '--label', 'soft');
     await run('openssl', ['pkey', '-in', key, '-pubout', '-outform', 'DER', '-out', join(dir, 'pub.der')]);
