@@ -157,7 +157,7 @@ static const struct {
          {"插入的 UKey 与此业务不符，请换成办理此业务的 UKey。",
           "The UKey that is plugged in does not belong to this order. Plug in the one that does."}},
     [PROBLEM_CAPABILITY_MISSING] =
-        {422,
+        {409,
          "CAPABILITY_MISSING",
          false,
          {"此 UKey 不支持该操作", "The UKey cannot do this"},
