@@ -202,7 +202,8 @@ static bool upstream_is_good(const char *url) {
 
 static int take_service(struct reader *reader, const char *profile, const json_t *object,
                         struct agent_service *service) {
-    static const char *const names[] = {"upstream", "ca", "taskKeys", "issuers", "root", NULL};
+    static const char *const names[] = {"upstream", "ca",  "taskKeys", "issuers",
+                                        "root",     "crl", NULL};
     char where[80];
     snprintf(where, sizeof(where), "services.%.40s.", profile);
     size_t len = strlen(profile);
@@ -215,11 +216,15 @@ static int take_service(struct reader *reader, const char *profile, const json_t
     service->profile = strdup(profile);
     if (take_string(reader, object, where, "upstream", &service->upstream) != 0 ||
         take_path(reader, object, where, "ca", false, &service->ca) != 0 ||
-        take_path(reader, object, where, "root", false, &service->root) != 0) {
+        take_path(reader, object, where, "root", false, &service->root) != 0 ||
+        take_string(reader, object, where, "crl", &service->crl) != 0) {
         return -1;
     }
     if (service->upstream == NULL || !upstream_is_good(service->upstream)) {
         return complain(reader, "%supstream must be https://HOST[:PORT][/BASE]", where);
+    }
+    if (service->crl != NULL && service->crl[0] != '/') {
+        return complain(reader, "%scrl must be a path that starts with '/'", where);
     }
     json_t *keys = json_object_get(object, "taskKeys"),
            *issuers = json_object_get(object, "issuers"), *issuer;
@@ -434,6 +439,7 @@ void agent_config_free(struct agent_config *config) {
         free(service->upstream);
         free(service->ca);
         free(service->root);
+        free(service->crl);
         json_decref(service->task_keys);
         json_decref(service->issuers);
     }

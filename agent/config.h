@@ -26,6 +26,7 @@ struct agent_service {
         root; /* PEM file of the CA root that new certificates must chain to; NULL: jobs are refused */
     json_t *
         task_keys; /* a string (URL path below upstream, "/v1/keys") or a pinned JWK list; NULL: jobs are refused */
+    char *crl; /* the issuer's revocation list: a URL path below upstream; NULL: none is fetched */
     json_t *issuers; /* list of issuer names whose keys this service serves; NULL: any */
 };
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/api/key.h"
+#include "agent/api/trust.h"
 #include "module/formats/calendar.h"
 
 const struct token_certificate *key_find_certificate(const struct token_certificates *certificates,
@@ -68,7 +69,7 @@ static json_t *name_json(const struct certificate_name *name) {
     return json;
 }
 
-static json_t *certificate_json(const struct token_certificates *all,
+static json_t *certificate_json(const struct key *key, const struct token_certificates *all,
                                 const struct token_certificate *one,
                                 const struct token_certificate *current, int64_t now) {
     const struct certificate *certificate = one->certificate;
@@ -91,8 +92,41 @@ static json_t *certificate_json(const struct token_certificates *all,
         (json_int_t)certificate_days_left(certificate, now), "pair",
         partner ? partner->certificate->id : NULL, "hasPrivateKey", one->has_key, "current",
         is_current, "pem", (const char *)pem.data, pem.len);
+    json_t *trust = trust_json(key, certificate->x509, NULL);
+    json_object_set_new(json, "keyBits", json_integer(certificate->key_bits));
+    json_object_update(json, trust);
+    json_decref(trust);
     octets_free(&pem);
     return json;
+}
+
+/* A person or an organisation as one: a dual pair, or a certificate alone. CAs' certificates are nobody's. */
+static json_t *identities_json(const struct token_certificates *all,
+                               const struct token_certificate *current, int64_t now) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < all->count; i++) {
+        const struct token_certificate *one = &all->list[i];
+        const struct certificate *certificate = one->certificate;
+        const struct token_certificate *partner = key_find_partner(all, one);
+        bool encrypts_only = certificate->usage == CERTIFICATE_ENCRYPT;
+        if (certificate->is_ca || (encrypts_only && partner))
+            continue; /* shown with its signing certificate */
+        const struct token_certificate *encrypts = partner ? partner
+                                                   : certificate->usage == CERTIFICATE_SIGN ? NULL
+                                                                                            : one;
+        const char *name = certificate->subject.common_name[0] ? certificate->subject.common_name
+                                                               : certificate->subject.text;
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:s, s:s?, s:s?, s:I, s:b, s:b}", "name",
+                            key_text_json(name), "organizationIdentifier",
+                            key_text_json(certificate->subject.organization_identifier),
+                            "algorithm", certificate_algorithm_name(certificate->algorithm), "sign",
+                            encrypts_only ? NULL : certificate->id, "encrypt",
+                            encrypts ? encrypts->certificate->id : NULL, "daysLeft",
+                            (json_int_t)certificate_days_left(certificate, now), "hasPrivateKey",
+                            one->has_key, "current", one == current));
+    }
+    return list;
 }
 
 static void list_certificates(struct http_request *request) {
@@ -109,12 +143,15 @@ static void list_certificates(struct http_request *request) {
     }
     int64_t now = key_now();
     const struct token_certificate *current = key_current_certificate(&certificates, now);
+    const struct key *key = agent_of(request)->key;
     json_t *list = json_array();
     for (size_t i = 0; i < certificates.count; i++)
-        json_array_append_new(list,
-                              certificate_json(&certificates, &certificates.list[i], current, now));
+        json_array_append_new(
+            list, certificate_json(key, &certificates, &certificates.list[i], current, now));
+    json_t *identities = identities_json(&certificates, current, now);
     token_certificates_free(&certificates);
-    http_respond_json(request, 200, json_pack("{s:o}", "certificates", list));
+    http_respond_json(request, 200,
+                      json_pack("{s:o, s:o}", "certificates", list, "identities", identities));
 }
 
 const struct http_route certificate_routes[] = {

@@ -7,6 +7,7 @@
 
 #include "agent/api/anchors.h"
 #include "agent/api/documents.h"
+#include "agent/api/trust.h"
 #include "agent/clock.h"
 #include "agent/foreign/registry.h"
 #include "agent/jobs/jobs.h"
@@ -83,7 +84,8 @@ int key_open(struct agent *agent) {
     agent->key = key;
     key->anchors = anchors_read(agent->config);
     key->documents = documents_open();
-    if (!key->documents || open_tokens(key, agent->config) != 0 ||
+    key->trust = trust_open(key);
+    if (!key->documents || !key->trust || open_tokens(key, agent->config) != 0 ||
         jobs_open(key, &key->jobs) != 0) {
         key_close(agent);
         return -1;
@@ -97,6 +99,7 @@ void key_close(struct agent *agent) {
         return;
     jobs_close(key->jobs);
     tokens_close(key->tokens);
+    trust_close(key->trust);
     anchors_free(key->anchors);
     documents_close(key->documents);
     free(key);

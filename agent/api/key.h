@@ -12,12 +12,14 @@
 
 struct documents;
 struct jobs;
+struct trust;
 struct trust_anchor;
 
 struct key {
     struct agent *agent;
     struct tokens *tokens;
     struct jobs *jobs;
+    struct trust *trust;
     struct documents *documents;  /* uploaded ones */
     struct trust_anchor *anchors; /* of the services' root files; see anchors.h */
 };
@@ -72,6 +74,9 @@ extern const struct http_route seal_routes[];
 extern const struct http_route pin_routes[];
 extern const struct http_route pin_change_routes[];
 extern const struct http_route document_routes[];
+extern const struct http_route decrypt_routes[];
+extern const struct http_route stamp_routes[];
+extern const struct http_route verify_routes[];
 extern const struct http_route sign_routes[];
 extern const struct http_route login_routes[];
 extern const struct http_route job_routes[];

@@ -62,6 +62,19 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_DOCUMENT_SIZE] = {"大小", "Size"},
     [WORD_DOCUMENT_BYTES] = {"{1} 字节", "{1} bytes"},
     [WORD_DOCUMENT_DIGEST] = {"摘要（{1}）", "Digest ({1})"},
+    [WORD_DECRYPT_TITLE] = {"解密数据", "Decrypt data"},
+    [WORD_DECRYPT_MESSAGE] =
+        {"此网站请您用 UKey 解密一份发给您的数据。同意后，此网站将看到其内容。",
+         "The website asks to decrypt something that was sent to you. If you agree, the website "
+         "sees its content."},
+    [WORD_DECRYPT_AGREE] = {"同意并解密", "Agree and decrypt"},
+    [WORD_SEAL_NAME] = {"电子印章", "Seal"},
+    [WORD_STAMP_PLACE] = {"签章位置", "Place of the stamp"},
+    [WORD_STAMP_TITLE] = {"加盖电子印章", "Stamp with your electronic seal"},
+    [WORD_STAMP_MESSAGE] =
+        {"此网站请您在以下文件上加盖电子印章。",
+         "The website asks you to stamp this document with your electronic seal."},
+    [WORD_STAMP_AGREE] = {"同意并盖章", "Agree and stamp"},
     [WORD_RAW_TITLE] = {"对摘要签名（内容未知）", "Sign a digest of unknown content"},
     [WORD_RAW_MESSAGE] =
         {"此网站请您对一个摘要签名，助手不知道它代表什么内容。只有在您完全信任此网站时才同意。",

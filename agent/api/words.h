@@ -35,6 +35,14 @@ enum word {
     WORD_DOCUMENT_SIZE,
     WORD_DOCUMENT_BYTES,  /* {1} how many */
     WORD_DOCUMENT_DIGEST, /* {1} its algorithm */
+    WORD_DECRYPT_TITLE,
+    WORD_DECRYPT_MESSAGE,
+    WORD_DECRYPT_AGREE,
+    WORD_SEAL_NAME,
+    WORD_STAMP_PLACE,
+    WORD_STAMP_TITLE,
+    WORD_STAMP_MESSAGE,
+    WORD_STAMP_AGREE,
     WORD_RAW_TITLE,
     WORD_RAW_MESSAGE,
     WORD_PIN_UNSET, /* problem detail; likewise those that follow */

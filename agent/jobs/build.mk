@@ -23,9 +23,9 @@ agent_token_PKGS := libcrypto
 agent_token_LDLIBS := -ldl -lpthread
 
 ARCHIVES += agent_key
-agent_key_SRCS := $(addprefix agent/api/,anchors.c certificates.c documents.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c \
+agent_key_SRCS := $(addprefix agent/api/,anchors.c certificates.c decrypt.c documents.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c \
                   raw_sign.c seals.c sign.c \
-                  signature.c statement.c tokens.c words.c) \
+                  signature.c stamp.c statement.c tokens.c trust.c verify.c words.c) \
                   $(addprefix agent/jobs/,issued.c job.c jobs.c journal.c renew.c service.c task.c)
 agent_key_DEPS := agent_core agent_consent agent_token identity formats
 agent_key_PKGS := jansson libcrypto

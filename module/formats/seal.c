@@ -160,8 +160,11 @@ static enum formats_error info_read(struct seal *seal) {
     free(mark);
     if (!sound)
         return FORMATS_MALFORMED;
-    if (seal->version == 4 && seal->header_version != 4)
-        return FORMATS_UNSUPPORTED; /* 5: GM/T 0031-2025 */
+    if (seal->version == 4 && seal->header_version == 5)
+        seal->version = 5; /* GM/T 0031-2025 */
+    if ((seal->version == 4 && seal->header_version != 4) ||
+        (seal->version != 5 && seal->has_time_stamp))
+        return FORMATS_UNSUPPORTED;
     seal->vendor = p->vendor;
     seal->id = p->id;
     seal->picture_type = p->picture_type;
@@ -170,7 +173,7 @@ static enum formats_error info_read(struct seal *seal) {
     return property_read(seal);
 }
 
-/* Which structure the seal has: the number of fields tells (2: version 1, 4: version 4). */
+/* Which structure the seal has: the number of fields tells (2: version 1; 4: version 4 or 5; 5: version 5 with a time stamp). */
 static enum formats_error outer_read(struct seal *seal) {
     struct seal_private *p = seal->private_part;
     STACK_OF(ASN1_TYPE) *fields = NULL;
@@ -184,7 +187,7 @@ static enum formats_error outer_read(struct seal *seal) {
     const ASN1_OCTET_STRING *certificate = NULL;
     const ASN1_OBJECT *algorithm = NULL;
     const ASN1_BIT_STRING *signature = NULL;
-    if (count == 4) {
+    if (count == 4 || count == 5) {
         seal->version = 4;
         error = der_read(ASN1_ITEM_rptr(SES_SEAL), p->der.data, p->der.len, SEAL_MAX, &p->v4);
         if (error != FORMATS_OK)
@@ -193,6 +196,7 @@ static enum formats_error outer_read(struct seal *seal) {
         certificate = p->v4->certificate;
         algorithm = p->v4->algorithm;
         signature = p->v4->signature;
+        seal->has_time_stamp = p->v4->time_stamp != NULL;
     } else if (count == 2) {
         seal->version = 1;
         error = der_read(ASN1_ITEM_rptr(SES_SEAL_V1), p->der.data, p->der.len, SEAL_MAX, &p->v1);
@@ -203,7 +207,7 @@ static enum formats_error outer_read(struct seal *seal) {
         algorithm = p->v1->sign_info->algorithm;
         signature = p->v1->sign_info->signature;
     } else {
-        return count == 5 ? FORMATS_UNSUPPORTED : FORMATS_MALFORMED;
+        return FORMATS_MALFORMED;
     }
     if (!der_any_is_sequence(info, &seal->signed_info) || !der_bits_are_bytes(signature))
         return FORMATS_MALFORMED;
@@ -336,7 +340,8 @@ enum formats_error seal_check(const struct seal *seal, X509 *root, STACK_OF(X509
         return error;
     if (error != FORMATS_OK || !may_sign)
         return FORMATS_UNTRUSTED;
-    return seal_verify_dates(seal, now);
+    error = seal_verify_dates(seal, now);
+    return error == FORMATS_OK && seal->has_time_stamp ? FORMATS_UNSUPPORTED : error;
 }
 
 bool seal_lists_certificate(const struct seal *seal, const unsigned char *der, size_t len) {

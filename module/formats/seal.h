@@ -1,5 +1,5 @@
 /* Electronic seals: SESeal version 4 (GB/T 38540-2020): made in two steps, read and checked.
- * Version 1 (GM/T 0031-2014) is read and checked too. The picture is data here; nobody decodes it.
+ * Versions 1 (GM/T 0031-2014) and 5 (GM/T 0031-2025) are read and checked too. The picture is data here; nobody decodes it.
  */
 #ifndef OPENUKEY_FORMATS_SEAL_H
 #define OPENUKEY_FORMATS_SEAL_H
@@ -49,7 +49,7 @@ enum formats_error seal_assemble(OSSL_LIB_CTX *libctx, const struct octets *info
 
 /* A parsed seal. Pointers belong to it. */
 struct seal {
-    int version; /* 1 or 4, of the structure */
+    int version; /* 1, 4 or 5 */
     int header_version;
     const char *id;
     const char *vendor;
@@ -66,11 +66,11 @@ struct seal {
     struct octets maker;                               /* DER, view */
     struct octets signed_info;                         /* DER SES_SealInfo as it came, view */
     struct octets signature; /* DER SM2Signature, or as the maker key has it; view */
+    bool has_time_stamp;     /* version 5: over the signature; not verified here */
     struct seal_private *private_part;
 };
 
-/* Reads DER SESeal. FORMATS_UNSUPPORTED for version 5 and others. *out is the caller's (seal_free).
- */
+/* Reads DER SESeal. FORMATS_UNSUPPORTED for other versions. *out is the caller's (seal_free). */
 enum formats_error seal_parse(OSSL_LIB_CTX *libctx, const unsigned char *der, size_t len,
                               struct seal **out);
 void seal_free(struct seal *seal);
@@ -88,7 +88,8 @@ enum formats_error seal_verify_dates(const struct seal *seal, int64_t now);
 
 /* The whole seal check (GM/T 0031-2014 6.1.2): signature, maker's chain to `root` through
  * `intermediates` (valid at `now`, may sign), dates. FORMATS_OK or the first that fails:
- * FORMATS_SIGNATURE, FORMATS_UNTRUSTED, FORMATS_NOT_YET_VALID, FORMATS_EXPIRED. */
+ * FORMATS_SIGNATURE, FORMATS_UNTRUSTED, FORMATS_NOT_YET_VALID, FORMATS_EXPIRED; FORMATS_UNSUPPORTED: all is well, but for a
+ * time stamp that nobody here can verify. */
 enum formats_error seal_check(const struct seal *seal, X509 *root, STACK_OF(X509) *intermediates,
                               int64_t now);
 

@@ -53,12 +53,13 @@ typedef struct ses_seal_info_asn1 {
     STACK_OF(ASN1_TYPE) *tagged_extensions;
 } SES_SEAL_INFO;
 
-/* SESeal, version 4; the info as it came */
+/* SESeal, versions 4 and 5; the info as it came */
 typedef struct ses_seal_asn1 {
     ASN1_TYPE *info;
     ASN1_OCTET_STRING *certificate;
     ASN1_OBJECT *algorithm;
     ASN1_BIT_STRING *signature;
+    ASN1_BIT_STRING *time_stamp; /* version 5 */
 } SES_SEAL;
 
 /* SES_SignInfo and SESeal, version 1 */

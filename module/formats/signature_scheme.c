@@ -31,6 +31,13 @@ static const unsigned char pss_parameters[] = {
     0x86, 0xF7, 0x0D, 0x01, 0x01, 0x08, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
     0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0xA2, 0x03, 0x02, 0x01, 0x20};
 
+/* The same with the digests' parameters absent, as OpenSSL writes them. */
+static const unsigned char pss_parameters_absent[] = {
+    0x30, 0x30, 0xA0, 0x0D, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+    0x03, 0x04, 0x02, 0x01, 0xA1, 0x1A, 0x30, 0x18, 0x06, 0x09, 0x2A, 0x86, 0x48,
+    0x86, 0xF7, 0x0D, 0x01, 0x01, 0x08, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+    0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0xA2, 0x03, 0x02, 0x01, 0x20};
+
 const struct signature_scheme_facts *signature_scheme_facts(enum signature_scheme scheme) {
     return &schemes[scheme];
 }
@@ -184,9 +191,11 @@ static bool has_pss_parameters(const X509_ALGOR *algorithm) {
     X509_ALGOR_get0(&object, &type, &value, algorithm);
     if (!der_oid_is(object, OID_RSA_PSS) || type != V_ASN1_SEQUENCE)
         return false;
-    const ASN1_STRING *parameters = value;
-    return ASN1_STRING_length(parameters) == (int)sizeof pss_parameters &&
-           memcmp(ASN1_STRING_get0_data(parameters), pss_parameters, sizeof pss_parameters) == 0;
+    const ASN1_STRING *string = value;
+    const unsigned char *der = ASN1_STRING_get0_data(string);
+    size_t len = (size_t)ASN1_STRING_length(string);
+    return (len == sizeof pss_parameters && memcmp(der, pss_parameters, len) == 0) ||
+           (len == sizeof pss_parameters_absent && memcmp(der, pss_parameters_absent, len) == 0);
 }
 
 enum formats_error signature_scheme_of_algorithms(const X509_ALGOR *digest,

@@ -263,6 +263,7 @@ export class House {
                     ca: this.serviceCaFile,
                     taskKeys: '/v1/keys',
                     root: this.anchorsFile,
+                    crl: '/ca/crl',
                 },
             },
             log: 'info',

@@ -101,8 +101,8 @@ export interface Seal {
     maker: string;
     picture: { type: string; data: string };
     certificates: string[];
-    verification: { result: 'valid' | 'invalid' | 'expired' | 'not-yet-valid' | 'untrusted'; reason: string };
-    der: string;
+    verification: { result: 'valid' | 'invalid' | 'expired' | 'not-yet-valid' | 'untrusted' | 'revoked'; reason: string };
+    der?: string;
 }
 
 export interface Statement {
@@ -112,12 +112,56 @@ export interface Statement {
     digest?: string;
 }
 
+export interface Digests {
+    /** hexadecimal, as the others */
+    sm3: string;
+    sha256: string;
+    sha384: string;
+}
+
+/** A file inside the request (base64), or one that uploadDocument() has brought. */
+export type SignDocument = { name: string; content: string } | { name: string; id: string };
+
+export interface SignOptions {
+    certificate: string;
+    nonce: string;
+    /** Left out: 'gm-signed-data' for SM2 keys, 'cms' for RSA and EC keys. */
+    format?: 'gm-signed-data' | 'cms' | 'jws';
+    attached?: boolean;
+    padding?: 'pkcs1' | 'pss';
+}
+
 export interface SignAnswer {
-    format: 'gm-signed-data';
-    /** base64 */
+    format: 'gm-signed-data' | 'cms' | 'jws' | 'raw';
+    algorithm: string;
+    certificate: string;
+    /** base64 of DER, or a compact JWS */
     signature: string;
-    /** The canonical text that was shown and signed. */
-    statement: string;
+}
+
+export interface DocumentSignature {
+    name: string;
+    size: number;
+    digests: Digests;
+    signature: string;
+}
+
+export interface Verification {
+    format: string;
+    valid: boolean;
+    result: 'valid' | 'invalid' | 'untrusted' | 'expired' | 'not-yet-valid' | 'revoked';
+    reason: string;
+    detail: string;
+    signer?: Record<string, unknown>;
+    algorithm?: string;
+    signingTime?: string;
+    nonce?: string;
+    origin?: string;
+    purpose?: string;
+    content?: string;
+    propertyInfo?: string;
+    hash?: string;
+    seal?: Seal;
 }
 
 export interface JobState {
@@ -186,7 +230,27 @@ export interface Agent {
     verifyPin(options?: OnToken): Promise<{ verified: true; mustChange: boolean }>;
     /** Opens the agent's own dialogs for the old and the new PIN. */
     changePin(options?: OnToken): Promise<{ changed: true }>;
-    sign(request: OnToken & { certificate: string; statement: Statement; nonce: string }): Promise<SignAnswer>;
+    uploadDocument(document: BodyInit, options?: Cancellable): Promise<{ id: string; size: number; digests: Digests }>;
+    /** The canonical text that was shown and signed comes with the signature. */
+    sign(request: OnToken & SignOptions & { statement: Statement }): Promise<SignAnswer & { statement: string }>;
+    sign(request: OnToken & SignOptions & { document: SignDocument }): Promise<SignAnswer & DocumentSignature>;
+    sign(
+        request: OnToken & SignOptions & { documents: SignDocument[] },
+    ): Promise<Omit<SignAnswer, 'signature'> & { signatures: DocumentSignature[] }>;
+    sign(request: OnToken & { certificate: string; digest: string }): Promise<SignAnswer>;
+    decrypt(request: OnToken & { envelope: string }): Promise<{ content: string; certificate: string }>;
+    stamp(
+        request: OnToken & {
+            seal: string;
+            name: string;
+            propertyInfo: string;
+            certificate?: string;
+            hash?: string;
+            content?: string;
+            document?: string;
+        },
+    ): Promise<{ format: 'ses-signature-v4'; stamp: string; certificate: string; seal: string; time: string }>;
+    verify(request: Cancellable & { signature: string; content?: string; document?: string }): Promise<Verification>;
     loginAssertion(
         request: OnToken & { service: string; nonce: string; order?: string; certificate?: string },
     ): Promise<{ assertion: string; certificate: string }>;

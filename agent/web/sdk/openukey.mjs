@@ -384,7 +384,16 @@ class Agent {
         return this.request('POST', `${await this.#tokenPath(token, signal)}/change-pin`, { json: {}, signal });
     }
 
-    /** The agent shows the statement; if the person agrees it is signed on the key. */
+    /** Brings a document (Blob, ArrayBuffer, typed array) of at most 100 MiB to the agent, which keeps its digests only. Its id is
+     * for sign(), stamp() and verify(). */
+    async uploadDocument(document, { signal } = {}) {
+        return this.#withSession(async () => {
+            const init = { method: 'POST', signal, body: document, headers: { 'Content-Type': 'application/octet-stream' } };
+            return readJson(await this.#raw('/documents', init), this.lang);
+        }, signal);
+    }
+
+    /** The agent shows the statement, the document or the list of documents; if the person agrees they are signed on the key. */
     async sign({ token, signal, ...request } = {}) {
         return this.request('POST', `${await this.#tokenPath(token, signal)}/sign`, { json: request, signal });
     }
@@ -392,6 +401,21 @@ class Agent {
     /** "Log in with UKey": signs {type: login, origin, service, nonce} on the key. */
     async loginAssertion({ token, signal, ...request } = {}) {
         return this.request('POST', `${await this.#tokenPath(token, signal)}/login-assertion`, { json: request, signal });
+    }
+
+    /** Opens an envelope (base64 of CMS or GM/T 0010 EnvelopedData) for this key: {content, certificate}. The person is asked. */
+    async decrypt({ token, signal, ...request } = {}) {
+        return this.request('POST', `${await this.#tokenPath(token, signal)}/decrypt`, { json: request, signal });
+    }
+
+    /** Stamps a document with an electronic seal of the key: {seal, name, propertyInfo, hash | content | document}. The person is asked. */
+    async stamp({ token, signal, ...request } = {}) {
+        return this.request('POST', `${await this.#tokenPath(token, signal)}/stamp`, { json: request, signal });
+    }
+
+    /** What a signature, stamp or seal is worth: {valid, result, reason, ...}. Detached ones need {content} or {document}. */
+    async verify({ signal, ...request } = {}) {
+        return this.request('POST', '/verify', { json: request, signal });
     }
 
     /** The way to a service that the agent's configuration names. */

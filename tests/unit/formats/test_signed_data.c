@@ -7,6 +7,7 @@
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,18 +173,28 @@ static void openssl_verifies_cms_attached_and_detached(void **state) {
 /* What OpenSSL signs is read too. */
 static void messages_of_openssl_are_read(void **state) {
     (void)state;
-    const struct fixture *f = &fixtures[SCHEME_P256];
-    BIO *in = BIO_new_mem_buf(CONTENT.data, (int)CONTENT.len);
-    CMS_ContentInfo *cms =
-        CMS_sign(f->x509, f->key, NULL, in, CMS_BINARY | CMS_CADES | CMS_NOSMIMECAP);
-    unsigned char *bytes = NULL;
-    int len = i2d_CMS_ContentInfo(cms, &bytes);
-    struct octets der = {bytes, (size_t)len};
-    assert_true(len > 0);
-    assert_ok(judge(&der, f->digest));
-    OPENSSL_free(bytes);
-    CMS_ContentInfo_free(cms);
-    BIO_free(in);
+    for (enum signature_scheme scheme = SCHEME_RSA_PKCS1; scheme <= SCHEME_P256; scheme++) {
+        const struct fixture *f = &fixtures[scheme];
+        BIO *in = BIO_new_mem_buf(CONTENT.data, (int)CONTENT.len);
+        CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, in, CMS_BINARY | CMS_PARTIAL);
+        CMS_SignerInfo *signer =
+            CMS_add1_signer(cms, f->x509, f->key, EVP_sha256(),
+                            CMS_CADES | (scheme == SCHEME_RSA_PSS ? CMS_KEY_PARAM : 0));
+        if (scheme == SCHEME_RSA_PSS) {
+            EVP_PKEY_CTX *parameters = CMS_SignerInfo_get0_pkey_ctx(signer);
+            assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING), 1);
+            assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32), 1);
+        }
+        assert_int_equal(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+        unsigned char *bytes = NULL;
+        int len = i2d_CMS_ContentInfo(cms, &bytes);
+        struct octets der = {bytes, (size_t)len};
+        assert_true(len > 0);
+        assert_ok(judge(&der, f->digest));
+        OPENSSL_free(bytes);
+        CMS_ContentInfo_free(cms);
+        BIO_free(in);
+    }
 }
 
 /* Does the first (or last) such run of bytes hold byte i? */
