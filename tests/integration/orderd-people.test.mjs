@@ -88,7 +88,7 @@ test('a new certificate of an organisation, from the form to the download', asyn
         assert.equal(person.order.state, 'DRAFT');
         assert.deepEqual(
             person.order.gates.map(({ name }) => name),
-            ['AGREE', 'FORM', 'VERIFY_ORG', 'VERIFY_HANDLER', 'MATERIALS', 'CONFIRM', 'INVOICE_INFO', 'DELIVERY', 'PAY', 'REVIEW', 'SHIP', 'ISSUE', 'RECEIVE', 'INVOICE'],
+            ['AGREE', 'FORM', 'VERIFY_ORG', 'VERIFY_HANDLER', 'MATERIALS', 'CONFIRM', 'INVOICE_INFO', 'DELIVERY', 'PAY', 'PAY_REVIEW', 'REVIEW', 'SHIP', 'ISSUE', 'RECEIVE', 'INVOICE'],
         );
         refused(await person.create({ kind: 'NEW', subject: SUBJECT }), 409, 'OPEN_ORDER_EXISTS');
         const stranger = new Person(service, '13900139009');

@@ -41,3 +41,12 @@ test_orderd_issue_SRCS := tests/unit/orderd/test_issue.c tests/unit/orderd/fixtu
 test_orderd_issue_LDLIBS := -Wl,--wrap=ca_plan -Wl,--wrap=ca_issue -Wl,--wrap=ca_seal
 $(foreach t,window flow store transition payment issue field manuals,\
   $(eval test_orderd_$(t)_DEPS := orderd)$(eval test_orderd_$(t)_PKGS := cmocka jansson libcrypto))
+
+# random sequences against the engine; what is slow or outside is played (tests/unit/orderd/property/world_fakes.c)
+TESTS += test_orderd_property
+test_orderd_property_SRCS := tests/unit/orderd/property/test_property.c tests/unit/orderd/fixture.c \
+                             $(filter-out %/test_property.c,$(sort $(wildcard tests/unit/orderd/property/*.c)))
+test_orderd_property_DEPS := orderd
+test_orderd_property_PKGS := cmocka jansson libcrypto
+test_orderd_property_LDLIBS := $(foreach f,clock_now_ms PKCS5_PBKDF2_HMAC blob_put blob_get inspector_run seal_picture_png ca_plan ca_issue \
+                                 ca_seal certificate_verify_message signed_object_read,-Wl,--wrap=$(f))

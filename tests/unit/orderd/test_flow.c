@@ -16,8 +16,11 @@ static void the_state_is_that_of_the_first_open_gate(void **state) {
     struct flow_gate gates[FLOW_GATES_MAX];
     memcpy(gates, flow->gates, sizeof gates);
     for (size_t done = 0; done < 6; done++) {
+        size_t at = 0;
         assert_int_equal(flow_state(gates, flow->count), expected[done]);
-        gates[done].status = GATE_DONE;
+        if (flow_next(gates, flow->count, &at) != GATE_NONE) {
+            gates[at].status = GATE_DONE;
+        }
     }
 }
 

@@ -41,6 +41,11 @@ static enum order_error do_finance(struct call *call, const char *number, int64_
                           json_is_true(accept), call_text(call, "transaction", 64), reason_of(call),
                           out);
 }
+static enum order_error do_refunded(struct call *call, const char *number, int64_t version,
+                                    struct order *out) {
+    return voucher_refunded(&call->service->engine, call->db, &call->caller, number, version,
+                            call_text(call, "transaction", 64), out);
+}
 static enum order_error do_papers(struct call *call, const char *number, int64_t version,
                                   struct order *out) {
     return operator_papers(&call->service->engine, call->db, &call->caller, number, version, out);
@@ -69,6 +74,7 @@ CALL_WRITE_HANDLER(approve)
 CALL_WRITE_HANDLER(send_back)
 CALL_WRITE_HANDLER(reject)
 CALL_WRITE_HANDLER(finance)
+CALL_WRITE_HANDLER(refunded)
 CALL_WRITE_HANDLER(papers)
 CALL_WRITE_HANDLER(ship)
 CALL_WRITE_HANDLER(give_up)
@@ -100,6 +106,7 @@ const struct http_route api_staff_routes[] = {
     {"POST", "/v1/orders/{no}:return", send_back, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/orders/{no}:reject", reject, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/orders/{no}:finance", finance, HTTP_BODY_JSON, 4096, 0},
+    {"POST", "/v1/orders/{no}:refunded", refunded, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/orders/{no}:papers", papers, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/orders/{no}:ship", ship, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/orders/{no}:give-up", give_up, HTTP_BODY_JSON, 4096, 0},

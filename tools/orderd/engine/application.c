@@ -189,6 +189,9 @@ static enum order_error take_certificate(const struct engine *engine, struct db 
     if (certificate.token[0] == '\0' && (needs_key & KINDS(order->kind)) != 0) {
         return ORDER_NOT_OFFERED; /* a soft certificate that is lost or ends is applied for anew */
     }
+    if (strcmp(certificate.usage, "ENC") == 0) {
+        return ORDER_CERTIFICATE_NOT_FOR_SIGNING; /* its pair is what a business is about */
+    }
     error = check_standing(engine, db, order->kind, &certificate, extra);
     if (error == ORDER_OK && order->kind == KIND_UNLOCK) {
         error = unlock_may_order(db, certificate.token);
@@ -286,6 +289,9 @@ static enum order_error make_order(const struct engine *engine, struct db *db,
     const struct flow *flow = NULL;
     struct order order = {.kind = application->kind, .medium = application->medium};
     enum order_error error = caller_may_change(caller);
+    if (error == ORDER_OK && caller_is_staff(caller)) {
+        error = ORDER_FORBIDDEN; /* nobody could go on with it: see order_to_change */
+    }
     if (error == ORDER_OK) {
         error = fill_in(engine, db, caller, application, &order, &flow, extra);
     }

@@ -99,7 +99,7 @@ static enum order_error make_payment(const struct engine *engine, struct db *db,
                                       engine_now_ms(engine)};
     if (!engine->payments->create(engine->payments->context, db, &request, out->pay_url,
                                   sizeof out->pay_url)) {
-        return ORDER_INTERNAL;
+        return ORDER_PROVIDER_FAILED;
     }
     error = order_error_of(db_run(db, NULL,
                                   "INSERT INTO payments (id, order_id, channel, provider, "
@@ -218,7 +218,8 @@ static enum order_error ask_refund(const struct engine *engine, struct db *db,
     json_t *data = json_pack("{s:s,s:I}", "payment", payment->id, "amountFen",
                              (json_int_t)payment->amount_fen);
     enum order_error error = set_state(engine, db, payment->id, "PAID", "REFUNDING");
-    if (error == ORDER_OK) {
+    /* a transfer goes back by hand: payment_refunded */
+    if (error == ORDER_OK && strcmp(payment->channel, "TRANSFER") != 0) {
         error = outbox_put(db, TOPIC_REFUND, data, engine_now_ms(engine));
     }
     if (error == ORDER_OK) {
@@ -302,6 +303,40 @@ enum order_error payment_give_back(const struct engine *engine, struct db *db,
     return error == ORDER_OK ? ask_refund(engine, db, order, &payment) : error;
 }
 
+/* The money is back: in the caller's transaction. */
+static enum order_error gone_back(const struct engine *engine, struct db *db,
+                                  const struct payment_row *payment, struct order *order,
+                                  const char *actor, const char *transaction) {
+    enum order_error error = set_state(engine, db, payment->id, "REFUNDING", "REFUNDED");
+    if (error != ORDER_OK) {
+        return error;
+    }
+    json_t *data = json_pack("{s:s,s:I,s:s*}", "payment", payment->id, "amountFen",
+                             (json_int_t)payment->amount_fen, "transaction", transaction);
+    error = order->state == STATE_REFUNDING
+                ? transition_apply(engine, db, order, T28_REFUNDED, actor, payment->id, data)
+                : order_note(engine, db, order, actor, "payment refunded", data);
+    json_decref(data);
+    return error;
+}
+
+enum order_error payment_refunded(const struct engine *engine, struct db *db, struct order *order,
+                                  const char *actor, const char *transaction) {
+    struct payment_row payment = {.amount_fen = 0};
+    struct db_rows *rows = NULL;
+    enum order_error error = order_error_of(db_query(
+        db, &rows,
+        PAYMENT_COLUMNS "WHERE order_id = $1 AND channel = 'TRANSFER' AND state = 'REFUNDING'", "t",
+        order->id));
+    if (error == ORDER_OK) {
+        error = read_payment(rows, &payment);
+    }
+    if (error == ORDER_NOT_FOUND) {
+        return ORDER_WRONG_STATE;
+    }
+    return error == ORDER_OK ? gone_back(engine, db, &payment, order, actor, transaction) : error;
+}
+
 enum order_error payment_refund(const struct engine *engine, struct db *db, const char *id) {
     struct payment_row payment = {.amount_fen = 0};
     struct order order;
@@ -317,18 +352,10 @@ enum order_error payment_refund(const struct engine *engine, struct db *db, cons
     }
     error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
-        error = set_state(engine, db, id, "REFUNDING", "REFUNDED");
-    }
-    if (error == ORDER_OK) {
         error = order_load_id(db, payment.order, &order);
     }
     if (error == ORDER_OK) {
-        json_t *data =
-            json_pack("{s:s,s:I}", "payment", id, "amountFen", (json_int_t)payment.amount_fen);
-        error = order.state == STATE_REFUNDING
-                    ? transition_apply(engine, db, &order, T28_REFUNDED, "provider", id, data)
-                    : order_note(engine, db, &order, "provider", "payment refunded", data);
-        json_decref(data);
+        error = gone_back(engine, db, &payment, &order, "provider", NULL);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));

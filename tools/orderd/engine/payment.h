@@ -34,6 +34,11 @@ enum order_error payment_free(const struct engine *engine, struct db *db, struct
 enum order_error payment_give_back(const struct engine *engine, struct db *db,
                                    const struct order *order);
 
+/* T28 of a transfer: finance has sent the money back, `transaction` is the bank's number. In the caller's transaction; ORDER_WRONG_STATE
+ * when no transfer is to go back. */
+enum order_error payment_refunded(const struct engine *engine, struct db *db, struct order *order,
+                                  const char *actor, const char *transaction);
+
 /* Do one refund of the outbox; idempotent. An order that waits for it is closed then (T28). */
 enum order_error payment_refund(const struct engine *engine, struct db *db, const char *id);
 

@@ -23,7 +23,7 @@ static const char *states_of(enum role role) {
     case ROLE_REVIEWER:
         return "'IN_REVIEW'";
     case ROLE_FINANCE:
-        return "'PAY_REVIEW'";
+        return "'PAY_REVIEW'"; /* and TRANSFERS_BACK */
     case ROLE_OPERATOR:
         return "'AWAIT_PAPERS', 'APPROVED', 'PRODUCING', 'ISSUE_FAILED'";
     default:
@@ -31,9 +31,15 @@ static const char *states_of(enum role role) {
     }
 }
 
+/* What was transferred goes back by hand. */
+#define TRANSFERS_BACK                                                                             \
+    "OR (state = 'REFUNDING' AND EXISTS (SELECT 1 FROM payments p WHERE p.order_id = orders.id "   \
+    "AND "                                                                                         \
+    "p.channel = 'TRANSFER' AND p.state = 'REFUNDING'))"
+
 enum order_error review_queue(const struct engine *engine, struct db *db,
                               const struct caller *caller, json_t **out) {
-    char sql[320];
+    char sql[400];
     char numbers[QUEUE_MAX][PUBLIC_NUMBER_SIZE];
     size_t count = 0;
     struct db_rows *rows = NULL;
@@ -44,8 +50,8 @@ enum order_error review_queue(const struct engine *engine, struct db *db,
         return ORDER_FORBIDDEN;
     }
     snprintf(sql, sizeof sql,
-             "SELECT public_no FROM orders WHERE state IN (%s) ORDER BY updated LIMIT %d", states,
-             (int)QUEUE_MAX);
+             "SELECT public_no FROM orders WHERE state IN (%s) %s ORDER BY updated LIMIT %d",
+             states, caller->session.role == ROLE_FINANCE ? TRANSFERS_BACK : "", (int)QUEUE_MAX);
     enum db_result result = db_query(db, &rows, sql, "");
     if (result != DB_OK) {
         return order_error_of(result);
@@ -108,6 +114,24 @@ enum order_error review_note(const struct engine *engine, struct db *db,
                reason != NULL ? reason : "", order->version, engine_now_ms(engine)));
 }
 
+/* Has this reviewer approved the order as it is now? */
+static enum order_error has_approved(struct db *db, const struct caller *caller,
+                                     const struct order *order, bool *out) {
+    struct db_rows *rows = NULL;
+    enum db_result result = db_query(
+        db, &rows,
+        "SELECT 1 FROM reviews WHERE order_id = $1 AND part = 'MATERIAL' AND decision = 'APPROVED' "
+        "AND round = $2 AND reviewer = $3",
+        "tit", order->id, order->version, caller->session.account);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    result = db_next(rows);
+    *out = result == DB_OK;
+    db_end(rows);
+    return result == DB_DONE ? ORDER_OK : order_error_of(result);
+}
+
 /* How many others have approved the order as it is now: nothing but approvals has happened since. */
 static enum order_error count_others(struct db *db, const struct caller *caller,
                                      const struct order *order, int64_t *count) {
@@ -156,12 +180,19 @@ static enum order_error approved(const struct engine *engine, struct db *db,
 static enum order_error approve(const struct engine *engine, struct db *db,
                                 const struct caller *caller, struct order *order) {
     bool seen = false;
+    bool again = false;
     int64_t others = 0;
     enum order_error error = transition_is_allowed(order, T10_APPROVE)
                                  ? material_is_seen(db, order, caller->session.account, &seen)
                                  : ORDER_WRONG_STATE;
     if (error == ORDER_OK && !seen) {
         error = ORDER_NOT_SEEN;
+    }
+    if (error == ORDER_OK) {
+        error = has_approved(db, caller, order, &again);
+    }
+    if (error == ORDER_OK && again) {
+        return ORDER_OK; /* said before, and still waiting for the other one */
     }
     if (error == ORDER_OK) {
         error = count_others(db, caller, order, &others);

@@ -40,6 +40,11 @@ enum order_error voucher_decide(const struct engine *engine, struct db *db,
                                 bool accept, const char *transaction, const char *reason,
                                 struct order *out);
 
+/* T28 of finance: a transfer was sent back, `transaction` is the bank's number of that. */
+enum order_error voucher_refunded(const struct engine *engine, struct db *db,
+                                  const struct caller *caller, const char *number, int64_t version,
+                                  const char *transaction, struct order *out);
+
 /* T29, T14 and T27 of an operator. What cannot be done on a key any more is given up with the money going back; not while a key is in
  * somebody's hands, nor once one works (ORDER_WRONG_STATE). */
 enum order_error operator_papers(const struct engine *engine, struct db *db,

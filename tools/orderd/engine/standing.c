@@ -82,17 +82,18 @@ static enum order_error change(const struct engine *engine, struct db *db,
     }
 }
 
-enum order_error standing_apply(const struct engine *engine, struct db *db, const char *id) {
+static enum order_error apply(const struct engine *engine, struct db *db, const char *id,
+                              bool refuse) {
     struct order order;
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
         error = order_load_id(db, id, &order);
     }
     if (error == ORDER_OK && transition_is_allowed(&order, T26_APPLIED)) {
-        error = change(engine, db, &order);
+        error = refuse ? ORDER_OK : change(engine, db, &order);
         if (error == ORDER_OK) {
-            error =
-                transition_apply(engine, db, &order, T26_APPLIED, "ca", order.certificate, NULL);
+            error = transition_apply(engine, db, &order, refuse ? T26_REFUSED : T26_APPLIED, "ca",
+                                     order.certificate, NULL);
         }
     }
     if (error == ORDER_OK) {
@@ -100,4 +101,10 @@ enum order_error standing_apply(const struct engine *engine, struct db *db, cons
     }
     db_rollback(db);
     return error;
+}
+
+enum order_error standing_apply(const struct engine *engine, struct db *db, const char *id) {
+    enum order_error error = apply(engine, db, id, false);
+    /* the certificate has become another meanwhile (renewed, revoked, held): asking again cannot help */
+    return error == ORDER_CONFLICT ? apply(engine, db, id, true) : error;
 }

@@ -5,7 +5,7 @@
 
 #include "tools/orderd/engine/order.h"
 
-/* Do what the order asks for. Harmless when it has been done. */
+/* Do what the order asks for. Harmless when it has been done. An order whose certificate has meanwhile become another state is REJECTED. */
 enum order_error standing_apply(const struct engine *engine, struct db *db, const char *order);
 
 /* A certificate and its pair go from one state to another, with what hangs on them: the seal of a revoked one is revoked too, the key of

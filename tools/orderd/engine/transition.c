@@ -79,7 +79,7 @@ static const struct transition_row table[TRANSITION_COUNT] = {
     [T22_CANCEL] = {"T22 cancel", EARLY | IN(STATE_RETURNED) | IN(STATE_READY_TO_ISSUE),
                     .to = STATE_CANCELLED},
     [T22_CANCEL_REFUND] = {"T22 cancel",
-                           IN(STATE_AWAIT_KEY) | IN(STATE_AWAIT_PAPERS) | IN(STATE_PAY_REVIEW) |
+                           EARLY | IN(STATE_AWAIT_PAPERS) | IN(STATE_PAY_REVIEW) |
                                IN(STATE_IN_REVIEW) | IN(STATE_RETURNED) | IN(STATE_READY_TO_ISSUE),
                            .to = STATE_REFUNDING},
     [T23_EXPIRE] = {"T23 ttl", EARLY, .to = STATE_EXPIRED},
@@ -88,6 +88,8 @@ static const struct transition_row table[TRANSITION_COUNT] = {
                        .to = STATE_COUNT},
     [T26_APPLIED] = {"T26 applied", IN(STATE_READY_TO_ISSUE), .done = G(APPLY_CA),
                      .to = STATE_COUNT},
+    [T26_REFUSED] = {"T26 refused", IN(STATE_READY_TO_ISSUE), .needs = G(APPLY_CA),
+                     .to = STATE_REJECTED},
     [T27_RETRY] = {"T27 retry", IN(STATE_ISSUE_FAILED), .to = STATE_READY_TO_ISSUE},
     [T27_GIVE_UP] = {"T27 give_up", STUCK, .needs = ON_KEY, .to = STATE_REJECTED},
     [T27_GIVE_UP_REFUND] = {"T27 give_up", STUCK, .needs = ON_KEY, .to = STATE_REFUNDING},

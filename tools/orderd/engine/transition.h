@@ -37,6 +37,7 @@ enum transition {
     T24_VERIFIED,
     T25_KEY_LOGIN,
     T26_APPLIED,
+    T26_REFUSED, /* the certificate is no longer such that this could be done */
     T27_RETRY,
     T27_GIVE_UP,
     T27_GIVE_UP_REFUND,

@@ -5,6 +5,7 @@
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/material.h"
+#include "tools/orderd/engine/payment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,15 @@ static enum order_error load_voucher(const struct engine *engine, struct db *db,
 
 /* ---- the applicant ---- */
 
+/* Nothing is paid by a picture that nobody judges. */
+static bool finance_judges(const struct order *order) {
+    bool judges = false;
+    for (size_t i = 0; i < order->gate_count; i++) {
+        judges = judges || order->gates[i].gate == GATE_PAY_REVIEW;
+    }
+    return judges;
+}
+
 static enum order_error write_voucher(const struct engine *engine, struct db *db,
                                       const struct order *order, const char *payer,
                                       const char *sha256, const char *mime, char id[ID_SIZE]) {
@@ -94,7 +104,8 @@ enum order_error voucher_put(const struct engine *engine, struct db *db,
     if (error == ORDER_OK && !transition_is_allowed(out, T08_VOUCHER)) {
         error = ORDER_WRONG_STATE;
     }
-    if (error == ORDER_OK && (engine->profile->channels & CHANNEL_TRANSFER) == 0) {
+    if (error == ORDER_OK &&
+        ((engine->profile->channels & CHANNEL_TRANSFER) == 0 || !finance_judges(out))) {
         error = ORDER_CHANNEL_UNKNOWN;
     }
     if (error == ORDER_OK && !name_is_valid(payer)) {
@@ -211,6 +222,26 @@ enum order_error voucher_decide(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK) {
         error = decide(engine, db, caller, accept, transaction, reason, out);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    return error;
+}
+
+enum order_error voucher_refunded(const struct engine *engine, struct db *db,
+                                  const struct caller *caller, const char *number, int64_t version,
+                                  const char *transaction, struct order *out) {
+    if (transaction == NULL || transaction[0] == '\0') {
+        return ORDER_REASON_NEEDED;
+    }
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = order_to_judge(db, caller, ROLE_FINANCE, number, version, out);
+    }
+    if (error == ORDER_OK) {
+        error = payment_refunded(engine, db, out, caller_actor(caller), transaction);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));

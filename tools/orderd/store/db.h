@@ -19,6 +19,7 @@ enum db_result {
 };
 
 /* Open the database file `path` (made if absent, mode 0600), with foreign keys, WAL and a busy timeout of 10 s.
+ * ":memory:" is a database of this connection alone, gone with it.
  * On DB_OK the caller owns *out and ends it with db_close. */
 enum db_result db_open(const char *path, struct db **out);
 

@@ -12,14 +12,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Statements are kept prepared: the service says the same few hundred texts again and again. One that is in use, or whose place is taken
+ * by another text, is prepared for this once. */
+enum { KEPT = 1024 };
+
+struct kept {
+    sqlite3_stmt *statement;
+    bool in_use;
+};
+
 struct db {
     sqlite3 *handle;
+    struct kept kept[KEPT];
     char message[256];
 };
 
 struct db_rows {
     struct db *db;
     sqlite3_stmt *statement;
+    struct kept *place; /* NULL: not kept */
 };
 
 static enum db_result result_of(struct db *db, int rc) {
@@ -62,14 +73,18 @@ static int set_up(sqlite3 *handle) {
     return rc;
 }
 
+static bool is_memory(const char *path) {
+    return strcmp(path, ":memory:") == 0;
+}
+
 enum db_result db_open(const char *path, struct db **out) {
     *out = NULL;
     /* The file is made here, so that it is never readable by others, not even for a moment. Never open one that is there: closing it
      * would drop the POSIX locks of this process's other connections. */
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = is_memory(path) ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0) {
         close(fd);
-    } else if (errno != EEXIST) {
+    } else if (!is_memory(path) && errno != EEXIST) {
         return DB_FAILED;
     }
     struct db *db = calloc(1, sizeof *db);
@@ -95,6 +110,9 @@ void db_close(struct db *db) {
         return;
     }
     db_rollback(db);
+    for (size_t i = 0; i < KEPT; i++) {
+        sqlite3_finalize(db->kept[i].statement);
+    }
     sqlite3_close(db->handle);
     free(db);
 }
@@ -108,11 +126,11 @@ enum db_result db_script(struct db *db, const char *sql) {
 }
 
 enum db_result db_begin(struct db *db) {
-    return db_script(db, "BEGIN IMMEDIATE");
+    return db_run(db, NULL, "BEGIN IMMEDIATE", "");
 }
 
 enum db_result db_commit(struct db *db) {
-    return db_script(db, "COMMIT");
+    return db_run(db, NULL, "COMMIT", "");
 }
 
 void db_rollback(struct db *db) {
@@ -149,13 +167,54 @@ static int bind_one(sqlite3_stmt *statement, int number, char type, va_list *val
     return SQLITE_MISUSE;
 }
 
-static int prepare(struct db *db, sqlite3_stmt **statement, const char *sql, const char *types,
-                   va_list *values) {
-    int rc = sqlite3_prepare_v2(db->handle, sql, -1, statement, NULL);
-    for (int i = 0; rc == SQLITE_OK && types[i] != '\0'; i++) {
-        rc = bind_one(*statement, i + 1, types[i], values);
+/* FNV-1a of the text. */
+static size_t place_of(const char *sql) {
+    uint32_t hash = 2166136261U;
+    for (const unsigned char *at = (const unsigned char *)sql; *at != '\0'; at++) {
+        hash = (hash ^ *at) * 16777619U;
     }
-    if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*statement) != (int)strlen(types)) {
+    return hash % KEPT;
+}
+
+/* A statement of this text, ready to be bound: the kept one, or a new one in its place, or one for this once. */
+static int take(struct db *db, struct db_rows *rows, const char *sql) {
+    struct kept *place = &db->kept[place_of(sql)];
+    rows->db = db;
+    if (place->statement != NULL && !place->in_use &&
+        strcmp(sqlite3_sql(place->statement), sql) == 0) {
+        rows->statement = place->statement;
+        rows->place = place;
+        place->in_use = true;
+        return SQLITE_OK;
+    }
+    int rc =
+        sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->statement, NULL);
+    if (rc == SQLITE_OK && !place->in_use) {
+        sqlite3_finalize(place->statement);
+        *place = (struct kept){rows->statement, true};
+        rows->place = place;
+    }
+    return rc;
+}
+
+/* What was bound may be a secret: it does not stay. */
+static void give_back(struct db_rows *rows) {
+    if (rows->place == NULL) {
+        sqlite3_finalize(rows->statement);
+    } else {
+        sqlite3_reset(rows->statement);
+        sqlite3_clear_bindings(rows->statement);
+        rows->place->in_use = false;
+    }
+}
+
+static int prepare(struct db *db, struct db_rows *rows, const char *sql, const char *types,
+                   va_list *values) {
+    int rc = take(db, rows, sql);
+    for (int i = 0; rc == SQLITE_OK && types[i] != '\0'; i++) {
+        rc = bind_one(rows->statement, i + 1, types[i], values);
+    }
+    if (rc == SQLITE_OK && sqlite3_bind_parameter_count(rows->statement) != (int)strlen(types)) {
         rc = SQLITE_RANGE;
     }
     return rc;
@@ -165,14 +224,14 @@ enum db_result db_run(struct db *db, int64_t *changes, const char *sql, const ch
     if (changes != NULL) {
         *changes = 0;
     }
-    sqlite3_stmt *statement = NULL;
+    struct db_rows rows = {.place = NULL};
     va_list values;
     va_start(values, types);
-    int rc = prepare(db, &statement, sql, types, &values);
+    int rc = prepare(db, &rows, sql, types, &values);
     va_end(values);
     if (rc == SQLITE_OK) {
         do {
-            rc = sqlite3_step(statement);
+            rc = sqlite3_step(rows.statement);
         } while (rc == SQLITE_ROW);
     }
     enum db_result result = result_of(db, rc);
@@ -182,32 +241,26 @@ enum db_result db_run(struct db *db, int64_t *changes, const char *sql, const ch
             *changes = sqlite3_changes64(db->handle);
         }
     }
-    sqlite3_finalize(statement);
+    give_back(&rows);
     return result;
 }
 
 enum db_result db_query(struct db *db, struct db_rows **rows, const char *sql, const char *types,
                         ...) {
-    *rows = NULL;
-    sqlite3_stmt *statement = NULL;
+    *rows = calloc(1, sizeof **rows);
+    if (*rows == NULL) {
+        return DB_FAILED;
+    }
     va_list values;
     va_start(values, types);
-    int rc = prepare(db, &statement, sql, types, &values);
+    int rc = prepare(db, *rows, sql, types, &values);
     va_end(values);
     enum db_result result = result_of(db, rc);
-    if (result == DB_OK) {
-        *rows = calloc(1, sizeof **rows);
-        if (*rows == NULL) {
-            result = DB_FAILED;
-        }
-    }
     if (result != DB_OK) {
-        sqlite3_finalize(statement);
-        return result;
+        db_end(*rows);
+        *rows = NULL;
     }
-    (*rows)->db = db;
-    (*rows)->statement = statement;
-    return DB_OK;
+    return result;
 }
 
 enum db_result db_next(struct db_rows *rows) {
@@ -237,6 +290,6 @@ void db_end(struct db_rows *rows) {
     if (rows == NULL) {
         return;
     }
-    sqlite3_finalize(rows->statement);
+    give_back(rows);
     free(rows);
 }
