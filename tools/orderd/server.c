@@ -140,6 +140,8 @@ static bool open_payments(struct house *house) {
     house->identity = identity_sim_provider(house->config.public_url);
     house->service.engine.identity = &house->identity;
     house->service.engine.invoicer = &invoicer_sim;
+    house->courier = courier_sim(house->config.public_url);
+    house->service.engine.courier = &house->courier;
     return open_platform(house);
 }
 

@@ -15,6 +15,7 @@ struct house {
     struct identity_provider identity;
     struct platform_sim platform_sim;
     struct platform platform;
+    struct courier courier;
     char *ca_directory;
     char *blobs;
     char *inspector;

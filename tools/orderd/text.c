@@ -93,6 +93,9 @@ static both texts[TEXT_COUNT] = {
         {"请设置 8 至 64 位的证书密码，至少包含数字、字母、符号中的两种。",
          "Choose a passphrase of 8 to 64 characters: two of digits, letters and signs."},
     [TEXT_FIELD_ALGORITHM] = {"请选择支持的密钥算法。", "Choose an algorithm that is offered."},
+    [TEXT_FIELD_LINKED] = {"企业印章与法定代表人签名章须同时办理，请填写法定代表人信息。",
+                           "The enterprise's seal and its legal representative's are applied for "
+                           "together: say who that is."},
     [TEXT_FIELD_DIFFERS] = {"核验不一致，请检查此项。",
                             "This does not agree with what is registered; check it."},
     [TEXT_FIELD_PASSWORD] = {"密码为 6 至 18 位，至少包含数字、字母、符号中的两种。",

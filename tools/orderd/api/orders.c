@@ -19,10 +19,19 @@ static enum order_error do_eligibility(struct call *call, json_t **out) {
 }
 CALL_HANDLER(eligibility, CALL_SESSION, 200)
 
+/* "subject.name": what is wrong, and in which of the two. */
+static void refuse_member(json_t *errors, const char *member, const char *name, enum text wrong,
+                          enum language language) {
+    char field[48];
+    snprintf(field, sizeof field, "%s.%s", member, name);
+    field_refuse(errors, field, wrong, language);
+}
+
 /* Who a NEW order is for: {type, name, credentialType, credentialNo}, as on the credential (R031). */
-static enum order_error read_subject(struct call *call, struct subject_record *out) {
+static enum order_error read_subject(struct call *call, const char *member,
+                                     struct subject_record *out) {
     static const char *const members[] = {"type", "name", "credentialType", "credentialNo", NULL};
-    const json_t *object = json_object_get(http_request_json(call->request), "subject");
+    const json_t *object = json_object_get(http_request_json(call->request), member);
     const char *type = json_member_string(object, "type", sizeof out->type - 1);
     const char *name = json_member_string(object, "name", sizeof out->name - 1);
     const char *kind =
@@ -36,13 +45,13 @@ static enum order_error read_subject(struct call *call, struct subject_record *o
     json_t *errors = json_array();
     bool org = strcmp(type, "ORG") == 0;
     if (!org && strcmp(type, "PERSON") != 0) {
-        field_refuse(errors, "subject.type", TEXT_FIELD_UNKNOWN, call->caller.language);
+        refuse_member(errors, member, "type", TEXT_FIELD_UNKNOWN, call->caller.language);
     }
     if (!name_is_valid(name)) {
-        field_refuse(errors, "subject.name", TEXT_FIELD_NAME, call->caller.language);
+        refuse_member(errors, member, "name", TEXT_FIELD_NAME, call->caller.language);
     }
     if (!credential_is_valid(org, kind, number)) {
-        field_refuse(errors, "subject.credentialNo", TEXT_FIELD_CREDENTIAL, call->caller.language);
+        refuse_member(errors, member, "credentialNo", TEXT_FIELD_CREDENTIAL, call->caller.language);
     }
     snprintf(out->type, sizeof out->type, "%s", type);
     snprintf(out->name, sizeof out->name, "%s", name);
@@ -67,9 +76,10 @@ static void tell_place(struct http_request *request, const json_t *order) {
 }
 
 static enum order_error do_create(struct call *call, json_t **out) {
-    static const char *const members[] = {"kind",   "certificate", "subject",
-                                          "source", "medium",      NULL};
+    static const char *const members[] = {"kind",   "certificate", "subject", "source",
+                                          "medium", "linked",      NULL};
     struct subject_record subject;
+    struct subject_record linked;
     const char *key = NULL;
     enum order_error error = call_idempotency_key(call, &key);
     const char *kind = call_text(call, "kind", 32);
@@ -93,8 +103,12 @@ static enum order_error do_create(struct call *call, json_t **out) {
         error = ORDER_KIND_UNKNOWN;
     }
     if (error == ORDER_OK && is_new) {
-        error = read_subject(call, &subject);
+        error = read_subject(call, "subject", &subject);
         application.subject = &subject;
+    }
+    if (error == ORDER_OK && json_object_get(http_request_json(call->request), "linked") != NULL) {
+        error = read_subject(call, "linked", &linked);
+        application.linked = &linked;
     }
     if (error == ORDER_OK) {
         struct idempotency what = {call_owner(call), key, http_request_json(call->request)};

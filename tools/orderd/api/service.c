@@ -278,9 +278,8 @@ bool call_members_are(const struct call *call, const char *const *names) {
 }
 
 const struct http_route *const api_routes[] = {
-    api_login_routes,     api_account_routes,      api_desk_routes,
-    api_query_routes,     api_account_self_routes, api_handover_routes,
-    api_order_routes,     api_soft_routes,         api_verification_routes,
-    api_document_routes,  api_staff_routes,        api_payment_routes,
-    api_task_routes,      api_sim_routes,          api_platform_sim_routes,
-    api_authority_routes, api_page_routes,         NULL};
+    api_login_routes,        api_account_routes,      api_desk_routes,     api_query_routes,
+    api_account_self_routes, api_handover_routes,     api_order_routes,    api_soft_routes,
+    api_parcel_routes,       api_verification_routes, api_document_routes, api_staff_routes,
+    api_payment_routes,      api_task_routes,         api_sim_routes,      api_platform_sim_routes,
+    api_courier_sim_routes,  api_authority_routes,    api_page_routes,     NULL};

@@ -110,6 +110,8 @@ extern const struct http_route api_account_self_routes[];
 extern const struct http_route api_handover_routes[];
 extern const struct http_route api_platform_sim_routes[];
 extern const struct http_route api_soft_routes[];
+extern const struct http_route api_parcel_routes[];
+extern const struct http_route api_courier_sim_routes[];
 extern const struct http_route api_query_routes[];
 extern const struct http_route api_order_routes[];
 extern const struct http_route api_verification_routes[];

@@ -250,6 +250,11 @@ static enum order_error copy_form(const struct engine *engine, struct db *db,
     if (error == ORDER_OK) {
         error = form_save(engine, db, order, form);
     }
+    if (error == ORDER_OK) {
+        snprintf(order->source, sizeof order->source, "%s", earlier.id);
+        error = order_error_of(db_run(db, NULL, "UPDATE orders SET source = $2 WHERE id = $1", "tt",
+                                      order->id, order->source));
+    }
     json_decref(old);
     json_decref(form);
     json_decref(errors);
@@ -284,10 +289,11 @@ static enum order_error fill_in(const struct engine *engine, struct db *db,
 
 static enum order_error make_order(const struct engine *engine, struct db *db,
                                    const struct caller *caller,
-                                   const struct application *application, json_t **out,
-                                   json_t *extra) {
+                                   const struct application *application, const char *linked,
+                                   json_t **out, json_t *extra) {
     const struct flow *flow = NULL;
     struct order order = {.kind = application->kind, .medium = application->medium};
+    snprintf(order.linked, sizeof order.linked, "%s", linked);
     enum order_error error = caller_may_change(caller);
     if (error == ORDER_OK && caller_is_staff(caller)) {
         error = ORDER_FORBIDDEN; /* nobody could go on with it: see order_to_change */
@@ -317,6 +323,44 @@ static enum order_error make_order(const struct engine *engine, struct db *db,
     return error == ORDER_OK ? view_order(engine, db, &order, caller, out) : error;
 }
 
+/* R022: the enterprise's seal and its legal representative's are applied for together, where the portal wants it. */
+static enum order_error check_linked(const struct engine *engine, const struct caller *caller,
+                                     const struct application *application, json_t *extra) {
+    bool org = application->subject != NULL && strcmp(application->subject->type, "ORG") == 0;
+    bool wanted = org && (engine->profile->linked & KINDS(application->kind)) != 0;
+    if (application->linked == NULL && wanted) {
+        json_t *errors = json_array();
+        field_refuse(errors, "linked", TEXT_FIELD_LINKED, caller->language);
+        json_object_set_new(extra, "errors", errors);
+        return ORDER_FIELDS_INVALID;
+    }
+    return application->linked != NULL && application->kind != KIND_NEW ? ORDER_NOT_OFFERED
+                                                                        : ORDER_OK;
+}
+
+/* One order, or two that name each other; both or none. */
+static enum order_error make_orders(const struct engine *engine, struct db *db,
+                                    const struct caller *caller,
+                                    const struct application *application, json_t **out,
+                                    json_t *extra) {
+    char linked[ID_SIZE] = "";
+    json_t *second = NULL;
+    struct application other = *application;
+    enum order_error error = check_linked(engine, caller, application, extra);
+    if (error == ORDER_OK && application->linked != NULL) {
+        other.subject = application->linked;
+        other.source = NULL;
+        error = identifier_random(linked)
+                    ? make_order(engine, db, caller, &other, linked, &second, extra)
+                    : ORDER_INTERNAL;
+    }
+    if (error == ORDER_OK) {
+        error = make_order(engine, db, caller, application, linked, out, extra);
+    }
+    json_decref(second);
+    return error;
+}
+
 enum order_error application_create(const struct engine *engine, struct db *db,
                                     const struct caller *caller,
                                     const struct application *application,
@@ -329,7 +373,7 @@ enum order_error application_create(const struct engine *engine, struct db *db,
         error = idempotency_find(engine, db, idempotency, now_ms, out);
     }
     if (error == ORDER_OK && *out == NULL) {
-        error = make_order(engine, db, caller, application, out, extra);
+        error = make_orders(engine, db, caller, application, out, extra);
         if (error == ORDER_OK) {
             error = idempotency_keep(engine, db, idempotency, *out, now_ms);
         }
@@ -561,6 +605,35 @@ static enum order_error cancel(const struct engine *engine, struct db *db,
     return error == ORDER_OK ? payment_close_open(engine, db, order) : error;
 }
 
+/* Orders that were made together end together, as far as the other can still be cancelled. */
+static enum order_error cancel_linked(const struct engine *engine, struct db *db,
+                                      const struct caller *caller, const struct order *order) {
+    struct order other;
+    struct db_rows *rows = NULL;
+    char id[ID_SIZE];
+    if (order->linked[0] == '\0') {
+        return ORDER_OK;
+    }
+    enum db_result result =
+        db_query(db, &rows, "SELECT id FROM orders WHERE linked = $1 AND id <> $2 AND is_open = 1",
+                 "tt", order->linked, order->id);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    result = db_next(rows);
+    snprintf(id, sizeof id, "%s", result == DB_OK ? db_text(rows, 0) : "");
+    db_end(rows);
+    if (result != DB_OK) {
+        return result == DB_DONE ? ORDER_OK : order_error_of(result);
+    }
+    enum order_error error = order_load_id(db, id, &other);
+    if (error == ORDER_OK) {
+        error = cancel(engine, db, caller, &other);
+        error = error == ORDER_WRONG_STATE ? ORDER_OK : error;
+    }
+    return error;
+}
+
 enum order_error application_cancel(const struct engine *engine, struct db *db,
                                     const struct caller *caller, const char *number,
                                     int64_t version, struct order *out) {
@@ -570,6 +643,9 @@ enum order_error application_cancel(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK) {
         error = cancel(engine, db, caller, out);
+    }
+    if (error == ORDER_OK) {
+        error = cancel_linked(engine, db, caller, out);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));

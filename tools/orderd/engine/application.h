@@ -12,6 +12,8 @@ struct application {
     const char *certificate; /* SHA-256 hex of the certificate that it is about; NULL for NEW */
     struct subject_record *subject; /* of NEW: who it is for, but for the id; else NULL */
     enum medium medium;             /* R037: what a NEW certificate's key is kept in */
+    struct subject_record *
+        linked; /* of NEW: who a second order is for, made together with this one (R022); or NULL */
     const char *source; /* number of a finished order whose data are copied (R041), or NULL */
 };
 

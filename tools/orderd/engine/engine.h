@@ -10,6 +10,7 @@
 #include "tools/orderd/engine/profile.h"
 #include "tools/orderd/engine/vault.h"
 #include "tools/orderd/store/db.h"
+#include "tools/orderd/third/courier.h"
 #include "tools/orderd/third/identity.h"
 #include "tools/orderd/third/inspector.h"
 #include "tools/orderd/third/invoicer.h"
@@ -39,6 +40,7 @@ struct engine {
     const struct messenger *messenger;
     const struct identity_provider *identity;
     const struct invoicer *invoicer;
+    const struct courier *courier;
     const struct platform *platform; /* upstream, that hands people over */
     const char *blobs;               /* folder of documents, vouchers and invoices (blob.h) */
     const char *inspector;           /* the program ukey-inspect */

@@ -118,7 +118,9 @@ struct profile {
     char number_letter; /* R262: the letter of the day's first numbers */
     enum invoice_policy invoice;
     enum unlock_policy unlock;
-    bool seal;     /* a certificate comes with a seal */
+    bool seal; /* a certificate comes with a seal */
+    unsigned
+        linked; /* kinds that an organisation applies for together with its legal representative (R022) */
     unsigned soft; /* kinds whose certificate may go into a file instead of a UKey (R037) */
     bool
         replace_made_here; /* R049: only what a finished NEW order of this service made is replaced */

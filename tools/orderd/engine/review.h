@@ -63,4 +63,9 @@ enum order_error receipt_confirm(const struct engine *engine, struct db *db,
                                  struct order *out);
 enum order_error receipt_sweep(const struct engine *engine, struct db *db, int *count);
 
+/* Where the order's parcel is (R162): {mode, state, carrier, parcel, shipped, received?, recipient?, track?: {state, url, since?}}. The
+ * courier is asked while it is under way; when he cannot be reached, `track` is absent. ORDER_NOT_FOUND before anything was sent. */
+enum order_error shipment_view(const struct engine *engine, struct db *db,
+                               const struct caller *caller, const char *number, json_t **out);
+
 #endif

@@ -4,6 +4,7 @@
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/task.h"
+#include "tools/orderd/engine/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,4 +209,66 @@ enum order_error receipt_sweep(const struct engine *engine, struct db *db, int *
         db_rollback(db);
     }
     return error == ORDER_NOT_FOUND ? ORDER_OK : error;
+}
+
+/* ---- looking ---- */
+
+static enum order_error view_row(const struct engine *engine, const struct order *order,
+                                 struct db_rows *rows, json_t **out) {
+    char about[ID_SIZE + 16];
+    json_t *address = NULL;
+    snprintf(about, sizeof about, "parcel %s", order->id);
+    enum order_error error = vault_unseal_json(engine->vault, about, db_text(rows, 4), &address);
+    if (error == ORDER_OK) {
+        *out = json_pack("{s:s,s:s,s:s,s:s,s:o,s:o}", "mode", db_text(rows, 0), "state",
+                         db_text(rows, 1), "carrier", db_text(rows, 2), "parcel", db_text(rows, 3),
+                         "recipient", address, "shipped", view_time(db_int(rows, 5) / 1000));
+        if (db_int(rows, 6) > 0) {
+            json_object_set_new(*out, "received", view_time(db_int(rows, 6) / 1000));
+        }
+    }
+    return error;
+}
+
+static void add_track(const struct engine *engine, struct db *db, json_t *shipment) {
+    struct parcel_track track;
+    const char *parcel = form_text(shipment, "parcel");
+    if (parcel[0] == '\0' ||
+        !engine->courier->track(engine->courier->context, db, form_text(shipment, "carrier"),
+                                parcel, &track)) {
+        return;
+    }
+    json_t *object =
+        json_pack("{s:s,s:s}", "state", parcel_state_name(track.state), "url", track.url);
+    if (track.since_ms > 0) {
+        json_object_set_new(object, "since", view_time(track.since_ms / 1000));
+    }
+    json_object_set_new(shipment, "track", object);
+}
+
+enum order_error shipment_view(const struct engine *engine, struct db *db,
+                               const struct caller *caller, const char *number, json_t **out) {
+    struct order order;
+    struct db_rows *rows = NULL;
+    *out = NULL;
+    enum order_error error = order_of_caller(db, caller, number, &order);
+    if (error == ORDER_OK) {
+        error = order_error_of(
+            db_query(db, &rows,
+                     "SELECT mode, state, carrier, carrier_no, address_sealed, shipped, received "
+                     "FROM shipments WHERE order_id = $1",
+                     "t", order.id));
+    }
+    if (error == ORDER_OK) {
+        enum db_result result = db_next(rows);
+        error = result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
+    }
+    if (error == ORDER_OK) {
+        error = view_row(engine, &order, rows, out);
+    }
+    db_end(rows);
+    if (error == ORDER_OK) {
+        add_track(engine, db, *out);
+    }
+    return error;
 }

@@ -224,6 +224,23 @@ static enum order_error add_row(struct db *db, const struct order *order, json_t
     return result == DB_DONE ? ORDER_OK : order_error_of(result);
 }
 
+/* The numbers of the orders that were made together with this one. */
+static enum order_error add_linked(struct db *db, const struct order *order, json_t *object) {
+    struct db_rows *rows = NULL;
+    json_t *list = json_array();
+    enum db_result result = db_query(
+        db, &rows, "SELECT public_no FROM orders WHERE linked = $1 AND id <> $2 ORDER BY created",
+        "tt", order->linked, order->id);
+    if (result == DB_OK) {
+        while ((result = db_next(rows)) == DB_OK) {
+            json_array_append_new(list, json_string(db_text(rows, 0)));
+        }
+        db_end(rows);
+    }
+    json_object_set_new(object, "linked", list);
+    return result == DB_DONE ? ORDER_OK : order_error_of(result);
+}
+
 static enum order_error add_progress(struct db *db, const struct order *order, json_t *object) {
     static const char *const review[] = {"part", "decision", "reason", NULL};
     static const char *const invoice[] = {"state", "number", NULL};
@@ -241,6 +258,9 @@ static enum order_error add_progress(struct db *db, const struct order *order, j
         error = add_row(
             db, order, object, "shipment",
             "SELECT mode, state, carrier, carrier_no FROM shipments WHERE order_id = $1", shipment);
+    }
+    if (error == ORDER_OK && order->linked[0] != '\0') {
+        error = add_linked(db, order, object);
     }
     if (error == ORDER_OK && order->source[0] != '\0') {
         static const char *const source[] = {"no", NULL};

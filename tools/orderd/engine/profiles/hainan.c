@@ -104,6 +104,7 @@ const struct profile profile_hainan = {
     .invoice = INVOICE_ON_REQUEST,
     .unlock = UNLOCK_FIXED_PIN,
     .seal = true,
+    .linked = KINDS(KIND_NEW),
     .consent_version = "hainan-1",
     .idle_days = 30,
     .receipt_days = 30,
