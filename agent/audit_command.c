@@ -29,7 +29,7 @@ static bool parse(int argc, char **argv, struct options *options) {
             return false;
         }
     }
-    return (verify || options->list) && options->config != NULL;
+    return (verify || options->list);
 }
 
 /* "2026-03-01T01:00:00Z  pairing  https://a.cn  answer=given choice=once" */

@@ -352,7 +352,27 @@ static char *beside_program(const char *name) {
     return strdup(path);
 }
 
+/* $VARIABLE/NAME, or HOME/ORDINARY/NAME when the variable is not an absolute path. False: there is no home either. */
+static bool below_home(const char *variable, const char *ordinary, const char *name,
+                       char path[PATH_MAX]) {
+    const char *folder = getenv(variable), *home = getenv("HOME");
+    int len = 0;
+    if (folder != NULL && folder[0] == '/') {
+        len = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    } else if (home != NULL && home[0] == '/') {
+        len = snprintf(path, PATH_MAX, "%s/%s/%s", home, ordinary, name);
+    }
+    return len > 0 && len < PATH_MAX;
+}
+
 static int fill_defaults(struct reader *reader, struct agent_config *config) {
+    if (config->state_dir == NULL) {
+        char path[PATH_MAX];
+        if (!below_home("XDG_STATE_HOME", ".local/state", "openukey/agent", path)) {
+            return complain(reader, "state is missing, and there is no home folder to keep it in");
+        }
+        config->state_dir = strdup(path);
+    }
     if (config->pinentry == NULL) {
         config->pinentry = strdup("pinentry");
     }
@@ -365,8 +385,8 @@ static int fill_defaults(struct reader *reader, struct agent_config *config) {
     if (config->host == NULL) {
         config->host = beside_program("ukey-module-host");
     }
-    return config->pinentry != NULL && config->consent != NULL && config->module != NULL &&
-                   config->host != NULL
+    return config->state_dir != NULL && config->pinentry != NULL && config->consent != NULL &&
+                   config->module != NULL && config->host != NULL
                ? 0
                : complain(reader, "out of memory");
 }
@@ -390,23 +410,38 @@ static int take_all(struct reader *reader, const json_t *root, struct agent_conf
         take_clock(reader, root, config) != 0 || take_log(reader, root, config) != 0) {
         return -1;
     }
-    if (config->state_dir == NULL) {
-        return complain(reader, "state is missing: the folder that the agent keeps its state in");
-    }
     return fill_defaults(reader, config);
+}
+
+/* The configuration of somebody who names none; NULL: there is none. */
+static const char *find_file(char path[PATH_MAX]) {
+    if (below_home("XDG_CONFIG_HOME", ".config", "openukey/agent.json", path) &&
+        access(path, F_OK) == 0) {
+        return path;
+    }
+    return access(AGENT_CONFIG_MACHINE_FILE, F_OK) == 0 ? AGENT_CONFIG_MACHINE_FILE : NULL;
 }
 
 int agent_config_read(const char *path, struct agent_config **out, char *error, size_t error_size) {
     struct reader reader = {.error = error, .error_size = error_size};
-    char absolute[PATH_MAX], reason[200];
+    char absolute[PATH_MAX], found[PATH_MAX], reason[200];
     *out = NULL;
-    if (realpath(path, absolute) == NULL) {
-        return complain(&reader, "%s: cannot be found", path);
+    json_t *root = NULL;
+    reason[0] = 0;
+    if (path == NULL) {
+        path = find_file(found);
     }
-    snprintf(reader.folder, sizeof(reader.folder), "%s", absolute);
-    char *slash = strrchr(reader.folder, '/');
-    *slash = 0;
-    json_t *root = json_read_file_strict(absolute, CONFIG_MAX, reason, sizeof(reason));
+    if (path == NULL) {
+        path = "the defaults";
+        root = json_object();
+    } else if (realpath(path, absolute) == NULL) {
+        return complain(&reader, "%s: cannot be found", path);
+    } else {
+        snprintf(reader.folder, sizeof(reader.folder), "%s", absolute);
+        char *slash = strrchr(reader.folder, '/');
+        *slash = 0;
+        root = json_read_file_strict(absolute, CONFIG_MAX, reason, sizeof(reason));
+    }
     if (root == NULL) {
         return complain(&reader, "%s: %s", path, reason);
     }

@@ -31,7 +31,7 @@ struct agent_service {
 };
 
 struct agent_config {
-    char *state_dir;
+    char *state_dir; /* default $XDG_STATE_HOME/openukey/agent (~/.local/state/openukey/agent) */
     uint16_t ports[AGENT_CONFIG_MAX_PORTS]; /* tried in turn; 0 means any free one */
     size_t port_count;
     char *module; /* PKCS#11 module; default ../lib/openukey-pkcs11.so beside the program */
@@ -53,7 +53,10 @@ struct agent_config {
     enum log_level log_level;
 };
 
-/* Read `path`; relative paths in it are taken from its folder. On success *config is to be freed with agent_config_free().
+#define AGENT_CONFIG_MACHINE_FILE "/etc/openukey/agent.json"
+
+/* Read `path`; NULL means the first that exists of $XDG_CONFIG_HOME/openukey/agent.json (~/.config/openukey/agent.json) and
+ * AGENT_CONFIG_MACHINE_FILE, or else the defaults alone. Relative paths in it are taken from its folder. On success *config is to be freed with agent_config_free().
  * On failure returns -1 and writes one line for a person into `error`. */
 int agent_config_read(const char *path, struct agent_config **config, char *error,
                       size_t error_size);

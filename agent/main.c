@@ -40,29 +40,31 @@ static bool speaks_chinese(void) {
 }
 
 static const char help_zh[] =
-    "用法：ukey-agent --config 文件.json\n"
-    "      ukey-agent trust install|status|remove --config 文件.json [--nssdb 目录]...\n"
-    "      ukey-agent origins list [--json] --config 文件.json\n"
-    "      ukey-agent origins revoke|deny 网站 --config 文件.json\n"
-    "      ukey-agent audit verify|list [--json] --config 文件.json\n"
+    "用法：ukey-agent [--config 文件.json]\n"
+    "      ukey-agent trust install|status|remove [--config 文件.json] [--nssdb 目录]...\n"
+    "      ukey-agent origins list [--json] [--config 文件.json]\n"
+    "      ukey-agent origins revoke|deny 网站 [--config 文件.json]\n"
+    "      ukey-agent audit verify|list [--json] [--config 文件.json]\n"
     "让浏览器网页经本机 HTTPS 使用 UKey。就绪后在标准输出打印 \"ready https://localhost:端口\"。\n"
     "SIGHUP：重新读取策略、网站名单和日志级别，会话不受影响。\n"
-    "  --config 文件   配置（JSON）\n"
+    "  --config 文件   配置（JSON；默认 ~/.config/openukey/agent.json 或 "
+    "/etc/openukey/agent.json）\n"
     "  trust           让浏览器信任本机 UKey 助手的证书（默认 ~/.pki/nssdb）\n"
     "  origins         哪些网站可以使用 UKey；撤销（revoke）或禁止（deny）一个网站\n"
     "  audit           谁请求了什么、您如何回答；检查（verify）或列出（list）\n"
     "  --help, --version\n";
 
 static const char help_en[] =
-    "usage: ukey-agent --config FILE.json\n"
-    "       ukey-agent trust install|status|remove --config FILE.json [--nssdb DIR]...\n"
-    "       ukey-agent origins list [--json] --config FILE.json\n"
-    "       ukey-agent origins revoke|deny ORIGIN --config FILE.json\n"
-    "       ukey-agent audit verify|list [--json] --config FILE.json\n"
+    "usage: ukey-agent [--config FILE.json]\n"
+    "       ukey-agent trust install|status|remove [--config FILE.json] [--nssdb DIR]...\n"
+    "       ukey-agent origins list [--json] [--config FILE.json]\n"
+    "       ukey-agent origins revoke|deny ORIGIN [--config FILE.json]\n"
+    "       ukey-agent audit verify|list [--json] [--config FILE.json]\n"
     "Lets web pages use a UKey through HTTPS on this machine. Prints \"ready "
     "https://localhost:PORT\" on stdout when up.\n"
     "SIGHUP: read policy, list of sites and log level again; sessions live on.\n"
-    "  --config FILE   the configuration (JSON)\n"
+    "  --config FILE   the configuration (JSON; else ~/.config/openukey/agent.json or "
+    "/etc/openukey/agent.json)\n"
     "  trust           make browsers trust this agent's certificate (default ~/.pki/nssdb)\n"
     "  origins         which sites may use the UKey; take that from one, or refuse it\n"
     "  audit           who asked what, and what was answered: check it, or list it\n"
@@ -291,6 +293,9 @@ int main(int argc, char **argv) {
     }
     if (!is_command && argc == 3 && strcmp(argv[1], "--config") == 0) {
         return run_with(argv[2]);
+    }
+    if (argc == 1) {
+        return run_with(NULL);
     }
     if (result == EXIT_USAGE) {
         print_help(stderr);

@@ -44,8 +44,7 @@ static bool parse(int argc, char **argv, struct options *options) {
             return false;
         }
     }
-    return options->verb != VERB_NONE && options->config != NULL &&
-           (options->verb == VERB_LIST) == (options->origin == NULL);
+    return options->verb != VERB_NONE && (options->verb == VERB_LIST) == (options->origin == NULL);
 }
 
 /* ---- list ---- */

@@ -17,10 +17,23 @@ static int open_lock(const char *folder, int flags) {
     return len < (int)sizeof(path) ? open(path, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 }
 
+/* The folder and what it lies in. */
+static int make_folders(const char *folder) {
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s", folder);
+    for (char *slash = path + 1; len < (int)sizeof(path) && (slash = strchr(slash, '/')) != NULL;
+         slash++) {
+        *slash = 0;
+        mkdir(path, 0700); /* what cannot be made is told by the last one */
+        *slash = '/';
+    }
+    return len < (int)sizeof(path) && (mkdir(folder, 0700) == 0 || errno == EEXIST) ? 0 : -1;
+}
+
 int state_folder_take(const char *folder) {
     struct stat status;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+    if (make_folders(folder) != 0) {
         log_error("agent", "cannot make the state folder %s: %s", folder, strerror(errno));
         return -1;
     }

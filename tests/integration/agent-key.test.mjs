@@ -1,9 +1,7 @@
-// The agent's key rooms on a real simulated key behind the real module: what pages read, what the PIN opens and to whom, what is
-// signed, and what happens when things change while a dialog is open.
+// The agent's key rooms on a real simulated key behind the real module: what pages read, what the PIN opens and to whom, what is signed.
+// What attackers try is in attacks-key.test.mjs.
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { run } from '../../tools/demo/program.mjs';
 import { until } from '../support/agent.mjs';
@@ -19,65 +17,6 @@ const STATEMENT = {
         { label: '金额', value: '100.00 元' },
     ],
 };
-
-// Agrees at once, or waits while the fifo `hold` is there: a person who thinks it over. Says whether it is open or was ended.
-const SLOW_CONSENT = `#!/bin/bash
-dir=\${0%/*}
-request=$(tr -d '\\n')
-printf '%s\\n' "$request" >>"$dir/slow.log"
-if [ -p "$dir/hold" ]; then
-    trap 'echo ended >"$dir/dialog"; exit 143' TERM
-    echo open >"$dir/dialog"
-    read -r <"$dir/hold" &
-    wait $!
-fi
-echo '{"decision":"agree"}'
-`;
-
-class SlowPerson {
-    constructor(world) {
-        this.dir = world.dir;
-        this.program = join(this.dir, 'slow-consent');
-        writeFileSync(this.program, SLOW_CONSENT);
-        chmodSync(this.program, 0o700);
-    }
-
-    async hold() {
-        rmSync(join(this.dir, 'dialog'), { force: true });
-        await run('mkfifo', [join(this.dir, 'hold')]);
-    }
-
-    get dialog() {
-        const path = join(this.dir, 'dialog');
-        return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
-    }
-
-    opens() {
-        return until(() => this.dialog === 'open', 'the dialog');
-    }
-
-    ends() {
-        return until(() => this.dialog === 'ended', 'the end of the dialog');
-    }
-
-    release() {
-        writeFileSync(join(this.dir, 'hold'), 'go\n');
-        rmSync(join(this.dir, 'hold'));
-    }
-
-    giveUp() {
-        rmSync(join(this.dir, 'hold'), { force: true });
-    }
-}
-
-/* The agent asks the slow person from now on. */
-async function withSlowPerson(world) {
-    const person = new SlowPerson(world);
-    await world.agent.stop();
-    world.options.agentConfig = { consent: person.program, origins: { allow: ['https://other.test', world.serviceUrl] } };
-    await world.startAgent();
-    return person;
-}
 
 describe('reading a key', () => {
     let world, agent, token;
@@ -206,28 +145,6 @@ describe('the PIN', () => {
         const said = world.dialogs.pinentryLog.filter((line) => line.startsWith('SETDESC')).at(-1);
         assert.ok(said.includes('https://fourth.test') && said.includes(token.serial) && said.includes('请求使用'), said);
     });
-
-    test('after several wrong PINs the site waits, and the last try is left alone', async () => {
-        const nasty = await world.page({ origin: 'https://nasty.test' });
-        world.dialogs.typePin('000000');
-        for (const triesLeft of [9, 8]) await assert.rejects(nasty.verifyPin({ token }), { code: 'PIN_WRONG', triesLeft });
-        const asked = () => world.dialogs.pinentryLog.filter((line) => line === 'GETPIN').length;
-        const before = asked();
-        await assert.rejects(nasty.verifyPin({ token }), { code: 'RATE_LIMITED', status: 429 });
-        await assert.rejects(nasty.changePin({ token }), { code: 'RATE_LIMITED' });
-        assert.equal(asked(), before, 'no dialog');
-        // many sites together get as far as one try before the last
-        for (let i = 0, left = 7; left >= 1; i++, left--) {
-            const other = await world.page({ origin: `https://nasty${i}.test` });
-            await assert.rejects(other.verifyPin({ token }), { code: 'PIN_WRONG', triesLeft: left });
-        }
-        const last = await world.page({ origin: 'https://last.test' });
-        assert.deepEqual((await last.token()).pin, { state: 'last', triesLeft: 1, verified: false, mustChange: false });
-        await assert.rejects(last.verifyPin({ token }), { code: 'PIN_LAST_TRY', status: 403 });
-        await assert.rejects(last.changePin({ token }), { code: 'PIN_LAST_TRY' });
-        assert.equal((await last.token()).pin.triesLeft, 1);
-        world.dialogs.typePin('123456');
-    });
 });
 
 describe('changing the PIN', () => {
@@ -338,126 +255,6 @@ describe('signing', () => {
             true,
         );
         assert.equal(world.dialogs.shown.at(-1).kind, 'login');
-    });
-
-    test('a certificate that is not a signing key of this token is refused before any dialog', async () => {
-        const before = world.dialogs.shown.length;
-        const rsa = (await agent.certificates({ token })).find((one) => one.algorithm === 'RSA');
-        await assert.rejects(signStatement({ certificate: encrypt.id }), { code: 'CERTIFICATE_MISMATCH', status: 409 });
-        await assert.rejects(agent.request('POST', `/tokens/${token.id}/sign`, { json: { certificate: rsa.id, statement: STATEMENT, nonce: nonce(), format: 'gm-signed-data' } }), { code: 'CERTIFICATE_MISMATCH' });
-        await assert.rejects(signStatement({ certificate: '0'.repeat(64) }), { code: 'CERTIFICATE_NOT_FOUND', status: 404 });
-        assert.equal(world.dialogs.shown.length, before);
-    });
-
-    test('a page sets neither origin nor type, and what does not fit is refused before any dialog', async () => {
-        const before = world.dialogs.shown.length;
-        const refused = [
-            { statement: { ...STATEMENT, origin: 'https://bank.test' } },
-            { statement: { ...STATEMENT, type: 'login' } },
-            { statement: { ...STATEMENT, version: '2' } },
-            { statement: { ...STATEMENT, fields: [] } },
-            { statement: { ...STATEMENT, fields: [{ label: 'a', value: 1 }] } },
-            { statement: { ...STATEMENT, title: 'x'.repeat(300) } },
-            { statement: { ...STATEMENT, fields: [{ label: 'a', value: 'x'.repeat(70_000) }] } },
-            { nonce: 'short' },
-            { nonce: 'x'.repeat(129) },
-        ];
-        for (const more of refused) {
-            await assert.rejects(signStatement(more), { code: 'STATEMENT_REFUSED', status: 400 }, JSON.stringify(more).slice(0, 80));
-        }
-        await assert.rejects(signStatement({ statement: { ...STATEMENT, fields: [{ label: 'a', value: 'x\0y' }] } }), { code: 'BAD_REQUEST' });
-        await assert.rejects(signStatement({ hash: 'x' }), { code: 'BAD_REQUEST' });
-        await assert.rejects(
-            signStatement({ statement: { ...STATEMENT, fields: [{ label: 'a', value: 'x'.repeat(1_000_000) }] } }),
-            { code: 'STATEMENT_REFUSED' },
-        );
-        assert.equal(world.dialogs.shown.length, before);
-    });
-
-    test('the PIN is in no log, no journal and no answer', async () => {
-        const { stdout } = await run('grep', ['-rlE', '(^|[^0-9])123456([^0-9]|$)', world.dir, '--include=*.log', '--include=*.json'], { allow: [0, 1] });
-        assert.deepEqual(stdout.split('\n').filter((name) => name && !/profile|manifest/.test(name)), []);
-    });
-});
-
-describe('while a dialog is open', () => {
-    let world, person, agent, token, sign;
-
-    const ask = (more = {}) => agent.sign({ token, certificate: sign.id, statement: STATEMENT, nonce: nonce(), ...more });
-
-    before(async () => {
-        world = await makeWorld(null, { keys: { key: {}, other: { changes: OTHER_KEY, plug: false } } });
-        person = await withSlowPerson(world);
-        await world.seen();
-        agent = await world.page();
-        token = await agent.token();
-        sign = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
-        await agent.verifyPin({ token });
-    });
-    after(async () => {
-        person?.giveUp();
-        await world?.close();
-    });
-
-    test('a second question, of whatever site, is ACTION_PENDING', async () => {
-        await person.hold();
-        const first = ask();
-        await person.opens();
-        await assert.rejects(ask(), { code: 'ACTION_PENDING', status: 409 });
-        const other = await world.page({ origin: 'https://other.test' });
-        await assert.rejects(other.verifyPin({ token }), { code: 'ACTION_PENDING' });
-        person.release();
-        assert.equal((await first).format, 'gm-signed-data');
-    });
-
-    test('the page goes away: the dialog goes, the key is logged out, and the next question is asked', async () => {
-        await person.hold();
-        const control = new AbortController();
-        const asked = ask({ signal: control.signal });
-        await person.opens();
-        control.abort();
-        await assert.rejects(asked);
-        await person.ends();
-        person.giveUp();
-        const settled = (asked) => asked.then(() => true, (error) => (error.code === 'ACTION_PENDING' ? false : Promise.reject(error)));
-        await until(async () => (await agent.token()).pin.verified === false, 'the logout');
-        await assert.rejects(ask(), { code: 'PIN_REQUIRED' });
-        await until(() => settled(agent.verifyPin({ token })), 'the next question');
-        assert.equal((await ask()).format, 'gm-signed-data');
-    });
-
-    test('the key is pulled out: TOKEN_REMOVED, and another key does not take its place', async () => {
-        await person.hold();
-        const asked = ask();
-        asked.catch(() => {});
-        await person.opens();
-        await world.key.unplug();
-        await world.other.plug();
-        await assert.rejects(asked, { code: 'TOKEN_REMOVED', status: 409 });
-        await person.ends();
-        person.giveUp();
-        await until(async () => (await agent.tokens()).length === 1, 'the other key');
-        const now = await agent.token();
-        assert.notEqual(now.id, token.id);
-        assert.equal(now.pin.verified, false);
-        await assert.rejects(ask(), { code: 'NO_TOKEN' });
-    });
-
-    test('the first key is plugged in again: its PIN has to be typed again', async () => {
-        await world.other.unplug();
-        await world.key.plug();
-        await until(async () => (await agent.tokens()).some((one) => one.id === token.id), 'the first key');
-        assert.equal((await agent.token()).pin.verified, false);
-        await assert.rejects(ask(), { code: 'PIN_REQUIRED' });
-        await agent.verifyPin({ token });
-        assert.equal((await ask()).format, 'gm-signed-data');
-    });
-
-    test('a dialog program that is not there is DIALOG_UNAVAILABLE', async () => {
-        const gone = `${person.program}.gone`;
-        await run('mv', [person.program, gone]);
-        await assert.rejects(ask(), { code: 'DIALOG_UNAVAILABLE', status: 500 });
-        await run('mv', [gone, person.program]);
     });
 });
 

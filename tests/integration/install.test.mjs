@@ -27,7 +27,7 @@ test('make install puts everything where it belongs, p11-kit finds the key by it
     await make('install');
     const there = files(staged);
     for (const name of ['usr/bin/ukey', 'usr/bin/ukey-agent', 'usr/bin/ukey-sim', 'usr/lib/openukey-pkcs11.so', 'usr/share/man/man1/ukey.1',
-        'usr/share/man/man5/openukey.conf.5', 'usr/share/p11-kit/modules/openukey.module', 'usr/lib/udev/rules.d/70-openukey.rules']) {
+        'usr/share/man/man5/openukey.conf.5', 'usr/lib/systemd/user/ukey-agent.service', 'etc/xdg/autostart/ukey-agent.desktop', 'usr/share/p11-kit/modules/openukey.module', 'usr/lib/udev/rules.d/70-openukey.rules']) {
         assert.ok(there.includes(name), `${name} in ${there}`);
     }
     assert.ok(!there.some((name) => name.includes('keycheck') || name.includes('test_')), 'programs of the tests stay here');

@@ -105,7 +105,22 @@ static void what_is_left_out_has_a_default(void **state) {
     assert_non_null(strstr(config->consent, "/ukey-consent"));
     assert_non_null(strstr(config->module, "/../lib/openukey-pkcs11.so"));
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+    assert_null(config->policy);
+    assert_int_equal(config->clock, 0);
     agent_config_free(config);
+    setenv("HOME", "/home/somebody", 1);
+    unsetenv("XDG_STATE_HOME");
+    config = read_config("{}");
+    assert_string_equal(config->state_dir, "/home/somebody/.local/state/openukey/agent");
+    agent_config_free(config);
+    setenv("XDG_STATE_HOME", "/state", 1);
+    config = read_config("{}");
+    assert_string_equal(config->state_dir, "/state/openukey/agent");
+    agent_config_free(config);
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("HOME");
+    assert_null(read_config("{}"));
+    assert_non_null(strstr(complaint, "state is missing"));
 }
 
 static void every_mistake_is_named(void **state) {
@@ -113,7 +128,8 @@ static void every_mistake_is_named(void **state) {
     static const struct {
         const char *text, *named;
     } mistakes[] = {
-        {"{}", "state"},
+        {"{\"state\":\"s\",\"clock\":\"noon\"}", "clock"},
+        {"{\"state\":\"s\",\"policy\":1}", "policy"},
         {"[]", "object"},
         {"{\"state\":\"s\",\"stat\":1}", "unknown key stat"},
         {"{\"state\":\"s\",\"state\":\"t\"}", "duplicate"},
