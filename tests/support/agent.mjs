@@ -73,11 +73,13 @@ export class TestAgent {
         return join(build, 'bin/ukey-agent');
     }
 
-    async run({ env = {} } = {}) {
+    /* build: another build's agent and module than this test's, one that a sanitizer watches, say. */
+    async run({ env = {}, build: from } = {}) {
+        if (from) this.config.module = join(resolve(root, from), 'lib/openukey-pkcs11.so');
         writeFileSync(this.configFile, JSON.stringify(this.config));
         this.program = await Program.start({
             name: 'ukey-agent',
-            command: this.binary,
+            command: from ? join(resolve(root, from), 'bin/ukey-agent') : this.binary,
             args: ['--config', this.configFile],
             log: this.log,
             env,
@@ -146,6 +148,11 @@ export class TestAgent {
     release() {
         writeFileSync(join(this.dir, 'hold'), 'go\n');
         rmSync(join(this.dir, 'hold'));
+    }
+
+    /* Nobody waits for the held dialog any more. */
+    giveUp() {
+        rmSync(join(this.dir, 'hold'), { force: true });
     }
 
     get logText() {
