@@ -26,6 +26,7 @@ const BODIES = {
     confirmOrder: { code: '000000', agree: true },
     financeOrder: { accept: true, transaction: '1' },
     returnOrder: { reason: 'x' },
+    refundedOrder: { transaction: '1' },
     rejectOrder: { reason: 'x' },
     giveupOrder: { reason: 'x' },
     changeAddress: { fields: ADDRESS },
