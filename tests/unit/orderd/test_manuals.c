@@ -53,7 +53,7 @@ static void steps_of(const char *portal, enum order_kind kind, char out[256]) {
     const char *before = "";
     out[0] = '\0';
     for (size_t i = 0; i < flow->count; i++) {
-        const char *words = profile_gate_words(profile, flow->gates[i].gate);
+        const char *words = profile_gate_words(profile, kind, flow->gates[i].gate);
         if (words != NULL && strcmp(words, before) != 0) {
             snprintf(out + strlen(out), 256 - strlen(out), "%s%s", *before != '\0' ? " " : "",
                      words);
@@ -71,16 +71,17 @@ static void the_steps_are_the_manual_s_in_its_order_and_words(void **state) {
     steps_of("building", KIND_NEW, steps);
     assert_string_equal(steps, "在线申请 材料提交 身份识别 费用支付 材料审核 领取证书");
     steps_of("cecep", KIND_REPLACE, steps);
-    assert_string_equal(steps, "选择核验方式 企业信息认证 经办人信息认证 确认产品信息 上传资料");
+    assert_string_equal(steps,
+                        "选择核验方式 企业信息认证 经办人信息认证 确认商品购买信息 资料上传");
     steps_of("hainan", KIND_NEW, steps);
     assert_string_equal(steps,
-                        "实名认证 填写资料 提交资料 邮寄信息 支付 订单审核 印章制作 快递邮寄");
+                        "实名认证 印章申领 提交资料 填写邮寄信息 支付 订单审核 印章制作 快递邮寄");
     steps_of("hainan", KIND_RENEW, steps);
-    assert_string_equal(steps, "填写资料 支付 插入对应 UKey 写入 UKey");
+    assert_string_equal(steps, "印章续期 付款 插入对应 ukey 立即续期");
     steps_of("resource", KIND_NEW, steps);
     assert_string_equal(steps, "信息录入 上传资料 支付订单 申请完成");
     steps_of("resource", KIND_RENEW, steps);
-    assert_string_equal(steps, "信息录入 支付订单 下载证书");
+    assert_string_equal(steps, "登录 信息录入 支付订单 下载证书");
 }
 
 static bool passes(const char *portal, enum order_kind kind, enum gate gate) {

@@ -1,8 +1,9 @@
-/* What the world may ask of the CA: task keys, certificates, CRL, OCSP. */
+/* What the world may fetch without a session: what the portal offers; of the CA, task keys, certificates, CRL, OCSP. */
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/base64.h"
 #include "tools/orderd/engine/jws.h"
+#include "tools/orderd/engine/view.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -12,6 +13,13 @@ enum {
     CRL_CACHE_MS = 60000,
     OCSP_TEXT_SIZE = (CA_OCSP_REQUEST_MAX + 2) / 3 * 4 + 1 /* base64 of the longest request */
 };
+
+static void portal(struct http_request *request) {
+    const struct service *service = http_request_context(request);
+    enum language language =
+        http_request_language(request) == HTTP_LANGUAGE_ZH ? LANGUAGE_ZH : LANGUAGE_EN;
+    http_respond_json(request, 200, view_portal(&service->engine, language));
+}
 
 static void keys(struct http_request *request) {
     const struct service *service = http_request_context(request);
@@ -153,6 +161,7 @@ static void ocsp_gotten(struct http_request *request) {
 }
 
 const struct http_route api_authority_routes[] = {
+    {"GET", "/v1/portal", portal, HTTP_BODY_NONE, 0, 0},
     {"GET", "/v1/keys", keys, HTTP_BODY_NONE, 0, 0},
     {"GET", "/ca/root.crt", root, HTTP_BODY_NONE, 0, 0},
     {"GET", "/ca/issuing.crt", issuing, HTTP_BODY_NONE, 0, 0},

@@ -103,7 +103,8 @@ enum order_error message_notify(const struct engine *engine, struct db *db, cons
         if (error == ORDER_OK) {
             error = form_load(engine, db, &order, &form);
         }
-        const char *state = view_state_words(engine, told, LANGUAGE_ZH);
+        const char *state = order.state == told ? view_order_words(engine, &order, LANGUAGE_ZH)
+                                                : view_state_words(engine, told, LANGUAGE_ZH);
         if (error == ORDER_OK && order.account[0] != '\0') {
             error = tell_account(engine, db, id, &order, told);
         }

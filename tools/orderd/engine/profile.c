@@ -63,18 +63,20 @@ unsigned profile_confirms(const struct profile *profile, enum order_kind kind) {
     return 0;
 }
 
-const char *profile_state_words(const struct profile *profile, enum order_state state) {
+const char *profile_state_words(const struct profile *profile, enum order_kind kind,
+                                enum order_state state) {
     for (const struct state_words *at = profile->states; at != NULL && at->zh != NULL; at++) {
-        if (at->state == state) {
+        if (at->state == state && (at->kinds == 0 || (at->kinds & KINDS(kind)) != 0)) {
             return at->zh;
         }
     }
     return NULL;
 }
 
-const char *profile_gate_words(const struct profile *profile, enum gate gate) {
+const char *profile_gate_words(const struct profile *profile, enum order_kind kind,
+                               enum gate gate) {
     for (const struct gate_words *at = profile->steps; at != NULL && at->zh != NULL; at++) {
-        if (at->gate == gate) {
+        if (at->gate == gate && (at->kinds == 0 || (at->kinds & KINDS(kind)) != 0)) {
             return at->zh;
         }
     }

@@ -84,14 +84,17 @@ struct confirm_rule {
     unsigned methods; /* set of enum confirm_method */
 };
 
-/* A state or a step in the portal's own words. */
+/* A state or a step in the portal's own words. `kinds` is the set of kinds that it is called so in, 0 any; the first row that fits
+ * counts. */
 struct state_words {
     enum order_state state;
     const char *zh;
+    unsigned kinds;
 };
 struct gate_words {
     enum gate gate;
     const char *zh;
+    unsigned kinds;
 };
 
 struct profile {
@@ -150,8 +153,9 @@ size_t profile_terms(const struct profile *profile, enum order_kind kind, enum s
 /* The ways in which this kind may be confirmed: a set of enum confirm_method. */
 unsigned profile_confirms(const struct profile *profile, enum order_kind kind);
 
-/* A state or gate in the portal's own words (zh-CN), or NULL when it has none of its own. */
-const char *profile_state_words(const struct profile *profile, enum order_state state);
-const char *profile_gate_words(const struct profile *profile, enum gate gate);
+/* A state or a gate of a kind of business (KIND_COUNT: any) in the portal's own words (zh-CN), or NULL when it has none of its own. */
+const char *profile_state_words(const struct profile *profile, enum order_kind kind,
+                                enum order_state state);
+const char *profile_gate_words(const struct profile *profile, enum order_kind kind, enum gate gate);
 
 #endif

@@ -28,6 +28,13 @@ json_t *view_certificate(const struct certificate_record *record) {
                      "notAfter", view_time(record->not_after), "state", record->state);
 }
 
+static const char *gate_words(const struct engine *engine, enum order_kind kind, enum gate gate,
+                              enum language language) {
+    const char *own =
+        language == LANGUAGE_ZH ? profile_gate_words(engine->profile, kind, gate) : NULL;
+    return own != NULL ? own : text_gate(gate, language);
+}
+
 /* R054: the steps, in the portal's own words where it has them. */
 static json_t *view_gates(const struct engine *engine, const struct order *order,
                           enum language language) {
@@ -35,21 +42,69 @@ static json_t *view_gates(const struct engine *engine, const struct order *order
     for (size_t i = 0; i < order->gate_count; i++) {
         enum gate gate = order->gates[i].gate;
         json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", gate_name(gate), "title",
-                                              view_gate_words(engine, gate, language), "state",
-                                              gate_status_name(order->gates[i].status)));
+                                              gate_words(engine, order->kind, gate, language),
+                                              "state", gate_status_name(order->gates[i].status)));
     }
     return list;
 }
 
-const char *view_gate_words(const struct engine *engine, enum gate gate, enum language language) {
-    const char *own = language == LANGUAGE_ZH ? profile_gate_words(engine->profile, gate) : NULL;
-    return own != NULL ? own : text_gate(gate, language);
-}
-
 const char *view_state_words(const struct engine *engine, enum order_state state,
                              enum language language) {
-    const char *own = language == LANGUAGE_ZH ? profile_state_words(engine->profile, state) : NULL;
+    const char *own =
+        language == LANGUAGE_ZH ? profile_state_words(engine->profile, KIND_COUNT, state) : NULL;
     return own != NULL ? own : text_state(state, language);
+}
+
+const char *view_order_words(const struct engine *engine, const struct order *order,
+                             enum language language) {
+    enum gate next = order_next_gate(order);
+    const char *own = NULL;
+    if (language == LANGUAGE_ZH) {
+        own = profile_state_words(engine->profile, order->kind, order->state);
+        if (own == NULL && next != GATE_NONE &&
+            (order->state == flow_state(order->gates, order->gate_count) ||
+             (order->state == STATE_PRODUCING && next == GATE_PRODUCE))) {
+            own = profile_gate_words(engine->profile, order->kind, next);
+        }
+    }
+    if (own != NULL) {
+        return own;
+    }
+    /* ready for the CA, where there is nothing to download */
+    return order->state == STATE_READY_TO_ISSUE && next == GATE_APPLY_CA
+               ? text_gate(next, language)
+               : text_state(order->state, language);
+}
+
+static json_t *view_flow(const struct engine *engine, const struct flow *flow,
+                         enum language language) {
+    json_t *gates = json_array();
+    json_t *subjects = json_array();
+    if ((flow->subjects & SUBJECT_ORG) != 0) {
+        json_array_append_new(subjects, json_string("ORG"));
+    }
+    if ((flow->subjects & SUBJECT_PERSON) != 0) {
+        json_array_append_new(subjects, json_string("PERSON"));
+    }
+    for (size_t i = 0; i < flow->count; i++) {
+        enum gate gate = flow->gates[i].gate;
+        json_array_append_new(gates, json_pack("{s:s,s:s,s:b}", "name", gate_name(gate), "title",
+                                               gate_words(engine, flow->kind, gate, language),
+                                               "asked", (int)(flow->gates[i].status == GATE_OPEN)));
+    }
+    return json_pack("{s:s,s:o,s:o}", "kind", kind_name(flow->kind), "subjects", subjects, "gates",
+                     gates);
+}
+
+json_t *view_portal(const struct engine *engine, enum language language) {
+    const struct profile *profile = engine->profile;
+    json_t *flows = json_array();
+    for (size_t i = 0; i < profile->flow_count; i++) {
+        json_array_append_new(flows, view_flow(engine, &profile->flows[i], language));
+    }
+    return json_pack("{s:s,s:s,s:o}", "id", profile->id, "title",
+                     language == LANGUAGE_ZH ? profile->title_zh : profile->title_en, "flows",
+                     flows);
 }
 
 static enum order_error add_payment(struct db *db, const struct order *order, json_t *object) {
@@ -343,12 +398,11 @@ enum order_error view_order(const struct engine *engine, struct db *db, const st
     json_t *object = json_pack(
         "{s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:{s:s,s:s,s:s,s:s},s:s,s:I,s:I,s:o,s:o}", "no",
         order->number, "kind", kind_name(order->kind), "medium", medium_name(order->medium),
-        "state", state_name(order->state), "stateText",
-        view_state_words(engine, order->state, language), "version", (json_int_t)order->version,
-        "gates", view_gates(engine, order, language), "subject", "type", subject.type, "name",
-        subject.name, "credentialType", subject.credential_type, "credentialNo",
-        subject.credential_no, "tokenSerial", order->token, "amountFen",
-        (json_int_t)order->amount_fen, "years", (json_int_t)order->years, "created",
+        "state", state_name(order->state), "stateText", view_order_words(engine, order, language),
+        "version", (json_int_t)order->version, "gates", view_gates(engine, order, language),
+        "subject", "type", subject.type, "name", subject.name, "credentialType",
+        subject.credential_type, "credentialNo", subject.credential_no, "tokenSerial", order->token,
+        "amountFen", (json_int_t)order->amount_fen, "years", (json_int_t)order->years, "created",
         view_time(order->created_ms / 1000), "updated", view_time(order->updated_ms / 1000));
     if (object == NULL) {
         return ORDER_INTERNAL;

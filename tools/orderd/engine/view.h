@@ -14,8 +14,12 @@ enum order_error view_order(const struct engine *engine, struct db *db, const st
 /* {id, serial, subject, notBefore, notAfter, state}; NULL when memory is out. */
 json_t *view_certificate(const struct certificate_record *record);
 
-/* A step or a state as the portal calls it. */
-const char *view_gate_words(const struct engine *engine, enum gate gate, enum language language);
+/* What the portal offers: {id, title, flows: [{kind, subjects, gates: [{name, title, asked}]}]}; NULL when memory is out. */
+json_t *view_portal(const struct engine *engine, enum language language);
+
+/* A state as the portal calls it; of an order that waits at a gate, and whose portal has no word for that, the gate's (R054). */
+const char *view_order_words(const struct engine *engine, const struct order *order,
+                             enum language language);
 const char *view_state_words(const struct engine *engine, enum order_state state,
                              enum language language);
 

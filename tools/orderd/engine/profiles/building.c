@@ -105,30 +105,34 @@ static const struct field_rule fields[] = {
 static const struct confirm_rule confirms[] = {{STATUS_KINDS, CONFIRM_SMS | CONFIRM_ANSWER}};
 
 static const struct state_words states[] = {
-    {STATE_DRAFT, "在线申请"},          {STATE_AWAIT_MATERIALS, "等待材料"},
-    {STATE_AWAIT_VERIFY, "身份识别"},   {STATE_AWAIT_PAYMENT, "等待缴费"},
-    {STATE_PAY_REVIEW, "缴费审核"},     {STATE_AWAIT_PAPERS, "缴费完成"},
-    {STATE_IN_REVIEW, "材料审核"},      {STATE_APPROVED, "审核通过"},
-    {STATE_READY_TO_ISSUE, "激活完成"}, {STATE_ISSUING, "正在执行证书下载"},
-    {STATE_ISSUED, "下载完成"},         {STATE_COMPLETED, "已完成"},
-    {STATE_REJECTED, "已否决"},         {STATE_COUNT, NULL},
+    {STATE_AWAIT_MATERIALS, "等待材料", 0},
+    {STATE_AWAIT_PAYMENT, "等待缴费", 0},
+    {STATE_AWAIT_PAPERS, "缴费完成", 0},
+    /* the key is on its way, and the download comes (R156) */
+    {STATE_APPROVED, "激活完成", 0},
+    {STATE_READY_TO_ISSUE, "待下载证书", CERTIFICATE_KINDS},
+    {STATE_COUNT, NULL, 0},
 };
 
 /* E02 */
 static const struct gate_words steps[] = {
-    {GATE_AGREE, "在线申请"},
-    {GATE_FORM, "在线申请"},
-    {GATE_DELIVERY, "在线申请"},
-    {GATE_MATERIALS, "材料提交"},
-    {GATE_PAY, "费用支付"},
-    {GATE_VERIFY_HANDLER, "身份识别"},
-    {GATE_PAY_REVIEW, "费用支付"},
-    {GATE_PAPERS, "材料审核"},
-    {GATE_REVIEW, "材料审核"},
-    {GATE_SHIP, "领取证书"},
-    {GATE_ISSUE, "领取证书"},
-    {GATE_INVOICE, "领取证书"},
-    {GATE_NONE, NULL},
+    {GATE_AGREE, "在线申请", 0},
+    {GATE_FORM, "在线申请", 0},
+    {GATE_DELIVERY, "在线申请", 0},
+    {GATE_MATERIALS, "材料提交", 0},
+    {GATE_PAY, "费用支付", 0},
+    {GATE_VERIFY_HANDLER, "身份识别", 0},
+    {GATE_PAY_REVIEW, "费用支付", 0},
+    {GATE_PAPERS, "材料审核", 0},
+    {GATE_REVIEW, "材料审核", 0},
+    {GATE_SHIP, "领取证书", 0},
+    {GATE_ISSUE, "领取证书", 0},
+    {GATE_INVOICE, "领取证书", 0},
+    {GATE_KEY_LOGIN, "Ukey登录", 0},
+    {GATE_APPLY_CA, "冻结", KINDS(KIND_FREEZE)},
+    {GATE_APPLY_CA, "恢复", KINDS(KIND_UNFREEZE)},
+    {GATE_APPLY_CA, "撤销", KINDS(KIND_REVOKE)},
+    {GATE_NONE, NULL, 0},
 };
 
 const struct profile profile_building = {

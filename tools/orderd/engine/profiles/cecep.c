@@ -3,7 +3,7 @@
 
 static const struct flow flows[] = {
     {KIND_REPLACE,
-     SUBJECT_ANY,
+     SUBJECT_ORG,
      10,
      {OPEN(AGREE), OPEN(VERIFY_ORG), OPEN(VERIFY_HANDLER), OPEN(FORM), OPEN(MATERIALS),
       OPEN(CONFIRM), OPEN(REVIEW), OPEN(PRODUCE), OPEN(SHIP), OPEN(RECEIVE)}},
@@ -40,24 +40,20 @@ static const struct field_rule fields[] = {
 static const struct confirm_rule confirms[] = {{KINDS(KIND_REPLACE), CONFIRM_SMS}};
 
 static const struct state_words states[] = {
-    {STATE_AWAIT_VERIFY, "身份核验"},
-    {STATE_AWAIT_MATERIALS, "上传资料"},
-    {STATE_AWAIT_CONFIRM, "证书申请签名"},
-    {STATE_IN_REVIEW, "材料审核中"},
-    {STATE_APPROVED, "审核通过"},
-    {STATE_PRODUCING, "证书制作中"},
-    {STATE_COUNT, NULL},
+    {STATE_AWAIT_CONFIRM, "证书申请签名", 0}, {STATE_IN_REVIEW, "材料审核", 0},
+    {STATE_APPROVED, "材料审核完成", 0},      {STATE_PRODUCING, "材料审核完成", 0},
+    {STATE_SHIPPED, "接收证书产品", 0},       {STATE_COUNT, NULL, 0},
 };
 
 /* E03 */
 static const struct gate_words steps[] = {
-    {GATE_AGREE, "选择核验方式"},
-    {GATE_VERIFY_ORG, "企业信息认证"},
-    {GATE_VERIFY_HANDLER, "经办人信息认证"},
-    {GATE_FORM, "确认产品信息"},
-    {GATE_MATERIALS, "上传资料"},
-    {GATE_CONFIRM, "上传资料"},
-    {GATE_NONE, NULL},
+    {GATE_AGREE, "选择核验方式", 0},
+    {GATE_VERIFY_ORG, "企业信息认证", 0},
+    {GATE_VERIFY_HANDLER, "经办人信息认证", 0},
+    {GATE_FORM, "确认商品购买信息", 0},
+    {GATE_MATERIALS, "资料上传", 0},
+    {GATE_CONFIRM, "资料上传", 0},
+    {GATE_NONE, NULL, 0},
 };
 
 const struct profile profile_cecep = {

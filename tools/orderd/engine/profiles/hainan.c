@@ -56,27 +56,29 @@ static const struct field_rule fields[] = {
 
 static const struct confirm_rule confirms[] = {{STATUS_KINDS, CONFIRM_SMS}};
 
-static const struct state_words states[] = {
-    {STATE_AWAIT_VERIFY, "待实名认证"}, {STATE_AWAIT_MATERIALS, "待提交资料"},
-    {STATE_AWAIT_PAYMENT, "待支付"},    {STATE_IN_REVIEW, "订单审核中"},
-    {STATE_PRODUCING, "印章制作中"},    {STATE_COUNT, NULL},
-};
-
-/* E04 */
+/* E04: the manual shows no list of orders, so that the steps name the states, too */
 static const struct gate_words steps[] = {
-    {GATE_VERIFY_HANDLER, "实名认证"},
-    {GATE_FORM, "填写资料"},
-    {GATE_MATERIALS, "提交资料"},
-    {GATE_DELIVERY, "邮寄信息"},
-    {GATE_PAY, "支付"},
-    {GATE_REVIEW, "订单审核"},
-    {GATE_PRODUCE, "印章制作"},
-    {GATE_SHIP, "快递邮寄"},
-    {GATE_KEY_LOGIN, "插入对应 UKey"},
-    {GATE_ISSUE, "写入 UKey"},
-    {GATE_CONFIRM, "短信验证"},
-    {GATE_APPLY_CA, "完成"},
-    {GATE_NONE, NULL},
+    {GATE_VERIFY_HANDLER, "实名认证", 0},
+    {GATE_FORM, "印章申领", KINDS(KIND_NEW)},
+    {GATE_FORM, "印章续期", KINDS(KIND_RENEW)},
+    {GATE_FORM, "印章变更", KINDS(KIND_CHANGE)},
+    {GATE_FORM, "印章解锁", KINDS(KIND_UNLOCK)},
+    {GATE_MATERIALS, "提交资料", 0},
+    {GATE_DELIVERY, "填写收件信息", KINDS(KIND_REPLACE)},
+    {GATE_DELIVERY, "填写邮寄信息", 0},
+    {GATE_PAY, "支付", KINDS(KIND_NEW)},
+    {GATE_PAY, "付款", 0},
+    {GATE_REVIEW, "订单审核", 0},
+    {GATE_PRODUCE, "印章制作", 0},
+    {GATE_SHIP, "快递邮寄", 0},
+    {GATE_KEY_LOGIN, "插入对应 ukey", 0},
+    {GATE_ISSUE, "立即续期", KINDS(KIND_RENEW)},
+    {GATE_ISSUE, "立即变更", KINDS(KIND_CHANGE)},
+    {GATE_ISSUE, "立即解锁", KINDS(KIND_UNLOCK)},
+    {GATE_CONFIRM, "短信验证码", 0},
+    {GATE_APPLY_CA, "注销", KINDS(KIND_REVOKE)},
+    {GATE_APPLY_CA, "解绑", KINDS(KIND_UNBIND)},
+    {GATE_NONE, NULL, 0},
 };
 
 const struct profile profile_hainan = {
@@ -95,7 +97,6 @@ const struct profile profile_hainan = {
     .field_count = LENGTH(fields),
     .confirms = confirms,
     .confirm_count = LENGTH(confirms),
-    .states = states,
     .steps = steps,
     .methods = {[PARTY_HANDLER] = METHOD_PHONE | METHOD_FACE},
     .channels = CHANNEL_ALIPAY | CHANNEL_WECHAT,

@@ -3,7 +3,7 @@
 
 static const struct flow flows[] = {
     {KIND_REPLACE,
-     SUBJECT_ANY,
+     SUBJECT_ORG,
      12,
      {OPEN(AGREE), OPEN(FORM), OPEN(MATERIALS), OPEN(INVOICE_INFO), OPEN(DELIVERY), OPEN(PAY),
       OPEN(PAY_REVIEW), OPEN(REVIEW), OPEN(PRODUCE), OPEN(SHIP), OPEN(RECEIVE), OPEN(INVOICE)}},
@@ -47,34 +47,26 @@ static const struct field_rule fields[] = {
 };
 
 static const struct state_words states[] = {
-    {STATE_AWAIT_MATERIALS, "资料上传"},
-    {STATE_AWAIT_PAYMENT, "待付款"},
-    {STATE_PAY_REVIEW, "财务审核中"},
-    {STATE_IN_REVIEW, "资料待审核"},
-    {STATE_APPROVED, "资料审核通过"},
-    {STATE_PRODUCING, "资料审核通过"},
-    {STATE_SHIPPED, "待收货"},
-    {STATE_ISSUED, "申请完成"},
-    {STATE_COMPLETED, "已完成"},
-    {STATE_CANCELLED, "订单已取消"},
-    {STATE_COUNT, NULL},
+    {STATE_IN_REVIEW, "资料待审核", 0},   {STATE_APPROVED, "资料审核通过", 0},
+    {STATE_PRODUCING, "资料审核通过", 0}, {STATE_SHIPPED, "待收货", 0},
+    {STATE_ISSUED, "申请完成", 0},        {STATE_COUNT, NULL, 0},
 };
 
 /* E01 */
 static const struct gate_words steps[] = {
-    {GATE_AGREE, "基本信息"},
-    {GATE_FORM, "基本信息"},
-    {GATE_MATERIALS, "资料上传"},
-    {GATE_INVOICE_INFO, "开票信息"},
-    {GATE_DELIVERY, "订单提交"},
-    {GATE_PAY, "在线缴费"},
-    {GATE_PAY_REVIEW, "人工审核"},
-    {GATE_REVIEW, "人工审核"},
-    {GATE_PRODUCE, "补办成功"},
-    {GATE_SHIP, "补办成功"},
-    {GATE_RECEIVE, "补办成功"},
-    {GATE_INVOICE, "补办成功"},
-    {GATE_NONE, NULL},
+    {GATE_AGREE, "基本信息", 0},
+    {GATE_FORM, "基本信息", 0},
+    {GATE_MATERIALS, "资料上传", 0},
+    {GATE_INVOICE_INFO, "开票信息", 0},
+    {GATE_DELIVERY, "订单提交", 0},
+    {GATE_PAY, "在线缴费", 0},
+    {GATE_PAY_REVIEW, "人工审核", 0},
+    {GATE_REVIEW, "人工审核", 0},
+    {GATE_PRODUCE, "补办成功", 0},
+    {GATE_SHIP, "补办成功", 0},
+    {GATE_RECEIVE, "补办成功", 0},
+    {GATE_INVOICE, "补办成功", 0},
+    {GATE_NONE, NULL, 0},
 };
 
 const struct profile profile_hall = {

@@ -80,27 +80,35 @@ static const struct confirm_rule confirms[] = {
     {APPLY | KINDS(KIND_CHANGE) | KINDS(KIND_UNLOCK), CONFIRM_SMS}};
 
 static const struct state_words states[] = {
-    {STATE_DRAFT, "信息录入"},
-    {STATE_AWAIT_MATERIALS, "上传资料"},
-    {STATE_AWAIT_CONFIRM, "证书申请签名确认"},
-    {STATE_AWAIT_PAYMENT, "支付订单"},
-    {STATE_IN_REVIEW, "已支付，待审核"},
-    {STATE_PRODUCING, "未发货"},
-    {STATE_READY_TO_ISSUE, "下载证书"},
-    {STATE_ISSUED, "申请完成"},
-    {STATE_COMPLETED, "已完成"},
-    {STATE_COUNT, NULL},
+    {STATE_AWAIT_CONFIRM, "证书申请签名确认", APPLY},
+    {STATE_IN_REVIEW, "已支付，待审核", 0},
+    {STATE_APPROVED, "未发货", 0},
+    {STATE_PRODUCING, "未发货", 0},
+    {STATE_COUNT, NULL, 0},
 };
 
-/* E05 */
+/* E05; unlocking has steps of its own */
 static const struct gate_words steps[] = {
-    {GATE_FORM, "信息录入"},           {GATE_VERIFY_ORG, "信息录入"},
-    {GATE_VERIFY_HANDLER, "信息录入"}, {GATE_VERIFY_PERSON, "信息录入"},
-    {GATE_KEY_LOGIN, "信息录入"},      {GATE_MATERIALS, "上传资料"},
-    {GATE_CONFIRM, "上传资料"},        {GATE_PAY, "支付订单"},
-    {GATE_REVIEW, "申请完成"},         {GATE_PRODUCE, "申请完成"},
-    {GATE_SHIP, "申请完成"},           {GATE_INVOICE, "申请完成"},
-    {GATE_ISSUE, "下载证书"},          {GATE_NONE, NULL},
+    {GATE_FORM, "提交信息", KINDS(KIND_UNLOCK)},
+    {GATE_VERIFY_ORG, "验证身份", KINDS(KIND_UNLOCK)},
+    {GATE_VERIFY_PERSON, "验证身份", KINDS(KIND_UNLOCK)},
+    {GATE_CONFIRM, "获取授权码", KINDS(KIND_UNLOCK)},
+    {GATE_ISSUE, "重置密码", KINDS(KIND_UNLOCK)},
+    {GATE_CONFIRM, "短信校验", KINDS(KIND_CHANGE)},
+    {GATE_FORM, "信息录入", 0},
+    {GATE_VERIFY_ORG, "信息录入", 0},
+    {GATE_VERIFY_HANDLER, "信息录入", 0},
+    {GATE_VERIFY_PERSON, "信息录入", 0},
+    {GATE_KEY_LOGIN, "登录", 0},
+    {GATE_MATERIALS, "上传资料", 0},
+    {GATE_CONFIRM, "上传资料", 0},
+    {GATE_PAY, "支付订单", 0},
+    {GATE_REVIEW, "申请完成", 0},
+    {GATE_PRODUCE, "申请完成", 0},
+    {GATE_SHIP, "申请完成", 0},
+    {GATE_INVOICE, "申请完成", 0},
+    {GATE_ISSUE, "下载证书", 0},
+    {GATE_NONE, NULL, 0},
 };
 
 const struct profile profile_resource = {
