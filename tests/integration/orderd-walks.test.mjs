@@ -73,27 +73,27 @@ const MANUALS = {
     default: {
         'NEW ORG':
             'AGREE:待提交 FORM:- VERIFY_ORG:等待身份核验 VERIFY_HANDLER:等待身份核验 MATERIALS:等待材料 CONFIRM:等待确认 INVOICE_INFO:待提交 DELIVERY:- ' +
-            'PAY:等待缴费 REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
+            'PAY:等待缴费 PAY_REVIEW:- REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
         'NEW PERSON':
             'AGREE:待提交 FORM:- VERIFY_PERSON:等待身份核验 MATERIALS:等待材料 CONFIRM:等待确认 INVOICE_INFO:待提交 DELIVERY:- ' +
-            'PAY:等待缴费 REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
-        'RENEW *': 'KEY_LOGIN:等待␣UKey␣登录 FORM:待提交 CONFIRM:等待确认 PAY:等待缴费 ISSUE:待下载>正在执行证书下载 INVOICE:- 已完成',
+            'PAY:等待缴费 PAY_REVIEW:- REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
+        'RENEW *': 'KEY_LOGIN:等待␣UKey␣登录 FORM:待提交 CONFIRM:等待确认 PAY:等待缴费 PAY_REVIEW:- ISSUE:待下载>正在执行证书下载 INVOICE:- 已完成',
         'CHANGE *':
-            'KEY_LOGIN:等待␣UKey␣登录 FORM:待提交 MATERIALS:等待材料 CONFIRM:等待确认 PAY:等待缴费 REVIEW:已支付，待审核 ISSUE:待下载>正在执行证书下载 INVOICE:- 已完成',
+            'KEY_LOGIN:等待␣UKey␣登录 FORM:待提交 MATERIALS:等待材料 CONFIRM:等待确认 PAY:等待缴费 PAY_REVIEW:- REVIEW:已支付，待审核 ISSUE:待下载>正在执行证书下载 INVOICE:- 已完成',
         'REPLACE ORG':
             'AGREE:待提交 FORM:- VERIFY_ORG:等待身份核验 VERIFY_HANDLER:等待身份核验 MATERIALS:等待材料 CONFIRM:等待确认 INVOICE_INFO:待提交 DELIVERY:- ' +
-            'PAY:等待缴费 REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
+            'PAY:等待缴费 PAY_REVIEW:- REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
         'REPLACE PERSON':
             'AGREE:待提交 FORM:- VERIFY_PERSON:等待身份核验 MATERIALS:等待材料 CONFIRM:等待确认 INVOICE_INFO:待提交 DELIVERY:- ' +
-            'PAY:等待缴费 REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
-        'UNLOCK ORG': 'FORM:待提交 VERIFY_ORG:等待身份核验 CONFIRM:等待确认 PAY:- ISSUE:待下载>正在执行证书下载 已完成',
-        'UNLOCK PERSON': 'FORM:待提交 VERIFY_PERSON:等待身份核验 CONFIRM:等待确认 PAY:- ISSUE:待下载>正在执行证书下载 已完成',
+            'PAY:等待缴费 PAY_REVIEW:- REVIEW:已支付，待审核 SHIP:审核通过 ISSUE:待下载>正在执行证书下载 RECEIVE:待收货 INVOICE:- 已完成',
+        'UNLOCK ORG': 'FORM:待提交 VERIFY_ORG:等待身份核验 CONFIRM:等待确认 PAY:- PAY_REVIEW:- ISSUE:待下载>正在执行证书下载 已完成',
+        'UNLOCK PERSON': 'FORM:待提交 VERIFY_PERSON:等待身份核验 CONFIRM:等待确认 PAY:- PAY_REVIEW:- ISSUE:待下载>正在执行证书下载 已完成',
         'FREEZE *': 'CONFIRM:等待确认 APPLY_CA:~CA␣处理 已完成',
         'UNFREEZE *': 'CONFIRM:等待确认 APPLY_CA:~CA␣处理 已完成',
         'REVOKE *': 'CONFIRM:等待确认 APPLY_CA:~CA␣处理 已完成',
         'UNBIND *': 'CONFIRM:等待确认 APPLY_CA:~CA␣处理 已完成',
         'KEY_RECOVERY *':
-            'KEY_LOGIN:等待␣UKey␣登录 FORM:待提交 MATERIALS:等待材料 CONFIRM:等待确认 PAY:等待缴费 REVIEW:已支付，待审核 ISSUE:待下载>正在执行证书下载 已完成',
+            'KEY_LOGIN:等待␣UKey␣登录 FORM:待提交 MATERIALS:等待材料 CONFIRM:等待确认 PAY:等待缴费 PAY_REVIEW:- REVIEW:已支付，待审核 ISSUE:待下载>正在执行证书下载 已完成',
     },
 };
 
