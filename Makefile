@@ -125,11 +125,11 @@ check-fast: ## the unit tests alone, no installation
 	+@$(MAKE) --no-print-directory all $(TEST_FILES)
 	@BUILD=$(B) SAN=$(SAN) node tests/run.mjs --only 'tests/unit'
 
-# the programs around it are the plain ones: ThreadSanitizer watches the module and the threads that use it
+# the programs around them are the plain ones: ThreadSanitizer watches the module, the agent, and the threads that use them
 check-threads: setup-check ## threads and programs that share keys, under ThreadSanitizer
 	+@$(MAKE) --no-print-directory all
-	+@$(MAKE) --no-print-directory SAN=thread build/$(notdir $(CC))-thread/bin/p11-stress build/$(notdir $(CC))-thread/lib/openukey-pkcs11.so
-	@BUILD=$(B) STRESS_BUILD=build/$(notdir $(CC))-thread TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1" \
+	+@$(MAKE) --no-print-directory SAN=thread $(addprefix build/$(notdir $(CC))-thread/bin/,p11-stress ukey-agent) build/$(notdir $(CC))-thread/lib/openukey-pkcs11.so
+	@BUILD=$(B) STRESS_BUILD=build/$(notdir $(CC))-thread TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$(CURDIR)/tests/faults/tsan.supp" \
 	  node tests/run.mjs --only tests/faults/sharing
 
 check-long: export LONG := 1

@@ -227,6 +227,7 @@ static void upload(struct http_request *request) {
 }
 
 const struct http_route document_routes[] = {
-    {"POST", "/v1/documents", upload, HTTP_BODY_STREAM, DOCUMENT_SIZE_MAX, AGENT_ROUTE_SESSION},
+    {"POST", "/v1/documents", upload, HTTP_BODY_STREAM, DOCUMENT_SIZE_MAX,
+     AGENT_ROUTE_SESSION | POLICY_SIGN},
     {0},
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/api/ask.h"
 #include "agent/api/key.h"
 #include "agent/http/json.h"
 
@@ -105,7 +106,13 @@ static void start(struct http_request *request, const struct job_request *wanted
     if (!token)
         return;
     if (key_require_pin(request, token)) {
-        enum agent_problem problem = jobs_start(jobs, wanted, token, &document);
+        /* written down first: what is not in the journal must not begin */
+        bool is_recorded = agent_record(request, "job",
+                                        json_pack("{s:s, s:s, s:s, s:s}", "kind", wanted->kind,
+                                                  "service", wanted->service, "order",
+                                                  wanted->order, "token", token_id(token)));
+        enum agent_problem problem =
+            is_recorded ? jobs_start(jobs, wanted, token, &document) : PROBLEM_INTERNAL;
         if (problem == PROBLEM_COUNT)
             http_respond_json(request, 202, document);
         else

@@ -42,6 +42,14 @@ test('every route is documented, and nothing else', () => {
     assert.deepEqual(documented().sort(), implemented().sort());
 });
 
+test('every route names the action that a policy may withhold', () => {
+    const rows = [...sources.matchAll(/\{\s*"([A-Z*]+)",\s*"(\/[^"]*)"[^{}]*\}/g)];
+    const free = rows.filter(([row]) => !/AGENT_ROUTE_SESSION\s*\|\s*POLICY_[A-Z_]+/.test(row)).map(([, method, path]) => `${method} ${path}`);
+    assert.ok(rows.length > 10);
+    // who may ask for a session, and who may give it back
+    assert.deepEqual(free.sort(), ['DELETE /v1/pairing', 'GET /.well-known/openukey', 'POST /v1/pairing']);
+});
+
 test('every problem code is documented, and nothing else', () => {
     const codes = [...sources.matchAll(/\[PROBLEM_[A-Z_]+\]\s*=\s*\{\s*\d+,\s*"([A-Z_]+)"/g)].map(([, code]) => code);
     const list = /ProblemCode:\s+type: string\s+enum:\n((?: +- [A-Z_]+\n)+)/.exec(document)[1];
