@@ -27,3 +27,8 @@ real-key_SRCS := tests/support/real_key.c tools/ukey/key.c tools/ukey/key_object
 real-key_DEPS := formats
 real-key_PKGS := jansson libcrypto
 real-key_LDLIBS := -ldl
+
+# SM2 signatures by OpenSSL alone, many at once (tests/support/other_judge.mjs)
+PROGRAMS += sm2-lines
+sm2-lines_SRCS := tests/support/sm2_lines.c
+sm2-lines_PKGS := libcrypto

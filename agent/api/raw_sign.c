@@ -71,7 +71,7 @@ void raw_sign(struct http_request *request, const json_t *body) {
     static const char *const members[] = {"certificate", "digest", NULL};
     enum http_language language = http_request_language(request);
     const char *certificate = json_member_string(body, "certificate", CERTIFICATE_ID);
-    const char *text = json_member_string(body, "digest", 2 * SCHEME_DIGEST_MAX);
+    const char *text = json_member_string(body, "digest", (size_t)2 * SCHEME_DIGEST_MAX);
     struct octets digest = {0};
     struct signature_work work = {0};
     if (!agent_rules(request).raw_sign_ask) {

@@ -64,8 +64,11 @@ enum stamp_fault stamp_judge(const struct key *key, const struct stamp *stamp,
     enum stamp_fault fault = STAMP_FAULT_SIGNER;
     for (const struct trust_anchor *anchor = key->anchors;
          anchor && (fault == STAMP_FAULT_SIGNER || fault == STAMP_FAULT_SEAL_MAKER);
-         anchor = anchor->next)
-        fault = stamp_check(stamp, data_hash, anchor->root, anchor->intermediates);
+         anchor = anchor->next) {
+        enum stamp_fault now = stamp_check(stamp, data_hash, anchor->root, anchor->intermediates);
+        if (now != STAMP_FAULT_SIGNER) /* the check that comes first says least */
+            fault = now;
+    }
     if (fault == STAMP_FAULT_NONE && is_revoked(key, &stamp->certificate, stamp->time))
         fault = STAMP_FAULT_SIGNER_REVOKED;
     if (fault == STAMP_FAULT_NONE && is_revoked(key, &stamp->seal->maker, stamp->time))

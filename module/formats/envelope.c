@@ -255,7 +255,7 @@ enum formats_error envelope_open(OSSL_LIB_CTX *libctx, const struct envelope *en
              EVP_DecryptUpdate(ctx, out, &first, ASN1_STRING_get0_data(content), content_len) ==
                  1 &&
              EVP_DecryptFinal_ex(ctx, out + first, &last) == 1)
-        error = octets_copy(plain, out, (size_t)(first + last));
+        error = octets_copy(plain, out, (size_t)first + (size_t)last);
     ERR_pop_to_mark();
     if (out != NULL)
         OPENSSL_cleanse(out, (size_t)content_len + EVP_MAX_BLOCK_LENGTH);

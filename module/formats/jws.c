@@ -46,7 +46,8 @@ static enum formats_error join(const char *a, const char *b, struct octets *out)
         return FORMATS_MEMORY;
     memcpy(text, a, a_len);
     text[a_len] = '.';
-    memcpy(text + a_len + 1, b, b_len + 1);
+    memcpy(text + a_len + 1, b, b_len);
+    text[a_len + 1 + b_len] = '\0';
     *out = (struct octets){(unsigned char *)text, a_len + 1 + b_len};
     return FORMATS_OK;
 }
@@ -288,6 +289,7 @@ enum formats_error jws_message_verify(const struct jws_message *message,
         }
         memcpy(text, whole.data, whole.len);
         memcpy(text + whole.len, encoded, encoded_len);
+        text[whole.len + encoded_len] = '\0';
         whole = (struct octets){(unsigned char *)text, whole.len + encoded_len};
         free(encoded);
     }

@@ -51,13 +51,12 @@ static bool curve_is(const EVP_PKEY *key, const char *name, const char *other_na
 
 enum formats_error signature_scheme_of_key(const EVP_PKEY *key, bool wants_pss,
                                            enum signature_scheme *scheme) {
-    enum formats_error error = FORMATS_OK;
     *scheme = SCHEME_COUNT;
-    ERR_set_mark();
-    int bits = key != NULL ? EVP_PKEY_get_bits(key) : 0;
     if (key == NULL)
-        error = FORMATS_UNSUPPORTED;
-    else if (sm2_key_is_sm2(key))
+        return FORMATS_UNSUPPORTED;
+    ERR_set_mark();
+    int bits = EVP_PKEY_get_bits(key);
+    if (sm2_key_is_sm2(key))
         *scheme = SCHEME_SM2;
     else if (EVP_PKEY_is_a(key, "RSA") && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
         *scheme = wants_pss ? SCHEME_RSA_PSS : SCHEME_RSA_PKCS1;
@@ -65,10 +64,8 @@ enum formats_error signature_scheme_of_key(const EVP_PKEY *key, bool wants_pss,
         *scheme = SCHEME_P256;
     else if (EVP_PKEY_is_a(key, "EC") && curve_is(key, "secp384r1", "P-384"))
         *scheme = SCHEME_P384;
-    else
-        error = FORMATS_UNSUPPORTED;
     ERR_pop_to_mark();
-    return error;
+    return *scheme != SCHEME_COUNT ? FORMATS_OK : FORMATS_UNSUPPORTED;
 }
 
 enum formats_error signature_digest(OSSL_LIB_CTX *libctx, enum signature_scheme scheme,

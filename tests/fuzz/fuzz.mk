@@ -60,7 +60,12 @@ fuzz_ocsp_SRCS := tests/fuzz/fuzz_ocsp.c $(filter-out tools/orderd/seal_picture.
 $(FUZZ)/fuzz_ocsp: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_ocsp_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson -lpthread
 
+# what judges signatures, stamps and envelopes of strangers
+fuzz_signatures_SRCS := tests/fuzz/fuzz_signatures.c $(formats_SRCS)
+$(FUZZ)/fuzz_signatures: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_signatures_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson
+
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_signatures $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp ## build the fuzzers (clang); tests/fuzz/ says how they run

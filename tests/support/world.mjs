@@ -61,6 +61,12 @@ export class World extends House {
         return stdout.trim() ? JSON.parse(stdout) : [];
     }
 
+    /* Changes the database of a service that is not running. */
+    async change(sql) {
+        const state = join(this.dir, 'orderd');
+        await run('sqlite3', [join(state, readdirSync(state).find((name) => /\.(db|sqlite3?)$/.test(name))), sql]);
+    }
+
     /* The signing certificates that the service holds for good. */
     validSignCertificates() {
         return this.rows(

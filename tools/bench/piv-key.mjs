@@ -59,8 +59,8 @@ export function certify(dir, key, name) {
     return execFileSync('openssl', ['x509', '-inform', 'DER', '-in', path('der'), '-outform', 'DER']);
 }
 
-/* Fills the first `count` slots of a factory-new key with a pair and its certificate. */
-export async function fillPiv(wire, dir, count) {
+/* Fills the first `count` slots of a factory-new key with a pair and its certificate; `certifier` makes those of another CA. */
+export async function fillPiv(wire, dir, count, certifier = certify) {
     const send = async (apdu) => {
         const answer = await wire.transmit(apdu);
         const sw = answer.subarray(-2).toString('hex');
@@ -73,7 +73,7 @@ export async function fillPiv(wire, dir, count) {
     await send(extended(0x87, 3, 0x9b, tlv('7c', tlv('82', answer))));
     for (const slot of SLOTS.slice(0, count)) {
         const made = await send(extended(0x47, 0, slot.reference, tlv('ac', tlv('80', [slot.algorithm]))));
-        const der = certify(dir, publicKey(made, slot.algorithm), `slot-${slot.id}`);
+        const der = certifier(dir, publicKey(made, slot.algorithm), `slot-${slot.id}`);
         const object = tlv('53', tlv('70', der), tlv('71', [0]), tlv('fe'));
         await send(extended(0xdb, 0x3f, 0xff, Buffer.concat([tlv('5c', Buffer.from(slot.object, 'hex')), object])));
     }

@@ -50,7 +50,8 @@ static bool read_choices(const json_t *choices, bool *may_remember) {
 }
 
 static bool kind_is_known(const char *kind) {
-    static const char *const kinds[] = {"pairing", "statement", "login", "confirm"};
+    static const char *const kinds[] = {"pairing", "statement", "login",   "confirm", "document",
+                                        "batch",   "stamp",     "decrypt", "raw"};
     for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kind, kinds[i]) == 0)
             return true;

@@ -9,7 +9,8 @@
 struct dialog_request {
     json_t *document; /* owns every string below */
     bool chinese;
-    const char *kind; /* "pairing", "statement", "login" or "confirm" */
+    const char *
+        kind; /* "pairing", "statement", "login", "confirm", "document", "batch", "stamp", "decrypt" or "raw" */
     const char *origin;
     const char *title;
     const char *message;                      /* NULL when absent, as all that follows */

@@ -257,3 +257,22 @@ test('the script build is the module build', () => {
     new Function('globalThis', source)(root);
     assert.equal(typeof root.OpenUKey.connect, 'function');
 });
+
+test('documents, envelopes, stamps and verdicts have their own calls', async () => {
+    const { options, seen } = scriptedAgent({
+        'GET /v1/tokens': () => json(200, { tokens: [{ id: 't1' }] }),
+        'POST /v1/documents': () => json(201, { id: 'd1', size: 2, digests: {} }),
+        'POST /v1/tokens/t1/decrypt': () => json(200, { content: 'AA==', certificate: 'c' }),
+        'POST /v1/tokens/t1/stamp': () => json(200, { stamp: 'AA==' }),
+        'POST /v1/verify': () => json(200, { valid: true, result: 'valid' }),
+    });
+    const agent = await connect(options);
+    assert.equal((await agent.uploadDocument('{}')).id, 'd1');
+    assert.equal(seen.at(-1).headers.get('Content-Type'), 'application/octet-stream');
+    assert.equal((await agent.decrypt({ envelope: 'AA==' })).content, 'AA==');
+    assert.deepEqual(seen.at(-1).body, { envelope: 'AA==' });
+    await agent.stamp({ token: 't1', seal: 's', name: 'n', propertyInfo: '/p', hash: 'AA==' });
+    assert.deepEqual(seen.at(-1).body, { seal: 's', name: 'n', propertyInfo: '/p', hash: 'AA==' });
+    assert.equal((await agent.verify({ signature: 'AA==' })).valid, true);
+    assert.equal(seen.at(-1).path, '/v1/verify');
+});
