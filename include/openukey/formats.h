@@ -61,5 +61,8 @@
 #define CONTINUITY_PREFIX "openukey-continuity:"
 /* Proof of installation, by the new signing key: prefix || nonce. */
 #define PROOF_PREFIX      "openukey-proof:"
+/* Proof that a recovered encryption key works, by the signing key of the token: prefix || nonce ||
+ * ":" || what the challenge opens to. */
+#define RECOVERED_PREFIX  "openukey-recovered:"
 
 #endif

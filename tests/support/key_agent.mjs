@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { merge } from '../../tools/demo/house.mjs';
 import { Program, run } from '../../tools/demo/program.mjs';
-import { BlankKey, creditCode, sha256 } from './service.mjs';
+import { parse } from './der.mjs';
+import { BlankKey, SoftKey, canonical, creditCode, sha256 } from './service.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const built = (path) => join(resolve(root, process.env.BUILD ?? 'build/gcc'), path);
@@ -27,11 +28,9 @@ export function unlockResponse(unlockKey, serial, challenge, number) {
 
 /* A simulated card with our module in front: provisioned from `profile` (a name in tools/ukey/profiles) with `changes`, known to the
  * service, plugged. Its holder is key.subject: the profile's, with a credit code that portals take. */
-export class RealKey {
+export class RealKey extends SoftKey {
     constructor(service, name) {
-        this.service = service;
-        this.name = name;
-        this.dir = join(service.dir, name);
+        super(service, name);
         this.queue = [];
         mkdirSync(join(this.dir, 'sockets'), { recursive: true });
     }
@@ -55,7 +54,6 @@ export class RealKey {
         key.serial = key.manifest.token.serial;
         const pem = key.manifest.certificates.find(({ usage }) => usage !== 'encrypt').pem;
         key.der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
-        key.certificate = sha256(key.der);
         t.after(() => key.close());
         key.sim = await Program.start({
             name: 'ukey-sim',
@@ -77,6 +75,14 @@ export class RealKey {
         });
         this.host.lines.on('line', (line) => this.queue.shift()?.(JSON.parse(line)));
         return this;
+    }
+
+    get isBlank() {
+        return false;
+    }
+
+    get certificate() {
+        return sha256(this.der);
     }
 
     do(what, more = {}) {
@@ -107,6 +113,28 @@ export class RealKey {
 
     async sign(message) {
         return (await this.must('sign', { certificate: base64(this.der), message: base64(message) })).signature;
+    }
+
+    async signedData(object) {
+        return (await this.must('signed-data', { certificate: base64(this.der), content: base64(canonical(object)) })).message;
+    }
+
+    /* A new container for a key that comes back; what it is to be enveloped to. */
+    async recoverGenerate(name) {
+        return Buffer.from((await this.must('generate', { name })).spki, 'base64');
+    }
+
+    async recoverInstall(envelope, certificate) {
+        await this.must('unwrap', { envelope });
+        await this.must('write-certificate', { label: 'recovered', certificate });
+    }
+
+    /* What an SM2Cipher opens to, with the key of this certificate. */
+    async decrypt(certificate, cipher) {
+        const [x, y, c3, c2] = parse(Buffer.from(cipher, 'base64')).items.map(({ content }) => content);
+        const wide = (number) => Buffer.concat([Buffer.alloc(32), number]).subarray(-32);
+        const raw = Buffer.concat([Buffer.from([4]), wide(x), wide(y), c3, c2]);
+        return Buffer.from((await this.must('decrypt', { certificate, cipher: base64(raw) })).plain, 'base64');
     }
 
     async close() {
@@ -201,7 +229,18 @@ export class KeyAgent {
     /* ---- what each step does ---- */
 
     async generate() {
-        this.file = this.key.newKeyFile();
+        if (this.task.kind === 'KEY_RECOVERY') this.recipient ??= await this.key.recoverGenerate(`recover-${this.task.order}`);
+        else this.file = this.key.newKeyFile();
+    }
+
+    async recover() {
+        const recipient = base64(this.recipient);
+        this.continuity ??= await this.key.sign(`openukey-continuity:${this.task.nonce}:${sha256(this.recipient)}`);
+        this.made = KeyAgent.good(await this.ask('POST', this.path('/recover'), { recipient, continuity: this.continuity }));
+    }
+
+    async writeCertificates() {
+        if (this.task.kind === 'KEY_RECOVERY') await this.key.recoverInstall(this.made.envelopedKey, this.made.certificate);
     }
 
     async request() {
@@ -230,6 +269,11 @@ export class KeyAgent {
 
     /* The certificate and the signature that show that it worked; a key whose PIN must be changed signs nothing. */
     async prove() {
+        if (this.task.kind === 'KEY_RECOVERY') {
+            const secret = await this.key.decrypt(this.made.certificate, this.made.challenge);
+            this.proof = { certificate: this.key.certificate, proof: await this.key.sign(`openukey-recovered:${this.made.nonce}:${secret}`) };
+            return;
+        }
         if (this.task.kind !== 'UNLOCK') {
             this.proof = { certificate: sha256(Buffer.from(this.made.signCertificate, 'base64')) };
             this.proof.proof = await this.key.sign(`openukey-proof:${this.made.nonce}`, this.file);
@@ -245,7 +289,16 @@ export class KeyAgent {
         this.state = KeyAgent.good(await this.ask('POST', this.path('/confirm'), this.proof)).state;
     }
 
-    static steps = { generate: 'generate', request: 'request', challenge: 'challenge', 'set-pin': 'setPin', prove: 'prove', confirm: 'confirm' };
+    static steps = {
+        generate: 'generate',
+        request: 'request',
+        challenge: 'challenge',
+        'set-pin': 'setPin',
+        recover: 'recover',
+        'write-certificates': 'writeCertificates',
+        prove: 'prove',
+        confirm: 'confirm',
+    };
 
     /* The task of the order from its claim to its end, every step reported; resolves to the order's state. */
     async carryOut(no, changes = {}) {

@@ -9,12 +9,14 @@
  *   {"do": "unlock-begin", "case"}                    {rv, challenge, left}
  *   {"do": "unlock-finish", "response", "pin", "mustChange"}  {rv}
  *   {"do": "sign", "certificate", "message"}          {rv, signature}: by the certificate's key
+ *   {"do": "signed-data", "certificate", "content"}   {rv, message}: GM SignedData by the certificate's key
  *   {"do": "generate", "name"}                        {rv, spki}: a new container
  *   {"do": "unwrap", "envelope"}                      {rv}: opened by the key generated last
- *   {"do": "write-certificate", "label", "certificate", "subject"}  {rv}
+ *   {"do": "write-certificate", "label", "certificate"}  {rv}
  *   {"do": "decrypt", "certificate", "cipher"}        {rv, plain}: by the certificate's key
  * rv is the number of CKR_*; calls that are made of several say 5 (CKR_GENERAL_ERROR) when one fails. */
 #include "module/formats/certificate.h"
+#include "module/formats/gm_cms.h"
 #include "tools/ukey/key.h"
 
 #include <jansson.h>
@@ -22,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct desk {
     struct key key;
@@ -152,6 +155,33 @@ static json_t *sign(struct desk *desk, const json_t *line) {
     return answer;
 }
 
+static json_t *signed_data(struct desk *desk, const json_t *line) {
+    CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+    enum key_algorithm algorithm = KEY_SM2;
+    struct octets der = bytes_of(line, "certificate");
+    struct octets content = bytes_of(line, "content");
+    struct octets attributes = {NULL, 0};
+    struct octets signature = {NULL, 0};
+    struct octets message = {NULL, 0};
+    bool good =
+        find(desk, &der, &private_key, &algorithm) &&
+        gm_cms_attributes(NULL, content.data, content.len, (int64_t)time(NULL), &attributes) ==
+            FORMATS_OK &&
+        key_sign(&desk->key, private_key, algorithm, attributes.data, attributes.len, &signature) &&
+        gm_cms_assemble(NULL, der.data, der.len, content.data, content.len, false, &attributes,
+                        signature.data, signature.len, &message) == FORMATS_OK;
+    json_t *answer = done(good);
+    if (good) {
+        put_bytes(answer, "message", message.data, message.len);
+    }
+    octets_free(&der);
+    octets_free(&content);
+    octets_free(&attributes);
+    octets_free(&signature);
+    octets_free(&message);
+    return answer;
+}
+
 static json_t *generate(struct desk *desk, const json_t *line) {
     struct octets spki = {NULL, 0};
     bool good = key_generate(&desk->key, text_of(line, "name"), KEY_SM2, &desk->generated, &spki);
@@ -216,6 +246,7 @@ static const struct {
     {"unlock-finish", unlock_finish},
     {"decrypt", decrypt},
     {"write-certificate", write_certificate},
+    {"signed-data", signed_data},
 };
 
 static json_t *obey(struct desk *desk, const json_t *line) {

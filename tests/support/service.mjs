@@ -78,6 +78,21 @@ export class SoftKey {
         return file;
     }
 
+    /* ---- a key that comes back (KEY_RECOVERY) ---- */
+
+    async recoverGenerate() {
+        this.recovering = this.newKeyFile();
+        return Buffer.from(await this.tool(['spki', this.recovering]), 'base64');
+    }
+
+    async recoverInstall(envelope) {
+        await this.tool(['open-envelope', this.recovering, join(this.dir, 'recovered.pem')], Buffer.from(envelope, 'base64'));
+    }
+
+    async decrypt(certificate, cipher) {
+        return Buffer.from(await this.tool(['decrypt', join(this.dir, 'recovered.pem')], Buffer.from(cipher, 'base64')), 'base64');
+    }
+
     newKeyFile() {
         return join(this.dir, `new-${(this.files += 1)}.pem`);
     }

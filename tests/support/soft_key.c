@@ -6,6 +6,9 @@
  *   soft-key csr DIR NEW.pem      a PKCS#10 of NEW.pem (made if absent) with the subject of DIR/sign.der, if there is one
  *   soft-key sign KEY.pem         signature over standard input: SM2 with SM3, ECDSA or RSA with SHA-256
  *   soft-key signed-data DIR      GM SignedData over standard input by DIR/sign.pem
+ *   soft-key open-envelope KEY.pem OUT.pem   the pair in an SM2EnvelopedKey (standard input) to KEY.pem, written to OUT.pem
+ *   soft-key decrypt KEY.pem      what an SM2Cipher (DER, standard input) opens to
+ *   soft-key spki KEY.pem         its public key
  * Everything is printed in base64. */
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
@@ -13,6 +16,7 @@
 #include "module/formats/seal.h"
 #include "module/formats/signed_data.h"
 #include "module/formats/sm2.h"
+#include "module/formats/sm2_envelope.h"
 #include "tools/orderd/ca/ca.h"
 #include "tools/orderd/seal_picture.h"
 
@@ -302,6 +306,43 @@ static void sign_input(char **arguments) {
     EVP_PKEY_free(key);
 }
 
+static void open_envelope(char **arguments) {
+    EVP_PKEY *key = key_at(arguments[0]);
+    EVP_PKEY *pair = NULL;
+    struct octets der = read_stream(stdin);
+    struct sm2_envelope envelope;
+    need(sm2_envelope_parse(NULL, der.data, der.len, &envelope) == FORMATS_OK &&
+             sm2_envelope_open(NULL, key, &envelope, &pair) == FORMATS_OK,
+         "envelope");
+    FILE *file = fopen(arguments[1], "we");
+    need(file != NULL && PEM_write_PrivateKey(file, pair, NULL, NULL, 0, NULL, NULL) == 1,
+         arguments[1]);
+    fclose(file);
+    octets_free(&der);
+    EVP_PKEY_free(pair);
+    EVP_PKEY_free(key);
+}
+
+static void decrypt_input(char **arguments) {
+    EVP_PKEY *key = key_at(arguments[0]);
+    struct octets der = read_stream(stdin);
+    struct octets plain = {NULL, 0};
+    need(sm2_decrypt(NULL, key, der.data, der.len, &plain) == FORMATS_OK, "cipher");
+    print_base64(plain);
+    octets_free(&der);
+    EVP_PKEY_free(key);
+}
+
+static void print_spki(char **arguments) {
+    EVP_PKEY *key = key_at(arguments[0]);
+    struct sm2_point point;
+    struct octets spki = {NULL, 0};
+    need(sm2_key_point(key, &point) == FORMATS_OK && sm2_point_to_spki(&point, &spki) == FORMATS_OK,
+         "key");
+    print_base64(spki);
+    EVP_PKEY_free(key);
+}
+
 static void signed_data(char **arguments) {
     char *path = path_in(arguments[0], "sign.pem");
     EVP_PKEY *key = key_at(path);
@@ -338,6 +379,9 @@ static const struct {
     {"csr", 2, csr},
     {"sign", 1, sign_input},
     {"signed-data", 1, signed_data},
+    {"open-envelope", 2, open_envelope},
+    {"decrypt", 1, decrypt_input},
+    {"spki", 1, print_spki},
 };
 
 int main(int argc, char **argv) {

@@ -395,6 +395,14 @@ static const struct error_text errors[ORDER_ERRORS] = {
                                 "Let the UKey make a new challenge."}},
     [ORDER_UNLOCK_TRIES] = {{"解锁次数已用完", "Too many answers were given"},
                             {"订单已转人工处理。", "An operator decides what comes next."}},
+    [ORDER_NOTHING_TO_RECOVER] = {{"没有可恢复的密钥", "There is no key to recover"},
+                                  {"密钥管理中心没有托管该加密密钥。",
+                                   "The key management centre keeps no such encryption key."}},
+    [ORDER_RECOVERY_REFUSED] =
+        {{"密钥管理中心拒绝恢复", "The key is not given out"},
+         {"批准不足或已过期，或密钥已恢复到另一把 UKey，请重新申请。",
+          "Approvals are missing or too old, or it was given to another key; "
+          "apply again."}},
     [ORDER_TOKEN_STATE] = {{"UKey 状态不允许", "The UKey's state does not allow this"},
                            {"请联系服务点。", "Ask the service point."}},
 };

@@ -83,6 +83,8 @@ static const struct problem_row problems[ORDER_ERRORS] = {
     [ORDER_CHALLENGE_USED] = {409, "CHALLENGE_USED", false},
     [ORDER_CHALLENGE_STALE] = {409, "CHALLENGE_STALE", false},
     [ORDER_UNLOCK_TRIES] = {409, "UNLOCK_TRIES_OVER", false},
+    [ORDER_NOTHING_TO_RECOVER] = {409, "NOTHING_TO_RECOVER", false},
+    [ORDER_RECOVERY_REFUSED] = {409, "RECOVERY_REFUSED", false},
     [ORDER_TOKEN_STATE] = {409, "TOKEN_STATE", false},
 };
 

@@ -1,12 +1,13 @@
 /* /v1/tasks: what the agent's job on the key asks of the service. */
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/issue.h"
+#include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/engine/unlock.h"
 
 #include <string.h>
 
-enum { CSR_MAX = 8192, SIGNATURE_MAX = 512 };
+enum { CSR_MAX = 8192, SIGNATURE_MAX = 512, SPKI_MAX = 1024 };
 
 /* A serial number as keys have them: it may become a row. */
 static bool serial_is_valid(const char *serial) {
@@ -93,6 +94,28 @@ static void unlock(struct http_request *request) {
     call_end(&call, error, 200, body);
 }
 
+static enum order_error do_recover(struct call *call, json_t **out) {
+    struct octets recipient = {NULL, 0};
+    struct octets continuity = {NULL, 0};
+    const json_t *body = http_request_json(call->request);
+    enum order_error error = ORDER_OK;
+    if (json_object_get(body, "recipient") != NULL) {
+        error = call_bytes(call, "recipient", SPKI_MAX, &recipient);
+        if (error == ORDER_OK) {
+            error = call_bytes(call, "continuity", SIGNATURE_MAX, &continuity);
+        }
+    }
+    if (error == ORDER_OK) {
+        error = recovery_request(&call->service->engine, call->db, &call->caller,
+                                 call_param(call, "id"), &recipient, &continuity, out);
+    }
+    octets_free(&recipient);
+    octets_free(&continuity);
+    return error;
+}
+
+CALL_HANDLER(recover, CALL_SESSION, 200)
+
 static void confirm(struct http_request *request) {
     struct call call;
     struct octets proof = {NULL, 0};
@@ -143,6 +166,7 @@ const struct http_route api_task_routes[] = {
     {"GET", "/v1/tasks/{id}", look, HTTP_BODY_NONE, 0, 0},
     {"POST", "/v1/tasks/{id}/steps", steps, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/tasks/{id}/unlock-response", unlock, HTTP_BODY_JSON, 1024, 0},
+    {"POST", "/v1/tasks/{id}/recover", recover, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/tasks/{id}/csr", csr, HTTP_BODY_JSON, (size_t)32 * 1024, 0},
     {"POST", "/v1/tasks/{id}/confirm", confirm, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/tasks/{id}/fail", fail, HTTP_BODY_JSON, 4096, 0},

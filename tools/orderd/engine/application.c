@@ -7,6 +7,7 @@
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/handover.h"
 #include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/engine/unlock.h"
@@ -195,6 +196,8 @@ static enum order_error take_certificate(const struct engine *engine, struct db 
     error = check_standing(engine, db, order->kind, &certificate, extra);
     if (error == ORDER_OK && order->kind == KIND_UNLOCK) {
         error = unlock_may_order(db, certificate.token);
+    } else if (error == ORDER_OK && order->kind == KIND_KEY_RECOVERY) {
+        error = recovery_may_order(db, certificate.subject);
     }
     if (error == ORDER_OK) {
         error = registry_subject(engine, db, certificate.subject, subject);

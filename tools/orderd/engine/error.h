@@ -72,8 +72,10 @@ enum order_error {
     ORDER_CHALLENGE_USED,  /* a newer challenge of the key, or another task, has taken its place */
     ORDER_CHALLENGE_STALE, /* its answer was given, and is over */
     ORDER_UNLOCK_TRIES,    /* as many answers were given as there may be: the task has failed */
-    ORDER_TOKEN_STATE,     /* the key's state or policy does not allow this */
-    ORDER_ERRORS           /* how many there are */
+    ORDER_NOTHING_TO_RECOVER, /* the KMC keeps no such key */
+    ORDER_RECOVERY_REFUSED,   /* the KMC does not give it out, or gave it to another recipient */
+    ORDER_TOKEN_STATE,        /* the key's state or policy does not allow this */
+    ORDER_ERRORS              /* how many there are */
 };
 
 #endif

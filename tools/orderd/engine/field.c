@@ -209,6 +209,7 @@ static const struct field fields[] = {
     {"securityAnswer", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
     {"project", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
     {"product", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
+    {"recoverSerial", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 40, any_number_is_valid},
     {"reason", FIELD_TEXT, TEXT_FIELD_REASON, 16, reason_is_valid},
     {"sealType", FIELD_TEXT, TEXT_FIELD_SEAL_TYPE, 16, seal_type_is_valid},
     {"licenceNumber", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 32, any_number_is_valid},

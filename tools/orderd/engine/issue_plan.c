@@ -36,6 +36,9 @@ static const char *const on_blank[] = {
     "read-key",   "empty",     "generate", "request", "unwrap", "write-certificates",
     "write-seal", "read-back", "prove",    "confirm", NULL};
 
+static const char *const recovers[] = {"read-key", "match",   "generate",
+                                       "recover",  "unwrap",  "write-certificates",
+                                       "prove",    "confirm", NULL};
 static const char *const unlocks[] = {"read-key", "match",   "challenge", "set-pin",
                                       "prove",    "confirm", NULL};
 
@@ -51,6 +54,8 @@ static const struct issue_rule rules[KIND_COUNT] = {
                       CA_REASON_SUPERSEDED, on_blank},
     [KIND_UNLOCK] = {WAY_HOLDER, false, NAME_OF_OLD, TERM_OF_OLD, SEAL_NONE, NULL,
                      CA_REASON_UNSPECIFIED, unlocks},
+    [KIND_KEY_RECOVERY] = {WAY_KEY, false, NAME_OF_OLD, TERM_OF_OLD, SEAL_NONE, NULL,
+                           CA_REASON_UNSPECIFIED, recovers},
 };
 
 enum issue_way issue_way_of(const struct order *order) {

@@ -6,6 +6,7 @@
 #include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/material.h"
 #include "tools/orderd/engine/payment.h"
+#include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/standing.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/engine/view.h"
@@ -199,6 +200,9 @@ static enum order_error approve(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK) {
         error = review_note(engine, db, caller, order, "MATERIAL", "APPROVED", NULL);
+    }
+    if (error == ORDER_OK && order->kind == KIND_KEY_RECOVERY) {
+        error = recovery_approve(engine, db, order, caller->session.account);
     }
     if (error == ORDER_OK && (engine->profile->two_persons & KINDS(order->kind)) != 0 &&
         others == 0) {

@@ -9,6 +9,7 @@
 #include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/otp.h"
+#include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/step.h"
 #include "tools/orderd/engine/token.h"
 #include "tools/orderd/engine/unlock.h"
@@ -420,6 +421,8 @@ static enum order_error confirm_in_transaction(const struct engine *engine, stru
     enum order_error error = task_load(db, caller, id, &task, &order);
     if (error == ORDER_OK && order.kind == KIND_UNLOCK) {
         error = unlock_confirm(engine, db, &task, &order, sha256, proof);
+    } else if (error == ORDER_OK && order.kind == KIND_KEY_RECOVERY) {
+        error = recovery_confirm(engine, db, &task, &order, sha256, proof);
     } else if (error == ORDER_OK) {
         error = confirm_issued(engine, db, &task, &order, sha256, proof);
     }

@@ -92,6 +92,7 @@ static const struct field_rule fields[] = {
     {KINDS(KIND_NEW), SUBJECT_ANY, GATE_FORM, "postcode", false},
     {KINDS(KIND_NEW) | KINDS(KIND_RENEW), SUBJECT_ANY, GATE_FORM, "years", true},
     {KINDS(KIND_CHANGE), SUBJECT_ANY, GATE_FORM, "newName", true},
+    {KINDS(KIND_KEY_RECOVERY), SUBJECT_ANY, GATE_FORM, "recoverSerial", false},
     {KINDS(KIND_NEW), SUBJECT_ANY, GATE_DELIVERY, "delivery", true},
     {KINDS(KIND_NEW), SUBJECT_ANY, GATE_DELIVERY, "recipientName", false},
     {KINDS(KIND_NEW), SUBJECT_ANY, GATE_DELIVERY, "recipientPhone", false},

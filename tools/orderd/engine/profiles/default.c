@@ -102,6 +102,8 @@ static const struct field_rule fields[] = {
     {KINDS(KIND_CHANGE), SUBJECT_ANY, GATE_FORM, "newName", true},
     {KINDS(KIND_NEW) | KINDS(KIND_RENEW), SUBJECT_ANY, GATE_FORM, "years", true},
     {KINDS(KIND_REPLACE), SUBJECT_ANY, GATE_FORM, "reason", true},
+    /* of the encryption certificate whose key is wanted; else the last one that is not in use */
+    {KINDS(KIND_KEY_RECOVERY), SUBJECT_ANY, GATE_FORM, "recoverSerial", false},
     {APPLY, SUBJECT_ANY, GATE_INVOICE_INFO, "invoiceTitle", true},
     {APPLY, SUBJECT_ANY, GATE_INVOICE_INFO, "invoiceTaxNumber", false},
     {APPLY, SUBJECT_ANY, GATE_INVOICE_INFO, "invoiceEmail", true},
