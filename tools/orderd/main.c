@@ -5,6 +5,7 @@
 #include "agent/log.h"
 #include "tools/orderd/engine/account.h"
 #include "tools/orderd/engine/event.h"
+#include "tools/orderd/engine/review.h"
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/import.h"
 
@@ -36,6 +37,7 @@ static const char *const usage[LANGUAGE_COUNT] = {
     "  import 清单...         登记已制好的 UKey（ukey provision --manifest 写出的清单）\n"
     "  verify-events          校验事件哈希链\n"
     "  retry 订单号           让下载失败的订单重新可以下载\n"
+    "  give-up 订单号         放弃无法在 UKey 上完成的订单，已付款项退回\n"
     "  staff 名称 角色        增加工作人员（REVIEWER、FINANCE、OPERATOR），口令从标准输入读取\n"
     "\n"
     "  -c, --config 文件      JSON 配置文件\n"
@@ -47,6 +49,7 @@ static const char *const usage[LANGUAGE_COUNT] = {
     "  import MANIFEST...     register keys (manifests of `ukey provision --manifest`)\n"
     "  verify-events          check the hash chain of events\n"
     "  retry ORDER            let an order whose download failed be downloaded again\n"
+    "  give-up ORDER          end an order that cannot be done on a key any more; money goes back\n"
     "  staff NAME ROLE        add staff (REVIEWER, FINANCE, OPERATOR); password on standard input\n"
     "\n"
     "  -c, --config FILE      JSON configuration\n"
@@ -127,6 +130,14 @@ static int verify_events(struct house *house, char **arguments) {
     return 1;
 }
 
+static int say_order(const char *number, enum order_error error) {
+    if (error != ORDER_OK) {
+        fprintf(stderr, "ukey-orderd: %s: %s\n", number, text_error_title(error, speaking()));
+        return 1;
+    }
+    return 0;
+}
+
 static int retry(struct house *house, char **arguments) {
     struct order order;
     struct db *db = db_pool_take(house->service.pool);
@@ -134,11 +145,17 @@ static int retry(struct house *house, char **arguments) {
         db != NULL ? task_retry(&house->service.engine, db, NULL, arguments[0], 0, &order)
                    : ORDER_STORE_FAILED;
     db_pool_give(house->service.pool, db);
-    if (error != ORDER_OK) {
-        fprintf(stderr, "ukey-orderd: %s: %s\n", arguments[0], text_error_title(error, speaking()));
-        return 1;
-    }
-    return 0;
+    return say_order(arguments[0], error);
+}
+
+static int give_up(struct house *house, char **arguments) {
+    struct order order;
+    struct db *db = db_pool_take(house->service.pool);
+    enum order_error error =
+        db != NULL ? operator_give_up_here(&house->service.engine, db, arguments[0], &order)
+                   : ORDER_STORE_FAILED;
+    db_pool_give(house->service.pool, db);
+    return say_order(arguments[0], error);
 }
 
 /* ---- staff ---- */
@@ -179,7 +196,7 @@ static const struct command {
     int least, most; /* arguments */
 } commands[] = {
     {"run", run, 0, 0},     {"import", import, 1, 1000}, {"verify-events", verify_events, 0, 0},
-    {"retry", retry, 1, 1}, {"staff", staff, 2, 2},
+    {"retry", retry, 1, 1}, {"give-up", give_up, 1, 1},  {"staff", staff, 2, 2},
 };
 
 static const struct command *find_command(const char *name) {

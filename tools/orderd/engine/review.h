@@ -57,6 +57,10 @@ enum order_error operator_give_up(const struct engine *engine, struct db *db,
                                   const struct caller *caller, const char *number, int64_t version,
                                   const char *reason, struct order *out);
 
+/* The same from the service's own command line, by whoever may run it. */
+enum order_error operator_give_up_here(const struct engine *engine, struct db *db,
+                                       const char *number, struct order *out);
+
 /* T16 of the applicant; and of the scheduler, for parcels that nobody has confirmed for the profile's days (R165). */
 enum order_error receipt_confirm(const struct engine *engine, struct db *db,
                                  const struct caller *caller, const char *number, int64_t version,

@@ -117,15 +117,33 @@ static enum order_error give_up(const struct engine *engine, struct db *db,
                                 const struct caller *caller, struct order *order,
                                 const void *arguments) {
     enum order_error error =
-        transition_is_allowed(order, T27_GIVE_UP)
-            ? review_note(engine, db, caller, order, "MATERIAL", "REJECTED", arguments)
-            : ORDER_WRONG_STATE;
+        transition_is_allowed(order, T27_GIVE_UP) ? ORDER_OK : ORDER_WRONG_STATE;
+    if (error == ORDER_OK && caller->session.account[0] != '\0') {
+        error = review_note(engine, db, caller, order, "MATERIAL", "REJECTED", arguments);
+    }
     if (error == ORDER_OK) {
         error = task_abandon(engine, db, order);
     }
     return error == ORDER_OK
                ? order_reject(engine, db, caller, order, T27_GIVE_UP, T27_GIVE_UP_REFUND)
                : error;
+}
+
+enum order_error operator_give_up_here(const struct engine *engine, struct db *db,
+                                       const char *number, struct order *out) {
+    const struct caller here = {.session = {.kind = SESSION_ACCOUNT, .role = ROLE_OPERATOR}};
+    enum order_error error = order_error_of(db_begin(db));
+    if (error == ORDER_OK) {
+        error = order_load(db, number, out);
+    }
+    if (error == ORDER_OK) {
+        error = give_up(engine, db, &here, out, NULL);
+    }
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    db_rollback(db);
+    return error;
 }
 
 enum order_error operator_give_up(const struct engine *engine, struct db *db,

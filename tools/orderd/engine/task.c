@@ -535,7 +535,8 @@ enum order_error task_fail(const struct engine *engine, struct db *db, const str
     }
     if (error == ORDER_OK && strcmp(task.state, "LEASED") != 0) {
         /* said before, or over anyway: harmless unless it is a change of mind */
-        error = permanent && strcmp(task.state, "FAILED") != 0 ? ORDER_TASK_NOT_LEASED : ORDER_OK;
+        bool said = strcmp(task.state, "FAILED") == 0 || order.state == STATE_PRODUCING;
+        error = permanent && !said ? ORDER_TASK_NOT_LEASED : ORDER_OK;
     } else if (error == ORDER_OK) {
         error = permanent ? task_fail_for_good(engine, db, &task, &order, code)
                           : fail_for_now(engine, db, &task, &order, "agent", data);

@@ -5,6 +5,7 @@
 
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the table (after Dogtag TPS) ---- */
@@ -247,9 +248,12 @@ static enum order_error change(const struct engine *engine, struct db *db,
         error = change_policies(db, serial, wanted);
     }
     if (error == ORDER_OK) {
-        json_t *data =
-            json_pack("{s:s,s:s,s:s,s:O?}", "token", serial, "from", states[token.state], "to",
-                      state != NULL ? state : states[token.state], "policies", wanted);
+        /* events hold texts and numbers only */
+        char *said = wanted != NULL ? json_dumps(wanted, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+        json_t *data = json_pack("{s:s,s:s,s:s,s:s}", "token", serial, "from", states[token.state],
+                                 "to", state != NULL ? state : states[token.state], "policies",
+                                 said != NULL ? said : "");
+        free(said);
         struct event event = {NULL, caller_actor(caller), "key changed", data,
                               engine_now_ms(engine)};
         error = data != NULL ? event_append(db, &event) : ORDER_INTERNAL;
