@@ -230,7 +230,7 @@ export class KeyAgent {
 
     async generate() {
         if (this.task.kind === 'KEY_RECOVERY') this.recipient ??= await this.key.recoverGenerate(`recover-${this.task.order}`);
-        else this.file = this.key.newKeyFile();
+        else this.file = await this.key.newKey(this.task.alg);
     }
 
     async recover() {

@@ -16,7 +16,7 @@
  *   {"do": "decrypt", "certificate", "cipher"}        {rv, plain}: by the certificate's key
  * rv is the number of CKR_*; calls that are made of several say 5 (CKR_GENERAL_ERROR) when one fails. */
 #include "module/formats/certificate.h"
-#include "module/formats/gm_cms.h"
+#include "module/formats/signed_data.h"
 #include "tools/ukey/key.h"
 
 #include <jansson.h>
@@ -163,13 +163,16 @@ static json_t *signed_data(struct desk *desk, const json_t *line) {
     struct octets attributes = {NULL, 0};
     struct octets signature = {NULL, 0};
     struct octets message = {NULL, 0};
+    unsigned char digest[SCHEME_DIGEST_MAX];
+    const struct signed_facts facts = {.scheme = SCHEME_SM2, .signing_time = (int64_t)time(NULL)};
     bool good =
         find(desk, &der, &private_key, &algorithm) &&
-        gm_cms_attributes(NULL, content.data, content.len, (int64_t)time(NULL), &attributes) ==
+        signature_digest(NULL, SCHEME_SM2, content.data, content.len, digest) == FORMATS_OK &&
+        signed_data_attributes(NULL, &facts, der.data, der.len, digest, &attributes) ==
             FORMATS_OK &&
         key_sign(&desk->key, private_key, algorithm, attributes.data, attributes.len, &signature) &&
-        gm_cms_assemble(NULL, der.data, der.len, content.data, content.len, false, &attributes,
-                        signature.data, signature.len, &message) == FORMATS_OK;
+        signed_data_assemble(NULL, SCHEME_SM2, der.data, der.len, &content, &attributes, &signature,
+                             &message) == FORMATS_OK;
     json_t *answer = done(good);
     if (good) {
         put_bytes(answer, "message", message.data, message.len);

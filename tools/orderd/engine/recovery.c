@@ -348,7 +348,7 @@ enum order_error recovery_request(const struct engine *engine, struct db *db,
 static enum order_error check_recovered(const struct engine *engine, struct db *db,
                                         const struct order *order, const struct recovery *recovery,
                                         const struct octets *proof) {
-    char message[sizeof RECOVERED_PREFIX + 2 * SECRET_SIZE + 1];
+    char message[sizeof RECOVERED_PREFIX + (size_t)2 * SECRET_SIZE + 1];
     char *secret = NULL;
     struct octets der = {NULL, 0};
     struct certificate *certificate = NULL;
