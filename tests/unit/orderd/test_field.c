@@ -44,6 +44,7 @@ static const struct {
     {"securityAnswer", "!", "  "},
     {"project", "p", "\x01"},
     {"product", "p", ""},
+    {"recoverSerial", "1A2B3C4D5E6F", "12-"},
     {"reason", "LOST", "STOLEN"},
     {"sealType", "PERSONAL", "ROUND"},
     {"licenceNumber", "430000000012345", "1234"},

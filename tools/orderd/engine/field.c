@@ -109,6 +109,12 @@ static bool any_number_is_valid(const char *text) {
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
+/* The serial number of a certificate, as certificates are listed with. */
+static bool serial_is_valid(const char *text) {
+    size_t len = strlen(text);
+    return len >= 1 && len <= 40 && strspn(text, "0123456789ABCDEF") == len;
+}
+
 static bool is_one_of(const char *text, const char *const *list) {
     for (; *list != NULL; list++) {
         if (strcmp(text, *list) == 0) {
@@ -209,7 +215,7 @@ static const struct field fields[] = {
     {"securityAnswer", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
     {"project", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
     {"product", FIELD_TEXT, TEXT_FIELD_LINE, 800, line_is_valid},
-    {"recoverSerial", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 40, any_number_is_valid},
+    {"recoverSerial", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 40, serial_is_valid},
     {"reason", FIELD_TEXT, TEXT_FIELD_REASON, 16, reason_is_valid},
     {"sealType", FIELD_TEXT, TEXT_FIELD_SEAL_TYPE, 16, seal_type_is_valid},
     {"licenceNumber", FIELD_TEXT, TEXT_FIELD_ID_NUMBER, 32, any_number_is_valid},
