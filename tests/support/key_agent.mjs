@@ -267,6 +267,18 @@ export class KeyAgent {
         assert.equal(rv, 0, 'the key takes the answer');
     }
 
+    /* A produced key's first PIN, opened with a key made for it; this.pin is what the card gets. */
+    async firstPin() {
+        const file = this.key.newKeyFile();
+        const recipient = await this.key.tool(['spki', file]);
+        const { sealedPin, mustChange } = KeyAgent.good(await this.caller.ask('POST', this.path('/first-pin'), { recipient }));
+        assert.equal(mustChange, true);
+        const again = KeyAgent.good(await this.caller.ask('POST', this.path('/first-pin'), { recipient })).sealedPin;
+        const open = async (sealed) => Buffer.from(await this.key.tool(['decrypt', file], Buffer.from(sealed, 'base64')), 'base64').toString();
+        this.pin = await open(sealedPin);
+        assert.equal(await open(again), this.pin);
+    }
+
     /* The certificate and the signature that show that it worked; a key whose PIN must be changed signs nothing. */
     async prove() {
         if (this.task.kind === 'KEY_RECOVERY') {
@@ -295,6 +307,7 @@ export class KeyAgent {
         challenge: 'challenge',
         'set-pin': 'setPin',
         recover: 'recover',
+        'first-pin': 'firstPin',
         'write-certificates': 'writeCertificates',
         prove: 'prove',
         confirm: 'confirm',

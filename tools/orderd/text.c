@@ -129,6 +129,11 @@ static both texts[TEXT_COUNT] = {
         {"业务受理号（参考码）：{number}，证书下载授权码：{code}，30 天内有效，请勿告知他人。",
          "Order (reference) {number}: your download authorisation code is "
          "{code}, valid for 30 days. Tell nobody."},
+    [TEXT_FIRST_PIN] =
+        {"订单 {number} 的证书密码（UKey 初始 PIN）：{pin}，首次使用须修改，请勿告知他人。",
+         "Order {number}: the first PIN of your key is {pin}. It must be changed "
+         "before the key is used. Tell nobody."},
+    [TEXT_FIRST_PIN_SUBJECT] = {"证书密码", "The first PIN of your key"},
     [TEXT_SMS_UNLOCK] = {"订单 {number} 的 UKey 解锁授权码：{code}，24 小时内有效，请勿告知他人。",
                          "Order {number}: your unlock authorisation code is {code}, valid for 24 "
                          "hours. Tell nobody."},

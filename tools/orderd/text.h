@@ -89,6 +89,8 @@ enum text {
     TEXT_SMS_FACE,      /* {url} */
     TEXT_MAIL_DOWNLOAD, /* {number}, {code} */
     TEXT_MAIL_DOWNLOAD_SUBJECT,
+    TEXT_FIRST_PIN, /* {number}, {pin} */
+    TEXT_FIRST_PIN_SUBJECT,
     TEXT_SMS_UNLOCK,    /* {number}, {code} */
     TEXT_MESSAGE_STATE, /* {number}, {state} */
     TEXT_MESSAGE_STATE_SUBJECT,

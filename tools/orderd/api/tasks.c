@@ -1,5 +1,6 @@
 /* /v1/tasks: what the agent's job on the key asks of the service. */
 #include "tools/orderd/api/service.h"
+#include "tools/orderd/engine/first_pin.h"
 #include "tools/orderd/engine/issue.h"
 #include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/task.h"
@@ -94,6 +95,20 @@ static void unlock(struct http_request *request) {
     call_end(&call, error, 200, body);
 }
 
+/* The answer is sealed to the agent that asks. */
+static enum order_error do_first_pin(struct call *call, json_t **out) {
+    struct octets recipient = {NULL, 0};
+    enum order_error error = call_bytes(call, "recipient", SPKI_MAX, &recipient);
+    if (error == ORDER_OK) {
+        error = first_pin_give(&call->service->engine, call->db, &call->caller,
+                               call_param(call, "id"), &recipient, out);
+    }
+    octets_free(&recipient);
+    return error;
+}
+
+CALL_HANDLER(first_pin, CALL_SESSION, 200)
+
 static enum order_error do_recover(struct call *call, json_t **out) {
     struct octets recipient = {NULL, 0};
     struct octets continuity = {NULL, 0};
@@ -166,6 +181,7 @@ const struct http_route api_task_routes[] = {
     {"GET", "/v1/tasks/{id}", look, HTTP_BODY_NONE, 0, 0},
     {"POST", "/v1/tasks/{id}/steps", steps, HTTP_BODY_JSON, 1024, 0},
     {"POST", "/v1/tasks/{id}/unlock-response", unlock, HTTP_BODY_JSON, 1024, 0},
+    {"POST", "/v1/tasks/{id}/first-pin", first_pin, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/tasks/{id}/recover", recover, HTTP_BODY_JSON, 4096, 0},
     {"POST", "/v1/tasks/{id}/csr", csr, HTTP_BODY_JSON, (size_t)32 * 1024, 0},
     {"POST", "/v1/tasks/{id}/confirm", confirm, HTTP_BODY_JSON, 4096, 0},

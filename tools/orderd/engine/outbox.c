@@ -77,7 +77,12 @@ enum order_error outbox_take(struct db *db, int64_t now_ms, struct outbox_item *
 }
 
 enum order_error outbox_done(struct db *db, const char *id) {
-    return order_error_of(db_run(db, NULL, "UPDATE outbox SET done = 1 WHERE id = $1", "t", id));
+    return order_error_of(
+        db_run(db, NULL,
+               /* what was said to people is not kept, not even sealed (R176) */
+               "UPDATE outbox SET done = 1, payload = CASE WHEN topic = 'message' THEN '{}' ELSE "
+               "payload END WHERE id = $1",
+               "t", id));
 }
 
 void outbox_item_clear(struct outbox_item *item) {

@@ -8,7 +8,9 @@
 size_t step_names(const struct issue_plan *plan, const char *names[STEPS_MAX]) {
     size_t count = 0;
     for (size_t i = 0; plan->steps[i] != NULL && count < STEPS_MAX; i++) {
-        if (plan->has_seal || strcmp(plan->steps[i], "write-seal") != 0) {
+        bool seal = strcmp(plan->steps[i], "write-seal") == 0;
+        bool pin = strcmp(plan->steps[i], "first-pin") == 0; /* of keys that are produced */
+        if ((!seal || plan->has_seal) && (!pin || plan->way == WAY_OPERATOR)) {
             names[count++] = plan->steps[i];
         }
     }

@@ -5,6 +5,7 @@
 #include "module/formats/certificate.h"
 #include "openukey/formats.h"
 #include "tools/orderd/engine/download.h"
+#include "tools/orderd/engine/first_pin.h"
 #include "tools/orderd/engine/issuance.h"
 #include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/jws.h"
@@ -345,6 +346,9 @@ enum order_error task_close(const struct engine *engine, struct db *db, const st
     if (error == ORDER_OK) {
         error = download_use_up(db, order);
     }
+    if (error == ORDER_OK) {
+        error = first_pin_set(engine, db, task, order);
+    }
     return error == ORDER_OK
                ? transition_apply(engine, db, order, transition, "agent", evidence, data)
                : error;
@@ -512,6 +516,9 @@ enum order_error task_abandon(const struct engine *engine, struct db *db,
     }
     if (error == ORDER_OK || error == ORDER_NOT_FOUND) {
         error = download_use_up(db, order);
+    }
+    if (error == ORDER_OK) {
+        error = first_pin_forget(db, order->id);
     }
     return error;
 }

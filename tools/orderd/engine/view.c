@@ -4,6 +4,7 @@
 #include "module/formats/calendar.h"
 #include "module/formats/certificate.h"
 #include "tools/orderd/engine/field.h"
+#include "tools/orderd/engine/first_pin.h"
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/soft.h"
 #include "tools/orderd/engine/transition.h"
@@ -413,6 +414,13 @@ enum order_error view_order(const struct engine *engine, struct db *db, const st
     }
     if (error == ORDER_OK) {
         error = add_payment(db, order, object);
+    }
+    if (error == ORDER_OK) {
+        json_t *pin = NULL;
+        error = first_pin_view(engine, db, order, &pin);
+        if (pin != NULL) {
+            json_object_set_new(object, "password", pin);
+        }
     }
     if (error == ORDER_OK && order->state == STATE_COMPLETED) {
         error = add_result(db, order, object);

@@ -4,6 +4,7 @@
 #include "agent/log.h"
 #include "tools/orderd/engine/advance.h"
 #include "tools/orderd/engine/application.h"
+#include "tools/orderd/engine/first_pin.h"
 #include "tools/orderd/engine/handover.h"
 #include "tools/orderd/engine/invoice.h"
 #include "tools/orderd/engine/limit.h"
@@ -108,14 +109,20 @@ static bool deliver_invoice(struct worker *worker, struct db *db, const struct o
     return invoice_issue(worker->options.engine, db, payload_text(item, "order")) == ORDER_OK;
 }
 
+static bool deliver_first_pin(struct worker *worker, struct db *db,
+                              const struct outbox_item *item) {
+    return first_pin_tell(worker->options.engine, db, item->id, payload_text(item, "order")) ==
+           ORDER_OK;
+}
+
 static const struct {
     const char *topic;
     deliver *deliver;
 } topics[] = {
-    {TOPIC_MESSAGE, deliver_message}, {TOPIC_NOTIFY, deliver_notice},
-    {TOPIC_QUERY, deliver_query},     {TOPIC_APPLY_CA, deliver_change},
-    {TOPIC_INVOICE, deliver_invoice}, {TOPIC_SIM_CALLBACK, deliver_callback},
-    {TOPIC_REFUND, deliver_refund},
+    {TOPIC_MESSAGE, deliver_message},       {TOPIC_NOTIFY, deliver_notice},
+    {TOPIC_QUERY, deliver_query},           {TOPIC_APPLY_CA, deliver_change},
+    {TOPIC_INVOICE, deliver_invoice},       {TOPIC_FIRST_PIN, deliver_first_pin},
+    {TOPIC_SIM_CALLBACK, deliver_callback}, {TOPIC_REFUND, deliver_refund},
 };
 
 static bool deliver_item(struct worker *worker, struct db *db, const struct outbox_item *item) {
