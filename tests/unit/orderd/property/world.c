@@ -15,6 +15,7 @@ static const char *const FIRST_DAY = "2026-03-01T10:00:00+08:00";
 
 /* Everything but the schema, children before parents. */
 static const char *const tables[] = {
+    "first_pins",     "recoveries",    "task_steps",       "unlock_answers",
     "messages",       "sessions",      "nonces",           "otp_codes",
     "limits",         "order_gates",   "verifications",    "documents",
     "consents",       "vouchers",      "payments",         "reviews",
