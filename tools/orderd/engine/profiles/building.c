@@ -112,6 +112,7 @@ static const struct state_words states[] = {
     /* the key is on its way, and the download comes (R156) */
     {STATE_APPROVED, "激活完成", 0},
     {STATE_READY_TO_ISSUE, "待下载证书", CERTIFICATE_KINDS},
+    {STATE_ISSUED, "下载完成", 0},
     {STATE_COUNT, NULL, 0},
 };
 
