@@ -50,3 +50,11 @@ test_orderd_property_DEPS := orderd
 test_orderd_property_PKGS := cmocka jansson libcrypto
 test_orderd_property_LDLIBS := $(foreach f,clock_now_ms PKCS5_PBKDF2_HMAC blob_put blob_get inspector_run seal_picture_png ca_plan ca_issue \
                                  ca_seal certificate_verify_message signed_object_read,-Wl,--wrap=$(f))
+
+# the same program with a hand on its power switch (tests/faults/orderd/boundaries.c): a test's, never installed
+PROGRAMS += ukey-orderd-faults
+ukey-orderd-faults_SRCS := tools/orderd/main.c tests/faults/orderd/boundaries.c
+ukey-orderd-faults_DEPS := orderd
+ukey-orderd-faults_PKGS := jansson libcrypto sqlite3
+ukey-orderd-faults_LDLIBS := $(foreach f,sqlite3_open_v2 ca_plan ca_issue ca_seal blob_put http_post messenger_sim invoicer_sim payment_sim_provider \
+                               identity_sim_provider,-Wl$(comma)--wrap=$(f))

@@ -270,7 +270,7 @@ static void deliver_all(struct world *world) {
     world->failures = 0;
     for (int i = 0; i < 400; i++) {
         if (!act_deliver_one(world, false)) {
-            world->now_ms += 301 * 1000; /* what failed before comes again */
+            world->now_ms += INT64_C(301000); /* what failed before comes again */
             if (world_number(world, "SELECT COUNT(*) FROM outbox WHERE done = 0 AND attempts < 40",
                              NULL) <= 0) {
                 return;

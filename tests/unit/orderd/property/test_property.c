@@ -4,7 +4,12 @@
  *
  *     test_orderd_property [--seed N] [--count N] [--database URL] [--replay 'PROFILE g:1 w:2 ...'] [--tally]
  *
- * 800 sequences, or 20000 with LONG=1 (make check-long). A sequence that breaks something is made as short as it can be and printed; --replay runs it and tells what happens. */
+ * 800 sequences, or 20000 with LONG=1 (make check-long). A sequence that breaks something is made as short as it can be and printed;
+ * --replay runs it and tells what happens.
+ *
+ * That it can fail was seen by breaking the engine: is_open never cleared (red in sequence 2, 15 steps are left of it), a transition without
+ * its event (sequence 1, 2 steps), any transition allowed from any state (sequence 17, 9 steps), a callback that comes twice taken twice
+ * (sequence 9, 6 steps). */
 #include "tests/unit/orderd/property/sequence.h"
 
 #include <inttypes.h>
@@ -65,27 +70,24 @@ static void check_reach(const struct tally *tally) {
 
 static void random_sequences_keep_the_invariants(void **state) {
     struct world *world = *state;
-    struct tally *tally = calloc(1, sizeof *tally);
+    static struct tally tally;
     struct sequence sequence;
-    assert_non_null(tally);
     printf("seed %" PRIu64 ", %ld sequences\n", options.seed, options.count);
     for (long i = 0; i < options.count; i++) {
         bool thorough = i % THOROUGH_EVERY == 0;
         sequence_make(options.seed + (uint64_t)i, &sequence);
-        if (!sequence_run(world, &sequence, thorough, tally)) {
+        if (!sequence_run(world, &sequence, thorough, &tally)) {
             printf("sequence %ld of seed %" PRIu64 "\n", i, options.seed);
             explain(world, &sequence, thorough);
-            free(tally);
             fail_msg("an invariant is broken");
         }
     }
     if (options.tally) {
-        print_tally(tally);
+        print_tally(&tally);
     }
     if (options.count >= COUNT_REACH) {
-        check_reach(tally);
+        check_reach(&tally);
     }
-    free(tally);
 }
 
 static int replay(void) {
@@ -120,9 +122,12 @@ static bool read_options(int argc, char **argv) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--tally") == 0) {
             options.tally = true;
-        } else if (value == NULL) {
+            continue;
+        }
+        if (value == NULL) {
             return false;
-        } else if (strcmp(argv[i], "--seed") == 0) {
+        }
+        if (strcmp(argv[i], "--seed") == 0) {
             options.seed = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--count") == 0) {
             options.count = strtol(argv[++i], NULL, 10);
