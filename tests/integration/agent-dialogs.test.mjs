@@ -91,6 +91,33 @@ describe('real dialogs', { skip }, () => {
         await assert.rejects(asked, { code: 'USER_CANCELLED' });
     });
 
+    test('a site is paired once, for good, or never again, as its person says with the keyboard', async () => {
+        const pair = (site) => {
+            const asked = world.connect({ origin: site }).then((page) => page.tokens());
+            asked.catch(() => {});
+            return asked;
+        };
+        const listed = async () => JSON.parse((await run(world.binary('ukey-agent'), ['origins', 'list', '--json', '--config', world.agentConfigFile])).stdout);
+        const decisionOn = async (site) => (await listed()).find((one) => one.origin === site)?.decision;
+        const decide = async (site, ...keys) => {
+            const asked = pair(site);
+            await screen.window('ukey-consent');
+            await settle();
+            await screen.keys(...keys);
+            return asked;
+        };
+        // the focus is on Refuse; before it stands the check box, behind it Agree
+        await decide('https://once.test', 'Tab', 'Return');
+        assert.equal(await decisionOn('https://once.test'), undefined);
+        await decide('https://always.test', 'shift+Tab', 'space', 'Tab', 'Tab', 'Return');
+        assert.equal(await decisionOn('https://always.test'), 'always');
+        await assert.rejects(decide('https://never.test', 'shift+Tab', 'space', 'Tab', 'Return'), { code: 'USER_CANCELLED' });
+        assert.equal(await decisionOn('https://never.test'), 'never');
+        await assert.rejects(decide('https://closed.test', 'shift+Tab', 'space', 'Escape'), { code: 'USER_CANCELLED' });
+        assert.equal(await decisionOn('https://closed.test'), undefined, 'what was not said is not remembered');
+        await assert.rejects(pair('https://never.test'), { code: 'ORIGIN_REFUSED' });
+    });
+
     test('without a display the dialog is unavailable, and says why', async () => {
         const { code, stderr } = await run(world.binary('ukey-consent'), [], {
             input: '{}', env: { DISPLAY: '', WAYLAND_DISPLAY: '', LC_ALL: 'C' }, allow: [3],

@@ -263,6 +263,12 @@ describe('attacks on signatures', () => {
         world.dialogs.agree('login');
         await signStatement();
         assert.equal(world.dialogs.shown.length, before + 3, 'one confirmation for one signature');
+        // the journal has all three, and nothing of what was in them
+        const { stdout } = await run(world.binary('ukey-agent'), ['audit', 'list', '--json', '--config', world.agentConfigFile]);
+        const said = stdout.trim().split('\n').map((line) => JSON.parse(line)).filter(({ certificate }) => certificate);
+        assert.deepEqual(said.map(({ event, answer }) => [event, answer]), [['statement', 'refused'], ['login', 'refused'], ['statement', 'given']]);
+        for (const one of said) assert.deepEqual([one.origin, one.token, one.certificate], [world.serviceUrl, token.id, sign.subjectText]);
+        assert.ok(!stdout.includes(STATEMENT.title) && !stdout.includes(STATEMENT.fields[0].value));
     });
 
     test('17: a certificate that is not a signing key of this token is refused before any dialog', async () => {
