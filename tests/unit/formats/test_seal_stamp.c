@@ -215,7 +215,8 @@ static struct octets wrap(unsigned char tag, const struct octets *parts, size_t 
     memcpy(out.data, head, head_len);
     out.len = head_len;
     for (size_t i = 0; i < count; i++) {
-        memcpy(out.data + out.len, parts[i].data, parts[i].len);
+        if (parts[i].len > 0)
+            memcpy(out.data + out.len, parts[i].data, parts[i].len);
         out.len += parts[i].len;
     }
     return out;
