@@ -71,10 +71,23 @@ test('applications: copied, changed, cancelled, begun again', async (t) => {
         const stranger = await applicant(service, staff, '13900139001');
         refused(await stranger.create({ kind: 'NEW', subject: { ...SUBJECT, credentialNo: '91110000600037341L', name: '别家公司' }, source: first.no }), 404, 'NOT_FOUND');
     });
+    await t.test('a face is checked by a link in an SMS, or by one on the page', async () => {
+        await person.goOn('AWAIT_VERIFY');
+        const fields = { legalName: '王五', legalIdNumber: '11010519491231002X', legalPhone: '13800138009' };
+        const ask = async (link) => Applicant.good(await person.ask('POST', person.path('/verifications'), { method: 'FACE', fields, ...(link ? { link } : {}) })).body;
+        assert.match((await ask(false)).url, /\/sim\/face\//);
+        const sent = await ask(true);
+        assert.deepEqual([sent.party, sent.state, sent.url], ['ORG', 'PENDING', undefined]);
+        const [sms] = await until('sent', async () => {
+            const rows = await service.rows("SELECT medium, body FROM sim_deliveries WHERE recipient = '13800138009'");
+            return rows.length > 0 ? rows : undefined;
+        });
+        assert.match(sms.body, /\/sim\/face\//);
+    });
     await t.test('each order is checked anew, and the evidence is kept', async () => {
         assert.equal((await person.look()).gates.find(({ name }) => name === 'VERIFY_ORG').state, 'OPEN');
         await person.goOn('AWAIT_MATERIALS');
-        const rows = await service.rows("SELECT role, method, state, provider_ref <> '' AS proven, updated FROM verifications ORDER BY created");
+        const rows = await service.rows("SELECT role, method, state, provider_ref <> '' AS proven, updated FROM verifications WHERE method <> 'FACE' ORDER BY created");
         assert.deepEqual(rows.map(({ role, method, state, proven }) => [role, method, state, proven]), [['ORG', 'TRANSFER', 'PASSED', 1], ['HANDLER', 'PHONE', 'PASSED', 1]]);
         assert.ok(rows.every(({ updated }) => updated > 0));
     });
