@@ -211,7 +211,7 @@ bool signature_make(struct signature_work *work, const struct signature_item *it
                     struct octets *out) {
     const struct octets *certificate = &work->signer->certificate->der;
     const struct signed_facts facts = facts_of(work, item);
-    struct document_digests own;
+    struct document_digests own = {0};
     const struct document_digests *digests = item->digests ? item->digests : &own;
     struct octets attributes = {0}, signature = {0};
     *out = (struct octets){0};
