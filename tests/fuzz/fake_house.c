@@ -5,9 +5,9 @@
 #include "tools/orderd/engine/account.h"
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/form.h"
-#include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/order.h"
 #include "tools/orderd/engine/registry.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/store/migrate.h"
 #include "tools/orderd/third/identity.h"
@@ -348,7 +348,6 @@ static void open_engine(void) {
     engine->blobs = strdup(path_of("blobs"));
     engine->inspector = "none";
     must(engine->vault != NULL, "vault");
-    must(jws_key_load(path_of("task.pem"), &engine->task_key, engine->task_kid), "task key");
     must(authority_load(engine, path_of("ca"), CA_SM2) == ORDER_OK, "ca");
     must(payment_sim_open(&house.sim, path_of("payment.key"), engine->public_url), "payments");
     house.provider = payment_sim_provider(&house.sim);
@@ -372,6 +371,7 @@ static void build(void) {
         must(db_open(path_of("orders.db"), &house.db) == DB_OK &&
                  migrate_run(house.db, orderd_sql_assets, 0, NULL) == MIGRATE_OK,
              "store");
+        must(task_key_ensure(&house.service.engine, house.db) == ORDER_OK, "task keys");
         add_people();
         add_orders(profiles[house.portals]);
         house.saved[house.portals].bytes =

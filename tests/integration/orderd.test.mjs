@@ -23,8 +23,20 @@ function refused(answer, status, code) {
     assert.ok(answer.body.title);
 }
 
+/* The header of a task document, which one of these keys has signed. */
+function checkTask(jws, keys) {
+    const [head, body, signature] = jws.split('.');
+    const header = JSON.parse(Buffer.from(head, 'base64url'));
+    const jwk = keys.find((one) => one.kid === header.kid);
+    assert.ok(jwk, 'the key is published');
+    const publicKey = { key: createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' };
+    assert.ok(verifySignature('sha256', Buffer.from(`${head}.${body}`), publicKey, Buffer.from(signature, 'base64url')));
+    return { header };
+}
+
 test('a renewal from login to the new certificates', async (t) => {
     const service = await startService(t, { clock: CLOCK });
+    const published = async () => (await service.ask('GET', '/v1/keys')).body.keys;
     const openssl = new OpenSsl(service.dir);
     const key = await service.key('a', { until: evening(30) });
     const session = await key.logIn();
@@ -125,18 +137,30 @@ test('a renewal from login to the new certificates', async (t) => {
         refused(await key.claim({ tokenSerial: 'OTHER' }), 409, 'WRONG_TOKEN');
         refused(await key.claim({ certificate: '00'.repeat(32) }), 409, 'WRONG_TOKEN');
         assert.equal((await key.claim()).status, 200);
-        const [head, body, signature] = key.jws.split('.');
-        const { keys } = (await service.ask('GET', '/v1/keys')).body;
-        const header = JSON.parse(Buffer.from(head, 'base64url'));
-        const jwk = keys.find((one) => one.kid === header.kid);
-        const publicKey = { key: createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' };
-        assert.ok(verifySignature('sha256', Buffer.from(`${head}.${body}`), publicKey, Buffer.from(signature, 'base64url')));
+        const { header } = checkTask(key.jws, await published());
         assert.equal(header.alg, 'ES256');
         assert.equal(key.task.matchCertificate, key.certificate);
         assert.equal(key.task.tokenSerial, key.serial);
         const again = { ...key.task };
         await key.claim();
         assert.deepEqual([key.task.task, key.task.nonce], [again.task, again.nonce]);
+    });
+
+    await t.test('the next published key takes over; tasks claimed before still verify', async () => {
+        const pinned = await published();
+        assert.equal(pinned.length, 2, 'the present key and the next');
+        const before = key.jws;
+        const rolled = JSON.parse((await service.command('keys', 'roll')).stdout).keys;
+        assert.deepEqual(await published(), rolled);
+        assert.deepEqual([rolled[0], rolled[2]], [pinned[1], pinned[0]]);
+        assert.ok(!pinned.some(({ kid }) => kid === rolled[1].kid), 'another next key');
+        assert.ok(rolled.every((jwk) => jwk.d === undefined));
+        assert.equal((await key.claim()).status, 200);
+        assert.equal(checkTask(before, await published()).header.kid, pinned[0].kid);
+        // who has pinned what was published before the roll-over goes on
+        assert.equal(checkTask(key.jws, pinned).header.kid, pinned[1].kid);
+        assert.deepEqual(JSON.parse((await service.command('keys')).stdout).keys, rolled);
+        await assert.rejects(service.command('keys', 'burn'), /usage/);
     });
 
     const oldKey = key.newKeyFile();

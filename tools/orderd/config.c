@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_FILE_MAX = 64 * 1024, CONFIG_TEXT_MAX = 1024, CA_URL_MAX = 400 };
+enum {
+    CONFIG_FILE_MAX = 64 * 1024,
+    CONFIG_TEXT_MAX = 1024,
+    CA_URL_MAX = 400,
+    TASK_KEY_DAYS = 365,
+    TASK_KEY_DAYS_MAX = 3650
+};
 
 /* What is being read, and where complaints go. */
 struct reading {
@@ -133,6 +139,17 @@ static bool read_clock(const struct reading *reading, const json_t *object, stru
            complain(reading, "clock", "must be an RFC 3339 time, like 2026-03-01T09:00:00+08:00");
 }
 
+static bool read_task_key_days(const struct reading *reading, const json_t *object,
+                               struct config *out) {
+    const json_t *value = json_object_get(object, "taskKeyDays");
+    json_int_t days = value != NULL ? json_integer_value(value) : TASK_KEY_DAYS;
+    if ((value != NULL && !json_is_integer(value)) || days < 0 || days > TASK_KEY_DAYS_MAX) {
+        return complain(reading, "taskKeyDays", "is a number of days, 0 (by hand only) to 3650");
+    }
+    out->task_key_days = (int)days;
+    return true;
+}
+
 static bool read_simulators(const struct reading *reading, const json_t *object,
                             struct config *out) {
     const json_t *value = json_object_get(object, "simulators");
@@ -189,9 +206,9 @@ static bool complete(const struct reading *reading, struct config *out) {
 }
 
 static bool read_object(const struct reading *reading, const json_t *object, struct config *out) {
-    static const char *const names[] = {"state",   "listen",  "publicUrl", "tls",
-                                        "profile", "origins", "clock",     "simulators",
-                                        "log",     "ca",      NULL};
+    static const char *const names[] = {"state",   "listen",  "publicUrl",   "tls",
+                                        "profile", "origins", "clock",       "simulators",
+                                        "log",     "ca",      "taskKeyDays", NULL};
     const char *unknown = NULL;
     if (!json_members_are(object, names, &unknown)) {
         return complain(reading, unknown, "there is no such setting");
@@ -202,8 +219,9 @@ static bool read_object(const struct reading *reading, const json_t *object, str
            read_tls(reading, object, out) && read_ca(reading, object, out) &&
            read_profile(reading, object, out) &&
            read_list(reading, object, "origins", out->origins) &&
-           read_clock(reading, object, out) && read_simulators(reading, object, out) &&
-           read_log(reading, object, out) && complete(reading, out);
+           read_clock(reading, object, out) && read_task_key_days(reading, object, out) &&
+           read_simulators(reading, object, out) && read_log(reading, object, out) &&
+           complete(reading, out);
 }
 
 bool config_read(const char *path, struct config *out, char error[CONFIG_ERROR_SIZE]) {

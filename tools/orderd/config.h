@@ -25,6 +25,7 @@ struct config {
         ca_url; /* where certificates say that /ca/... is; no trailing slash; default: the public URL */
     const char *origins[CONFIG_LIST_MAX + 1]; /* ended by NULL; default: the public URL alone */
     int64_t clock;                            /* Unix seconds, 0: real time */
+    int task_key_days;                        /* 0: rolled over by hand only */
     bool simulators;
     int log_level; /* enum log_level */
 };

@@ -7,6 +7,7 @@
 #include "tools/orderd/engine/event.h"
 #include "tools/orderd/engine/review.h"
 #include "tools/orderd/engine/task.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/import.h"
 
 #include <getopt.h>
@@ -37,6 +38,8 @@ static const char *const usage[LANGUAGE_COUNT] = {
     "  import 清单...         登记已制好的 UKey（ukey provision --manifest 写出的清单）\n"
     "  verify-events          校验事件哈希链\n"
     "  retry 订单号           让下载失败的订单重新可以下载\n"
+    "  keys                   显示任务签名公钥（JWK 集合）\n"
+    "  keys roll              更换任务签名密钥：下一把成为当前密钥\n"
     "  give-up 订单号         放弃无法在 UKey 上完成的订单，已付款项退回\n"
     "  staff 名称 角色        增加工作人员（REVIEWER、FINANCE、OPERATOR），口令从标准输入读取\n"
     "\n"
@@ -50,6 +53,8 @@ static const char *const usage[LANGUAGE_COUNT] = {
     "  verify-events          check the hash chain of events\n"
     "  retry ORDER            let an order whose download failed be downloaded again\n"
     "  give-up ORDER          end an order that cannot be done on a key any more; money goes back\n"
+    "  keys                   show the public keys that sign tasks, as a JWK set\n"
+    "  keys roll              the next key that signs tasks becomes the present one\n"
     "  staff NAME ROLE        add staff (REVIEWER, FINANCE, OPERATOR); password on standard input\n"
     "\n"
     "  -c, --config FILE      JSON configuration\n"
@@ -188,6 +193,34 @@ static int staff(struct house *house, char **arguments) {
     return error == ORDER_OK ? 0 : 1;
 }
 
+/* ---- keys ---- */
+
+static int keys(struct house *house, char **arguments) {
+    const struct engine *engine = &house->service.engine;
+    bool rolling = arguments[0] != NULL;
+    json_t *set = NULL;
+    if (rolling && strcmp(arguments[0], "roll") != 0) {
+        return complain_usage();
+    }
+    struct db *db = db_pool_take(house->service.pool);
+    enum order_error error = db != NULL ? ORDER_OK : ORDER_STORE_FAILED;
+    if (error == ORDER_OK && rolling) {
+        error = task_key_roll(engine, db, "operator");
+    }
+    if (error == ORDER_OK) {
+        error = task_key_publish(engine, db, &set);
+    }
+    db_pool_give(house->service.pool, db);
+    if (error == ORDER_OK) {
+        json_dumpf(set, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        fprintf(stderr, "ukey-orderd: %s\n", text_error_title(error, speaking()));
+    }
+    json_decref(set);
+    return error == ORDER_OK ? 0 : 1;
+}
+
 /* ---- which ---- */
 
 static const struct command {
@@ -197,6 +230,7 @@ static const struct command {
 } commands[] = {
     {"run", run, 0, 0},     {"import", import, 1, 1000}, {"verify-events", verify_events, 0, 0},
     {"retry", retry, 1, 1}, {"give-up", give_up, 1, 1},  {"staff", staff, 2, 2},
+    {"keys", keys, 0, 1},
 };
 
 static const struct command *find_command(const char *name) {

@@ -4,7 +4,7 @@
 #include "agent/identity/identity.h"
 #include "agent/log.h"
 #include "tools/orderd/engine/authority.h"
-#include "tools/orderd/engine/jws.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/store/migrate.h"
 
 #include <curl/curl.h>
@@ -62,15 +62,23 @@ static bool open_store(struct house *house) {
     return result == MIGRATE_OK;
 }
 
-static bool open_task_key(struct house *house) {
-    char *path = config_state_path(&house->config, "task-key.pem");
-    bool good = path != NULL &&
-                jws_key_load(path, &house->service.engine.task_key, house->service.engine.task_kid);
-    if (!good) {
-        log_error("state", "the task key cannot be read or made");
+static bool open_task_keys(struct house *house) {
+    struct db *db = db_pool_take(house->service.pool);
+    enum order_error error = db != NULL ? order_error_of(db_begin(db)) : ORDER_STORE_FAILED;
+    if (error == ORDER_OK) {
+        error = task_key_ensure(&house->service.engine, db);
     }
-    free(path);
-    return good;
+    if (error == ORDER_OK) {
+        error = order_error_of(db_commit(db));
+    }
+    if (db != NULL) {
+        db_rollback(db);
+    }
+    db_pool_give(house->service.pool, db);
+    if (error != ORDER_OK) {
+        log_error("state", "the keys that sign tasks cannot be made");
+    }
+    return error == ORDER_OK;
 }
 
 static bool open_vault(struct house *house) {
@@ -164,16 +172,16 @@ bool house_open(struct house *house) {
     engine->origins = house->config.origins;
     engine->public_url = house->config.public_url;
     engine->ca_url = house->config.ca_url;
+    engine->task_key_days = house->config.task_key_days;
     pthread_mutex_init(&house->service.crl_lock, NULL);
     return open_state(&house->config) && open_vault(house) && open_store(house) &&
-           open_documents(house) && open_authority(house) && open_task_key(house) &&
+           open_documents(house) && open_authority(house) && open_task_keys(house) &&
            open_payments(house);
 }
 
 void house_close(struct house *house) {
     struct engine *engine = &house->service.engine;
     authority_unload(engine);
-    EVP_PKEY_free(engine->task_key);
     vault_close(engine->vault);
     octets_free(&house->service.crl);
     db_pool_free(house->service.pool);

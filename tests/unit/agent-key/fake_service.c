@@ -64,10 +64,8 @@ void fake_service_open(const char *folder) {
     write_pem(file, ca_root(ca));
     write_pem(file, ca_issuing(ca));
     fclose(file);
-    snprintf(path, sizeof path, "%s/jws.pem", home);
-    assert_true(jws_key_load(path, &jws_key, kid));
-    snprintf(path, sizeof path, "%s/foreign.pem", home);
-    assert_true(jws_key_load(path, &foreign_key, foreign_kid));
+    assert_true(jws_key_make(&jws_key, kid));
+    assert_true(jws_key_make(&foreign_key, foreign_kid));
     OK(name_from_fields(fields, 3, &subject));
     OK(name_from_fields(others, 3, &other_subject));
 }

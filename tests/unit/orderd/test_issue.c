@@ -8,8 +8,8 @@
 #include "openukey/formats.h"
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/engine/issue.h"
-#include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/signed.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/import.h"
 
@@ -163,8 +163,7 @@ static int open_claimed(void **state) {
     struct fixture *fixture = *state;
     snprintf(path, sizeof path, "%s/ca", fixture->folder);
     assert_int_equal(authority_load(&fixture->engine, path, CA_SM2), ORDER_OK);
-    snprintf(path, sizeof path, "%s/task.pem", fixture->folder);
-    assert_true(jws_key_load(path, &fixture->engine.task_key, fixture->engine.task_kid));
+    assert_int_equal(task_key_ensure(&fixture->engine, fixture->db), ORDER_OK);
     assert_int_equal(sm2_key_generate(NULL, &old_key), FORMATS_OK);
     import_key(fixture);
     order = fixture_order(fixture);
@@ -193,7 +192,6 @@ static int open_claimed(void **state) {
 static int close_claimed(void **state) {
     struct fixture *fixture = *state;
     EVP_PKEY_free(old_key);
-    EVP_PKEY_free(fixture->engine.task_key);
     authority_unload(&fixture->engine);
     return fixture_close(state);
 }

@@ -2,7 +2,7 @@
 #include "tools/orderd/engine/authority.h"
 #include "tools/orderd/api/service.h"
 #include "tools/orderd/engine/base64.h"
-#include "tools/orderd/engine/jws.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/engine/view.h"
 
 #include <ctype.h>
@@ -22,9 +22,12 @@ static void portal(struct http_request *request) {
 }
 
 static void keys(struct http_request *request) {
-    const struct service *service = http_request_context(request);
-    json_t *key = jws_key_public(service->engine.task_key, service->engine.task_kid);
-    http_respond_json(request, 200, json_pack("{s:[o]}", "keys", key));
+    struct call call;
+    json_t *set = NULL;
+    if (call_begin(&call, request, CALL_ANYBODY)) {
+        enum order_error error = task_key_publish(&call.service->engine, call.db, &set);
+        call_end(&call, error, 200, set);
+    }
 }
 
 static void certificate(struct http_request *request, const struct octets *der) {

@@ -44,8 +44,7 @@ struct engine {
     const struct platform *platform; /* upstream, that hands people over */
     const char *blobs;               /* folder of documents, vouchers and invoices (blob.h) */
     const char *inspector;           /* the program ukey-inspect */
-    EVP_PKEY *task_key;              /* P-256, signs task documents */
-    char task_kid[44];               /* its RFC 7638 thumbprint */
+    int task_key_days;               /* so old the key that signs tasks gets; 0: see task_key.h */
 };
 
 /* Milliseconds and seconds by the engine's clock. */

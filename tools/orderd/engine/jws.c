@@ -1,7 +1,6 @@
 /* See jws.h. */
 #include "tools/orderd/engine/jws.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -9,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { COORDINATE = 32 };
 
@@ -70,54 +68,36 @@ static bool thumbprint(EVP_PKEY *key, char kid[JWS_KID_SIZE]) {
     return made;
 }
 
-static EVP_PKEY *read_key(const char *path) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return NULL;
+bool jws_key_make(EVP_PKEY **out, char kid[JWS_KID_SIZE]) {
+    *out = EVP_EC_gen("P-256");
+    if (*out == NULL || !thumbprint(*out, kid)) {
+        EVP_PKEY_free(*out);
+        *out = NULL;
     }
-    EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
-    fclose(file);
-    return key;
+    return *out != NULL;
 }
 
-/* Written beside and renamed, so that a crash leaves no half key. */
-static bool write_key(const char *path, EVP_PKEY *key) {
-    char beside[PATH_MAX];
-    int len = snprintf(beside, sizeof beside, "%s.new", path);
-    if (len < 0 || (size_t)len >= sizeof beside) {
-        return false;
+bool jws_key_read(const char *pem, EVP_PKEY **out, char kid[JWS_KID_SIZE]) {
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    *out = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
+    if (*out != NULL && !thumbprint(*out, kid)) {
+        EVP_PKEY_free(*out);
+        *out = NULL;
     }
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (file == NULL) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return false;
-    }
-    bool written = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1;
-    written = fflush(file) == 0 && fsync(fd) == 0 && written;
-    written = fclose(file) == 0 && written;
-    return written && rename(beside, path) == 0;
+    return *out != NULL;
 }
 
-bool jws_key_load(const char *path, EVP_PKEY **out, char kid[JWS_KID_SIZE]) {
-    *out = NULL;
-    kid[0] = '\0';
-    EVP_PKEY *key = read_key(path);
-    if (key == NULL && access(path, F_OK) != 0) {
-        key = EVP_EC_gen("P-256");
-        if (key != NULL && !write_key(path, key)) {
-            EVP_PKEY_free(key);
-            key = NULL;
-        }
+bool jws_key_write(EVP_PKEY *key, char **pem) {
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *text = NULL;
+    *pem = NULL;
+    if (bio != NULL && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1) {
+        long len = BIO_get_mem_data(bio, &text);
+        *pem = len > 0 ? strndup(text, (size_t)len) : NULL;
     }
-    if (key == NULL || !thumbprint(key, kid)) {
-        EVP_PKEY_free(key);
-        return false;
-    }
-    *out = key;
-    return true;
+    BIO_free(bio);
+    return *pem != NULL;
 }
 
 json_t *jws_key_public(EVP_PKEY *key, const char *kid) {

@@ -8,8 +8,12 @@
 
 enum jws_size { JWS_KID_SIZE = 44 };
 
-/* The P-256 key in the PEM file `path`, made with mode 0600 if it is absent, and its RFC 7638 thumbprint. *out: EVP_PKEY_free. */
-bool jws_key_load(const char *path, EVP_PKEY **out, char kid[JWS_KID_SIZE]);
+/* A new P-256 key and its RFC 7638 thumbprint. *out: EVP_PKEY_free. */
+bool jws_key_make(EVP_PKEY **out, char kid[JWS_KID_SIZE]);
+
+/* The same of a private key in PEM, and back. *pem is the caller's, who cleanses and frees it. */
+bool jws_key_read(const char *pem, EVP_PKEY **out, char kid[JWS_KID_SIZE]);
+bool jws_key_write(EVP_PKEY *key, char **pem);
 
 /* The public key as a JWK {kty, crv, x, y, kid, use, alg}; NULL when it cannot be made. */
 json_t *jws_key_public(EVP_PKEY *key, const char *kid);

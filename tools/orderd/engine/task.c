@@ -8,10 +8,10 @@
 #include "tools/orderd/engine/first_pin.h"
 #include "tools/orderd/engine/issuance.h"
 #include "tools/orderd/engine/judge.h"
-#include "tools/orderd/engine/jws.h"
 #include "tools/orderd/engine/otp.h"
 #include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/step.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/engine/token.h"
 #include "tools/orderd/engine/unlock.h"
 #include "tools/orderd/engine/view.h"
@@ -92,9 +92,9 @@ enum order_error task_load(struct db *db, const struct caller *caller, const cha
 /* ---- claiming ---- */
 
 /* The signed task document. */
-static enum order_error task_document(const struct engine *engine, const struct task *task,
-                                      const struct order *order, const struct issue_plan *plan,
-                                      json_t **out) {
+static enum order_error task_document(const struct engine *engine, struct db *db,
+                                      const struct task *task, const struct order *order,
+                                      const struct issue_plan *plan, json_t **out) {
     char *jws = NULL;
     json_t *steps = json_array();
     const char *names[STEPS_MAX];
@@ -111,8 +111,9 @@ static enum order_error task_document(const struct engine *engine, const struct 
         matches ? plan->old.sha256 : NULL, "alg", ca_algorithm_name(plan->algorithm), "subjectDn",
         plan->subject_dn, "steps", steps, "nonce", task->nonce, "notAfter", not_after, "unlock",
         order->kind == KIND_UNLOCK ? unlock_terms(engine, order) : NULL);
-    enum order_error error = ORDER_INTERNAL;
-    if (payload != NULL && jws_sign(engine->task_key, engine->task_kid, payload, &jws)) {
+    enum order_error error =
+        payload != NULL ? task_key_sign(engine, db, payload, &jws) : ORDER_INTERNAL;
+    if (error == ORDER_OK) {
         *out = json_pack("{s:s,s:i}", "task", jws, "lease", (int)TASK_LEASE_SECONDS);
         error = *out != NULL ? ORDER_OK : ORDER_INTERNAL;
     }
@@ -266,7 +267,7 @@ static enum order_error claim_in_transaction(const struct engine *engine, struct
     if (error == ORDER_OK) {
         error = lease(engine, db, &order, &task);
     }
-    return error == ORDER_OK ? task_document(engine, &task, &order, plan, out) : error;
+    return error == ORDER_OK ? task_document(engine, db, &task, &order, plan, out) : error;
 }
 
 /* A code is compared before anything else happens: each wrong one counts. */

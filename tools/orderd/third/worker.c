@@ -16,6 +16,7 @@
 #include "tools/orderd/engine/session.h"
 #include "tools/orderd/engine/standing.h"
 #include "tools/orderd/engine/task.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/third/http_post.h"
 
 #include <errno.h>
@@ -172,9 +173,11 @@ static void sweep(struct worker *worker, struct db *db) {
     int leases = 0;
     int idle = 0;
     int parcels = 0;
+    bool rolled = false;
     if (task_sweep(engine, db, &leases) != ORDER_OK ||
         application_expire_idle(engine, db, &idle) != ORDER_OK ||
         receipt_sweep(engine, db, &parcels) != ORDER_OK ||
+        task_key_sweep(engine, db, &rolled) != ORDER_OK ||
         session_sweep(db, engine_now_ms(engine)) != ORDER_OK ||
         handover_sweep(db, engine_now_ms(engine)) != ORDER_OK ||
         limit_sweep(db, engine_now_ms(engine)) != ORDER_OK) {
@@ -182,6 +185,9 @@ static void sweep(struct worker *worker, struct db *db) {
     }
     if (leases > 0 || idle > 0) {
         log_info("sweep", "%d leases over, %d idle orders ended", leases, idle);
+    }
+    if (rolled) {
+        log_info("sweep", "the key that signs tasks was rolled over");
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "tools/orderd/engine/answer.h"
 #include "tools/orderd/engine/authority.h"
-#include "tools/orderd/engine/jws.h"
+#include "tools/orderd/engine/task_key.h"
 #include "tools/orderd/store/migrate.h"
 
 #include <stdlib.h>
@@ -244,8 +244,7 @@ struct world *world_open(const char *url) {
     assert_int_equal(migrate_run(world->db, orderd_sql_assets, 0, NULL), MIGRATE_OK);
     snprintf(path, sizeof path, "%s/ca", world->fixture->folder);
     assert_int_equal(authority_load(world->engine, path, CA_SM2), ORDER_OK);
-    snprintf(path, sizeof path, "%s/task.pem", world->fixture->folder);
-    assert_true(jws_key_load(path, &world->engine->task_key, world->engine->task_kid));
+    assert_int_equal(task_key_ensure(world->engine, world->db), ORDER_OK);
     world_make_keys(world);
     /* as answer.c has it: without blanks */
     assert_int_equal(slow_hash("bluewhaleseventy", world->answer_hash), ORDER_OK);
@@ -257,7 +256,6 @@ struct world *world_open(const char *url) {
 void world_close(struct world *world) {
     void *state = world->fixture;
     world_free_keys(world);
-    EVP_PKEY_free(world->engine->task_key);
     authority_unload(world->engine);
     fixture_close(&state);
     free(world);
