@@ -246,6 +246,12 @@ static void repeat(struct run *run, struct dice *dice) {
     bool stands = request.number[0] != '\0' &&
                   order_load(world->db, request.number, &order) == ORDER_OK &&
                   order.version == request.version_after;
+    if (request.act == ACT_FAIL && stands) {
+        /* a workshop's claim after it leaves the order's version as it is, and is another lease to give back */
+        stands = world_number(world,
+                              "SELECT COUNT(*) FROM issue_tasks WHERE id = $1 AND state = 'LEASED'",
+                              request.a) == 0;
+    }
     /* idempotency keys live a day */
     bool young = request.act != ACT_CREATE ||
                  world->now_ms - request.made_ms < (int64_t)IDEMPOTENCY_HOURS * 3600 * 1000;
