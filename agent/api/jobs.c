@@ -7,8 +7,9 @@
 #include "agent/api/ask.h"
 #include "agent/api/key.h"
 #include "agent/http/json.h"
+#include "agent/jobs/job.h"
 
-enum { JOBS_BODY_MAX = 8192 };
+enum { JOBS_BODY_MAX = 256 * 1024 }; /* certificates and a seal */
 
 static bool is_word(const char *text, const char *further) {
     for (; *text; text++) {
@@ -20,37 +21,55 @@ static bool is_word(const char *text, const char *further) {
     return true;
 }
 
-/* Read the body. `authorization` holds "Bearer ...", made of what the page gave. False: answered. */
+/* The members that only some kinds have: `install` alone brings what it writes, and has no part of the service. */
+static bool members_fit(const json_t *body, const struct job_request *wanted, const char *bearer) {
+    static const char *const members[] = {
+        "signCertificate", "encryptCertificate", "envelopedKey", "chain", "seal", "sealId", NULL};
+    if (wanted->kind->task)
+        return bearer && !json_object_get(body, "install") &&
+               (wanted->code || !json_object_get(body, "code"));
+    return json_members_are(wanted->install, members, NULL) &&
+           !json_object_get(body, "authorization") && !json_object_get(body, "code");
+}
+
+/* "Bearer ..." made of what the page gave; NULL when it gave nothing. False: it is none (RFC 6750, 2.1). */
+static bool read_bearer(const char *bearer, char *authorization, size_t size,
+                        struct job_request *wanted) {
+    if (!bearer)
+        return true;
+    if (strncmp(bearer, "Bearer ", 7) == 0)
+        bearer += 7;
+    snprintf(authorization, size, "Bearer %s", bearer);
+    wanted->authorization = authorization;
+    return *bearer && is_word(bearer, "-._~+/=");
+}
+
+/* Read the body into *wanted, whose strings it lends; `authorization` is room for one of them. False: answered. */
 static bool read_request(struct http_request *request, struct job_request *wanted,
                          const char **token, char *authorization, size_t size) {
-    static const char *const members[] = {"kind",  "token",         "service",
-                                          "order", "authorization", NULL};
+    static const char *const members[] = {"kind",          "token", "service", "order",
+                                          "authorization", "code",  "install", NULL};
     const json_t *body = http_request_json(request);
+    const char *kind = json_member_string(body, "kind", 32);
     const char *bearer = json_member_string(body, "authorization", JOB_AUTHORIZATION_MAX);
     *token = json_member_string(body, "token", TOKEN_ID_SIZE - 1);
     *wanted = (struct job_request){
-        .kind = json_member_string(body, "kind", 32),
+        .kind = kind ? job_kind_find(kind) : NULL,
         .service =
             json_object_get(body, "service") ? json_member_string(body, "service", 40) : "default",
         .order = json_member_string(body, "order", JOB_ORDER_MAX),
-        .authorization = authorization,
+        .code = json_member_string(body, "code", JOB_CODE_MAX),
+        .install = json_object_get(body, "install"),
         .origin = agent_session(request)->origin,
         .language = http_request_language(request),
     };
-    if (!json_members_are(body, members, NULL) || !wanted->kind ||
-        strcmp(wanted->kind, "renew") != 0 || !wanted->service || !wanted->order ||
-        !is_word(wanted->order, "-_") || !bearer || (!*token && json_object_get(body, "token"))) {
+    bool is_good =
+        json_members_are(body, members, NULL) && wanted->kind && wanted->service && wanted->order &&
+        is_word(wanted->order, "-_") && (*token || !json_object_get(body, "token")) &&
+        members_fit(body, wanted, bearer) && read_bearer(bearer, authorization, size, wanted);
+    if (!is_good)
         agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
-        return false;
-    }
-    if (strncmp(bearer, "Bearer ", 7) == 0)
-        bearer += 7;
-    if (!*bearer || !is_word(bearer, "-._~+/=")) { /* RFC 6750, 2.1 */
-        agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
-        return false;
-    }
-    snprintf(authorization, size, "Bearer %s", bearer);
-    return true;
+    return is_good;
 }
 
 /* A service that jobs may use: known, and with what a job needs to check its answers. */
@@ -92,27 +111,37 @@ static struct token *only_token(struct http_request *request, const char *id) {
     return NULL;
 }
 
-static void start(struct http_request *request, const struct job_request *wanted,
-                  const char *token_wanted) {
-    struct jobs *jobs = agent_of(request)->key->jobs;
+/* Answered, because there is nothing to start: the job is under way or done, or its order was used for something else. */
+static bool is_answered(struct http_request *request, const struct job_request *wanted) {
     json_t *document = NULL;
-    bool is_settled = false;
-    if (jobs_find(jobs, wanted, &document, &is_settled) && is_settled) {
+    enum jobs_found found = jobs_find(agent_of(request)->key->jobs, wanted, &document);
+    if (found == JOBS_SETTLED) {
         http_respond_json(request, 202, document);
-        return;
+        return true;
     }
     json_decref(document);
+    if (found == JOBS_OTHER)
+        agent_respond_problem(request, PROBLEM_ORDER_USED, NULL, NULL);
+    return found == JOBS_OTHER;
+}
+
+static void start(struct http_request *request, const struct job_request *wanted,
+                  const char *token_wanted) {
+    json_t *document = NULL;
+    if (is_answered(request, wanted))
+        return;
     struct token *token = only_token(request, token_wanted);
     if (!token)
         return;
-    if (key_require_pin(request, token)) {
+    if (!wanted->kind->needs_pin || key_require_pin(request, token)) {
         /* written down first: what is not in the journal must not begin */
-        bool is_recorded = agent_record(request, "job",
-                                        json_pack("{s:s, s:s, s:s, s:s}", "kind", wanted->kind,
-                                                  "service", wanted->service, "order",
-                                                  wanted->order, "token", token_id(token)));
+        bool is_recorded = agent_record(
+            request, "job",
+            json_pack("{s:s, s:s, s:s, s:s}", "kind", wanted->kind->name, "service",
+                      wanted->service, "order", wanted->order, "token", token_id(token)));
         enum agent_problem problem =
-            is_recorded ? jobs_start(jobs, wanted, token, &document) : PROBLEM_INTERNAL;
+            is_recorded ? jobs_start(agent_of(request)->key->jobs, wanted, token, &document)
+                        : PROBLEM_INTERNAL;
         if (problem == PROBLEM_COUNT)
             http_respond_json(request, 202, document);
         else

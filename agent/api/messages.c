@@ -248,6 +248,21 @@ static const struct {
                               {"业务服务发来的任务没有通过校验，UKey 没有任何变化。",
                                "The task that the service sent did not pass the checks. Nothing "
                                "has changed on the UKey."}},
+    [PROBLEM_INSTALL_REFUSED] =
+        {409,
+         "INSTALL_REFUSED",
+         false,
+         {"证书或印章未通过校验", "Not installed"},
+         {"网站提供的证书或印章与此 UKey 不符，没有写入。原有证书和印章不受影响。",
+          "The certificates or the seal that the site brought do not fit this key, and were not "
+          "written. What is on the key is as it was."}},
+    [PROBLEM_ORDER_USED] =
+        {409,
+         "ORDER_USED",
+         false,
+         {"订单已使用", "Order used already"},
+         {"此订单已经完成，不能再用来安装别的证书或印章。",
+          "This order has been carried out: nothing else can be installed with it."}},
     [PROBLEM_JOB_NOT_FOUND] = {404,
                                "JOB_NOT_FOUND",
                                false,

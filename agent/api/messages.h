@@ -42,6 +42,8 @@ enum agent_problem {
     PROBLEM_PATH_REFUSED,     /* what may not be asked of a service */
     PROBLEM_REDIRECT_REFUSED, /* the service answered with a redirect */
     PROBLEM_TASK_REFUSED,
+    PROBLEM_INSTALL_REFUSED, /* what a page brought did not pass the checks */
+    PROBLEM_ORDER_USED,      /* what is to be installed is not what was installed with this order */
     PROBLEM_JOB_NOT_FOUND,
     PROBLEM_DIALOG_UNAVAILABLE,
     PROBLEM_TOKEN_ERROR,

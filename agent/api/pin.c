@@ -61,7 +61,9 @@ static void verify_by_dialog(struct http_request *request, struct token *token,
                                                  .error = WORD_COUNT,
                                                  .is_for_a_try = true};
     struct consent_pin *pin = NULL;
-    enum consent_result result = pin_dialog_ask(request, token, facts, &question, &pin);
+    struct key_watch watch;
+    const struct pin_asker asker = pin_dialog_asker(request, token, &watch);
+    enum consent_result result = pin_dialog_ask(&asker, facts, &question, &pin);
     if (result == CONSENT_GIVEN) {
         int tries_left = -1;
         enum token_error error = token_login(token, pin->text, pin->len, false, &tries_left);

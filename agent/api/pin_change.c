@@ -1,47 +1,8 @@
 /* POST /v1/tokens/{id}/change-pin: old PIN, new PIN and the new one again, all in native dialogs. */
-#include <openssl/crypto.h>
-#include <string.h>
-
 #include "agent/api/ask.h"
 #include "agent/api/key.h"
 #include "agent/api/pin_dialog.h"
 #include "agent/http/json.h"
-
-enum { REPEAT_TRIES = 3 };
-
-static bool is_same(const struct consent_pin *one, const struct consent_pin *other) {
-    return one->len == other->len && CRYPTO_memcmp(one->text, other->text, one->len) == 0;
-}
-
-/* The new PIN, another than the old one, typed twice the same. */
-static enum consent_result ask_new(struct http_request *request, struct token *token,
-                                   const struct token_facts *facts,
-                                   const struct consent_pin *old_pin,
-                                   struct consent_pin **new_pin) {
-    struct pin_question first = {
-        .title = WORD_PIN_CHANGE_TITLE, .prompt = WORD_PIN_NEW_PROMPT, .error = WORD_COUNT};
-    const struct pin_question again = {
-        .title = WORD_PIN_CHANGE_TITLE, .prompt = WORD_PIN_REPEAT_PROMPT, .error = WORD_COUNT};
-    for (int i = 0; i < REPEAT_TRIES; i++) {
-        struct consent_pin *repeated = NULL;
-        enum consent_result result = pin_dialog_ask(request, token, facts, &first, new_pin);
-        if (result != CONSENT_GIVEN)
-            return result;
-        bool is_new = !is_same(old_pin, *new_pin);
-        if (is_new)
-            result = pin_dialog_ask(request, token, facts, &again, &repeated);
-        bool is_repeated = repeated && is_same(repeated, *new_pin);
-        consent_pin_free(repeated);
-        if (is_repeated)
-            return CONSENT_GIVEN;
-        consent_pin_free(*new_pin);
-        *new_pin = NULL;
-        if (result != CONSENT_GIVEN)
-            return result;
-        first.error = is_new ? WORD_PIN_DIFFERENT : WORD_PIN_SAME;
-    }
-    return CONSENT_REFUSED;
-}
 
 static void settle(struct http_request *request, struct token *token, enum token_error error,
                    int tries_left) {
@@ -78,9 +39,11 @@ static void change(struct http_request *request, struct token *token,
     struct consent_pin *old_pin = NULL, *new_pin = NULL;
     int tries_left = -1;
     enum token_error error = TOKEN_OK;
-    enum consent_result result = pin_dialog_ask(request, token, facts, &current, &old_pin);
+    struct key_watch watch;
+    const struct pin_asker asker = pin_dialog_asker(request, token, &watch);
+    enum consent_result result = pin_dialog_ask(&asker, facts, &current, &old_pin);
     if (result == CONSENT_GIVEN)
-        result = ask_new(request, token, facts, old_pin, &new_pin);
+        result = pin_dialog_ask_new(&asker, facts, WORD_PIN_CHANGE_TITLE, old_pin, &new_pin);
     if (result == CONSENT_GIVEN)
         error = token_change_pin(token, old_pin->text, old_pin->len, new_pin->text, new_pin->len,
                                  &tries_left);

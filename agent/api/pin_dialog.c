@@ -1,17 +1,18 @@
 /* See pin_dialog.h. */
 #include "agent/api/pin_dialog.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PIN_LENGTH_RETRIES = 3, PIN_DESCRIPTION_SIZE = 900 };
+enum { PIN_LENGTH_RETRIES = 3, PIN_REPEAT_TRIES = 3, PIN_DESCRIPTION_SIZE = 900 };
 
 /* Who asks, for which key, and how many tries are left once some have been used. */
-static void describe(const struct http_request *request, const struct token_facts *facts,
+static void describe(const struct pin_asker *asker, const struct token_facts *facts,
                      bool with_tries, char description[PIN_DESCRIPTION_SIZE]) {
-    enum http_language language = http_request_language(request);
+    enum http_language language = asker->language;
     word_fill(description, PIN_DESCRIPTION_SIZE, WORD_PIN_DESCRIPTION, language,
-              (const char *const[3]){agent_session(request)->origin, facts->label, facts->serial});
+              (const char *const[3]){asker->origin, facts->label, facts->serial});
     if (with_tries && facts->tries_left >= 0 && facts->pin_state != TOKEN_PIN_STATE_OK) {
         char tries[12];
         size_t len = strlen(description);
@@ -21,15 +22,21 @@ static void describe(const struct http_request *request, const struct token_fact
     }
 }
 
-enum consent_result pin_dialog_ask(struct http_request *request, struct token *token,
-                                   const struct token_facts *facts,
+struct pin_asker pin_dialog_asker(const struct http_request *request, struct token *token,
+                                  struct key_watch *watch) {
+    key_watch_init(watch, request, token);
+    return (struct pin_asker){.pinentry = agent_of(request)->config->pinentry,
+                              .origin = agent_session(request)->origin,
+                              .language = http_request_language(request),
+                              .watch = &watch->watch};
+}
+
+enum consent_result pin_dialog_ask(const struct pin_asker *asker, const struct token_facts *facts,
                                    const struct pin_question *wanted, struct consent_pin **pin) {
-    enum http_language language = http_request_language(request);
+    enum http_language language = asker->language;
     char description[PIN_DESCRIPTION_SIZE], error[128], shortest[24], longest[24];
-    struct key_watch watch;
     *pin = NULL;
-    key_watch_init(&watch, request, token);
-    describe(request, facts, wanted->is_for_a_try, description);
+    describe(asker, facts, wanted->is_for_a_try, description);
     snprintf(shortest, sizeof shortest, "%zu", facts->pin_min ? facts->pin_min : 1);
     snprintf(longest, sizeof longest, "%zu",
              facts->pin_max ? facts->pin_max : (size_t)CONSENT_PIN_MAX);
@@ -44,8 +51,7 @@ enum consent_result pin_dialog_ask(struct http_request *request, struct token *t
         .ok = word_text(WORD_OK, language),
         .cancel = word_text(WORD_CANCEL, language)};
     for (int i = 0; i < PIN_LENGTH_RETRIES; i++) {
-        enum consent_result result =
-            consent_ask_pin(agent_of(request)->config->pinentry, &question, &watch.watch, pin);
+        enum consent_result result = consent_ask_pin(asker->pinentry, &question, asker->watch, pin);
         if (result != CONSENT_GIVEN)
             return result;
         if ((*pin)->len > 0 && (*pin)->len >= facts->pin_min &&
@@ -54,6 +60,39 @@ enum consent_result pin_dialog_ask(struct http_request *request, struct token *t
         consent_pin_free(*pin);
         *pin = NULL;
         question.error = error;
+    }
+    return CONSENT_REFUSED;
+}
+
+static bool is_same(const struct consent_pin *one, const struct consent_pin *other) {
+    return one->len == other->len && CRYPTO_memcmp(one->text, other->text, one->len) == 0;
+}
+
+enum consent_result pin_dialog_ask_new(const struct pin_asker *asker,
+                                       const struct token_facts *facts, enum word title,
+                                       const struct consent_pin *old_pin,
+                                       struct consent_pin **new_pin) {
+    struct pin_question first = {
+        .title = title, .prompt = WORD_PIN_NEW_PROMPT, .error = WORD_COUNT};
+    const struct pin_question again = {
+        .title = title, .prompt = WORD_PIN_REPEAT_PROMPT, .error = WORD_COUNT};
+    for (int i = 0; i < PIN_REPEAT_TRIES; i++) {
+        struct consent_pin *repeated = NULL;
+        enum consent_result result = pin_dialog_ask(asker, facts, &first, new_pin);
+        if (result != CONSENT_GIVEN)
+            return result;
+        bool is_new = !old_pin || !is_same(old_pin, *new_pin);
+        if (is_new)
+            result = pin_dialog_ask(asker, facts, &again, &repeated);
+        bool is_repeated = repeated && is_same(repeated, *new_pin);
+        consent_pin_free(repeated);
+        if (is_repeated)
+            return CONSENT_GIVEN;
+        consent_pin_free(*new_pin);
+        *new_pin = NULL;
+        if (result != CONSENT_GIVEN)
+            return result;
+        first.error = is_new ? WORD_PIN_DIFFERENT : WORD_PIN_SAME;
     }
     return CONSENT_REFUSED;
 }

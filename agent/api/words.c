@@ -86,12 +86,31 @@ static const char *const words[WORD_COUNT][2] = {
     [WORD_JOB_WRITES] =
         {"任务已经开始写入 UKey，不能再取消；请继续完成。",
          "The job has begun to write to the key and cannot be cancelled any more: let it go on."},
+    [WORD_NOT_EMPTY_TITLE] = {"此 UKey 中已有数据，是否继续？",
+                              "This key holds data already. Continue?"},
+    [WORD_NOT_EMPTY_MESSAGE] =
+        {"新证书将写入此 UKey，原有的证书、密钥和印章会保留。如果这不是您要使用的 UKey，请拒绝。",
+         "New certificates are about to be written to this key. What is on it stays. Refuse if "
+         "this "
+         "is not the key that you mean."},
+    [WORD_FIXED_PIN_TITLE] = {"重置 UKey 密码", "Reset the UKey PIN"},
+    [WORD_FIXED_PIN_MESSAGE] =
+        {"此 UKey 的密码将被重置为 12345678，使用前必须修改。",
+         "The PIN of this key is about to be set to 12345678. It must be changed before use."},
+    [WORD_UNLOCK_TITLE] = {"解锁 UKey：设置新密码", "Unlock the UKey: choose a new PIN"},
+    [WORD_JOB_ORDER] = {"订单", "Order"},
+    [WORD_JOB_HOLDS] = {"已有证书", "Certificate on it"},
+    [WORD_JOB_AGREE] = {"继续", "Continue"},
     [WORD_STEP_READ_KEY] = {"读取 UKey", "Read the key"},
-    [WORD_STEP_MATCH] = {"核对证书", "Find the certificate to renew"},
+    [WORD_STEP_MATCH] = {"核对证书", "Match order and key"},
+    [WORD_STEP_EMPTY] = {"检查 UKey 是否为空", "See whether the key is empty"},
     [WORD_STEP_CLAIM] = {"领取制证任务", "Claim the task"},
     [WORD_STEP_GENERATE] = {"在 UKey 内生成新密钥", "Make a new key pair inside the key"},
     [WORD_STEP_REQUEST] = {"生成证书请求", "Make the certificate request"},
     [WORD_STEP_SEND] = {"提交证书请求", "Send the request"},
+    [WORD_STEP_RECOVER] = {"取回托管的加密密钥", "Fetch the escrowed encryption key"},
+    [WORD_STEP_CHALLENGE] = {"UKey 生成解锁挑战", "Let the key make a challenge"},
+    [WORD_STEP_SET_PIN] = {"设置新密码", "Set the new PIN"},
     [WORD_STEP_CHECK] = {"检查新证书", "Check the new certificates"},
     [WORD_STEP_UNWRAP] = {"导入加密密钥", "Import the encryption key"},
     [WORD_STEP_WRITE_CERTIFICATES] = {"写入证书", "Write the certificates"},

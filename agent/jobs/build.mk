@@ -26,7 +26,8 @@ ARCHIVES += agent_key
 agent_key_SRCS := $(addprefix agent/api/,anchors.c certificates.c decrypt.c documents.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c \
                   raw_sign.c seals.c sign.c \
                   signature.c stamp.c statement.c tokens.c trust.c verify.c words.c) \
-                  $(addprefix agent/jobs/,issued.c job.c jobs.c journal.c renew.c service.c task.c)
+                  $(addprefix agent/jobs/,ask.c certify.c claim.c enrol.c install.c issued.c job.c jobs.c journal.c put.c \
+                  recover.c renew.c service.c task.c unlock.c work.c)
 agent_key_DEPS := agent_core agent_consent agent_token identity formats
 agent_key_PKGS := jansson libcrypto
 agent_key_LDLIBS := -lpthread

@@ -40,7 +40,8 @@ static bool read_bytes(const json_t *value, size_t max, struct octets *out) {
     return base64_decode(text, len, out) == FORMATS_OK && out->len > 0 && out->len <= max;
 }
 
-static struct certificate *read_certificate(const json_t *value) {
+/* NULL: it is none. */
+static struct certificate *parse_certificate(const json_t *value) {
     struct octets der;
     struct certificate *certificate = NULL;
     if (read_bytes(value, CERTIFICATE_MAX, &der))
@@ -57,7 +58,7 @@ static bool read_chain(const json_t *list, STACK_OF(X509) *chain) {
     if (!json_is_array(list) || json_array_size(list) > ISSUED_CHAIN_MAX)
         return false;
     json_array_foreach(list, i, one) {
-        struct certificate *certificate = read_certificate(one);
+        struct certificate *certificate = parse_certificate(one);
         bool kept = certificate && X509_up_ref(certificate->x509) == 1;
         if (kept && sk_X509_push(chain, certificate->x509) <= 0) {
             X509_free(certificate->x509);
@@ -70,8 +71,16 @@ static bool read_chain(const json_t *list, STACK_OF(X509) *chain) {
     return true;
 }
 
-static bool read_envelope(const json_t *value, struct issued *issued) {
+/* Absent ones are left out unless they are required. */
+static bool read_certificate(const json_t *value, bool is_required, struct certificate **out) {
+    *out = value ? parse_certificate(value) : NULL;
+    return value ? *out != NULL : !is_required;
+}
+
+static bool read_envelope(const json_t *value, bool is_required, struct issued *issued) {
     struct sm2_envelope envelope;
+    if (!value)
+        return !is_required;
     return read_bytes(value, SM2_ENVELOPE_MAX, &issued->envelope) &&
            sm2_envelope_parse(NULL, issued->envelope.data, issued->envelope.len, &envelope) ==
                FORMATS_OK &&
@@ -92,19 +101,23 @@ static bool read_seal(const json_t *answer, struct issued *issued) {
                strlen(id);
 }
 
-enum issued_error issued_read(const json_t *answer, struct issued *issued) {
+enum issued_error issued_read(const json_t *answer, unsigned required, struct issued *issued) {
     *issued = (struct issued){0};
     issued->chain = sk_X509_new_null();
     if (!issued->chain)
         return ISSUED_MEMORY;
     const char *nonce = json_member_string(answer, "nonce", ISSUED_NONCE_MAX);
-    issued->sign = read_certificate(json_object_get(answer, "signCertificate"));
-    issued->encrypt = read_certificate(json_object_get(answer, "encryptCertificate"));
-    if (!nonce || !issued->sign || !issued->encrypt ||
-        !read_envelope(json_object_get(answer, "envelopedKey"), issued) ||
+    if (!(nonce || !(required & ISSUED_HAS_NONCE)) ||
+        !read_certificate(json_object_get(answer, "signCertificate"), required & ISSUED_HAS_SIGN,
+                          &issued->sign) ||
+        !read_certificate(json_object_get(answer, "encryptCertificate"),
+                          required & ISSUED_HAS_ENCRYPT, &issued->encrypt) ||
+        !read_envelope(json_object_get(answer, "envelopedKey"), required & ISSUED_HAS_ENVELOPE,
+                       issued) ||
         !read_chain(json_object_get(answer, "chain"), issued->chain) || !read_seal(answer, issued))
         return ISSUED_MALFORMED;
-    memcpy(issued->nonce, nonce, strlen(nonce) + 1);
+    if (nonce)
+        memcpy(issued->nonce, nonce, strlen(nonce) + 1);
     return ISSUED_OK;
 }
 
@@ -127,14 +140,16 @@ static bool has_key(const struct certificate *certificate, const struct octets *
     return same;
 }
 
-/* Valid now, for a term that a CA gives, and longer than the old one; where the old one has not ended, the new one goes on from
- * its end (order-domain 5). */
-static bool dates_are_sane(const struct certificate *made, const struct certificate *old,
-                           int64_t now) {
-    int64_t from = old->not_after > now ? old->not_after : now;
+/* Valid now, for a term that a CA gives, and longer than the old one (or as long, where that will do); where the old one has not ended,
+ * the new one goes on from its end (order-domain 5). */
+static bool dates_are_sane(const struct certificate *made,
+                           const struct issued_expectation *expected) {
+    int64_t now = expected->now, old_end = expected->old_end;
+    bool is_same_end = expected->may_end_with_old && made->not_after == old_end;
+    int64_t from = old_end > now && !is_same_end ? old_end : now;
     return made->not_before <= now + CLOCK_SKEW_SECONDS && made->not_after > now &&
-           made->not_after > old->not_after && made->not_before < made->not_after &&
-           calendar_days_between(from, made->not_after) >= 1 &&
+           (made->not_after > old_end || is_same_end) && made->not_before < made->not_after &&
+           (is_same_end || calendar_days_between(from, made->not_after) >= 1) &&
            calendar_days_between(from, made->not_after) <= TERM_DAYS_MAX;
 }
 
@@ -149,43 +164,65 @@ static STACK_OF(X509) *join(STACK_OF(X509) *a, STACK_OF(X509) *b) {
     return joined;
 }
 
+static enum issued_error check_chain(const struct certificate *certificate,
+                                     const struct issued_expectation *expected,
+                                     STACK_OF(X509) *intermediates, int64_t at) {
+    return certificate_verify_chain(NULL, certificate->x509, intermediates, expected->root, at) ==
+                   FORMATS_OK
+               ? ISSUED_OK
+               : ISSUED_CHAIN;
+}
+
+static enum issued_error check_certificate(const struct certificate *certificate,
+                                           enum certificate_usage usage,
+                                           const struct issued_expectation *expected,
+                                           STACK_OF(X509) *intermediates) {
+    if (certificate->usage != usage || certificate->is_ca ||
+        certificate->algorithm != CERTIFICATE_SM2)
+        return ISSUED_USAGE;
+    if (!certificate->subject.text || strcmp(certificate->subject.text, expected->subject) != 0)
+        return ISSUED_SUBJECT;
+    if (!dates_are_sane(certificate, expected))
+        return ISSUED_DATES;
+    /* a certificate may begin a moment ahead of our clock */
+    return check_chain(certificate, expected, intermediates,
+                       certificate->not_before > expected->now ? certificate->not_before
+                                                               : expected->now);
+}
+
+static const struct octets *encryption_key(const struct issued *issued,
+                                           const struct issued_expectation *expected) {
+    return expected->encrypt_spki ? expected->encrypt_spki : &issued->envelope_spki;
+}
+
 static enum issued_error check_certificates(const struct issued *issued,
                                             const struct issued_expectation *expected,
                                             STACK_OF(X509) *intermediates) {
-    const struct certificate *both[] = {issued->sign, issued->encrypt};
-    if (!has_key(issued->sign, expected->spki))
+    const struct certificate *sign = issued->sign, *encrypt = issued->encrypt;
+    enum issued_error error = ISSUED_OK;
+    if (sign && !has_key(sign, expected->sign_spki))
         return ISSUED_SIGN_KEY;
-    if (!has_key(issued->encrypt, &issued->envelope_spki) ||
-        certificate_same_key(issued->sign, issued->encrypt))
+    if (encrypt && (!has_key(encrypt, encryption_key(issued, expected)) ||
+                    has_key(encrypt, expected->sign_spki)))
         return ISSUED_ENCRYPT_KEY;
-    if (issued->sign->usage != CERTIFICATE_SIGN || issued->encrypt->usage != CERTIFICATE_ENCRYPT)
-        return ISSUED_USAGE;
-    for (size_t i = 0; i < 2; i++) {
-        if (both[i]->is_ca || both[i]->algorithm != CERTIFICATE_SM2)
-            return ISSUED_USAGE;
-        if (!octets_equal(&both[i]->subject.der, &expected->old->subject.der))
-            return ISSUED_SUBJECT;
-        if (!dates_are_sane(both[i], expected->old, expected->now))
-            return ISSUED_DATES;
-        /* a certificate may begin a moment ahead of our clock */
-        int64_t at = both[i]->not_before > expected->now ? both[i]->not_before : expected->now;
-        if (certificate_verify_chain(NULL, both[i]->x509, intermediates, expected->root, at) !=
-            FORMATS_OK)
-            return ISSUED_CHAIN;
-    }
-    return certificate_is_pair(issued->sign, issued->encrypt) ? ISSUED_OK : ISSUED_DATES;
+    if (sign)
+        error = check_certificate(sign, CERTIFICATE_SIGN, expected, intermediates);
+    if (!error && encrypt)
+        error = check_certificate(encrypt, CERTIFICATE_ENCRYPT, expected, intermediates);
+    if (!error && sign && encrypt && !certificate_is_pair(sign, encrypt))
+        error = ISSUED_DATES;
+    return error;
 }
 
 static enum issued_error check_seal(const struct issued *issued,
                                     const struct issued_expectation *expected,
-                                    STACK_OF(X509) *intermediates) {
+                                    const struct octets *listed, STACK_OF(X509) *intermediates) {
     const struct seal *seal = issued->seal;
     if (!seal)
         return ISSUED_OK;
     int64_t at = expected->now;
     if (seal->valid_start > at && seal->valid_start <= at + CLOCK_SKEW_SECONDS)
         at = seal->valid_start;
-    const struct octets *listed = &issued->sign->der;
     return seal_lists_certificate(seal, listed->data, listed->len) &&
                    seal_check(seal, expected->root, intermediates, at) == FORMATS_OK
                ? ISSUED_OK
@@ -193,13 +230,31 @@ static enum issued_error check_seal(const struct issued *issued,
 }
 
 enum issued_error issued_check(const struct issued *issued,
-                               const struct issued_expectation *expected) {
+                               const struct issued_expectation *expected,
+                               const struct octets *listed) {
     STACK_OF(X509) *intermediates = join(issued->chain, expected->intermediates);
     if (!intermediates)
         return ISSUED_MEMORY;
     enum issued_error error = check_certificates(issued, expected, intermediates);
     if (!error)
-        error = check_seal(issued, expected, intermediates);
+        error = check_seal(issued, expected, listed, intermediates);
+    sk_X509_free(intermediates);
+    return error;
+}
+
+enum issued_error issued_check_recovered(const struct issued *issued,
+                                         const struct issued_expectation *expected) {
+    const struct certificate *certificate = issued->encrypt;
+    if (!has_key(certificate, &issued->envelope_spki))
+        return ISSUED_ENCRYPT_KEY;
+    if (certificate->usage != CERTIFICATE_ENCRYPT || certificate->is_ca ||
+        certificate->algorithm != CERTIFICATE_SM2)
+        return ISSUED_USAGE;
+    STACK_OF(X509) *intermediates = join(issued->chain, expected->intermediates);
+    if (!intermediates)
+        return ISSUED_MEMORY;
+    int64_t at = certificate->not_after < expected->now ? certificate->not_after : expected->now;
+    enum issued_error error = check_chain(certificate, expected, intermediates, at);
     sk_X509_free(intermediates);
     return error;
 }

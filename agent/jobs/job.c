@@ -11,10 +11,14 @@ static const struct {
 } steps[STEP_COUNT] = {
     [STEP_READ_KEY] = {"read-key", WORD_STEP_READ_KEY},
     [STEP_MATCH] = {"match", WORD_STEP_MATCH},
+    [STEP_EMPTY] = {"empty", WORD_STEP_EMPTY},
     [STEP_CLAIM] = {"claim", WORD_STEP_CLAIM},
     [STEP_GENERATE] = {"generate", WORD_STEP_GENERATE},
     [STEP_REQUEST] = {"request", WORD_STEP_REQUEST},
     [STEP_SEND] = {"send", WORD_STEP_SEND},
+    [STEP_RECOVER] = {"recover", WORD_STEP_RECOVER},
+    [STEP_CHALLENGE] = {"challenge", WORD_STEP_CHALLENGE},
+    [STEP_SET_PIN] = {"set-pin", WORD_STEP_SET_PIN},
     [STEP_CHECK] = {"check", WORD_STEP_CHECK},
     [STEP_UNWRAP] = {"unwrap", WORD_STEP_UNWRAP},
     [STEP_WRITE_CERTIFICATES] = {"write-certificates", WORD_STEP_WRITE_CERTIFICATES},
@@ -47,13 +51,24 @@ struct job *job_new(struct jobs *owner) {
     return job;
 }
 
+static void forget(char **secret) {
+    if (*secret)
+        OPENSSL_cleanse(*secret, strlen(*secret));
+    free(*secret);
+    *secret = NULL;
+}
+
+void job_forget_secrets(struct job *job) {
+    forget(&job->authorization);
+    forget(&job->code);
+    json_decref(job->install);
+    job->install = NULL;
+}
+
 void job_free(struct job *job) {
     if (!job)
         return;
-    if (job->authorization)
-        OPENSSL_cleanse(job->authorization, strlen(job->authorization));
-    free(job->authorization);
-    free(job->kind);
+    job_forget_secrets(job);
     free(job->service);
     free(job->order);
     free(job->origin);
@@ -66,7 +81,8 @@ void job_free(struct job *job) {
 
 static json_t *steps_json(const struct job *job, enum http_language language) {
     json_t *list = json_array();
-    for (enum job_step step = 0; step < STEP_COUNT; step++) {
+    for (size_t i = 0; job->kind->steps[i].run; i++) {
+        enum job_step step = job->kind->steps[i].step;
         const char *state = step < job->step || job->state == JOB_DONE       ? "done"
                             : step == job->step && job->state == JOB_RUNNING ? "running"
                                                                              : "pending";
@@ -84,12 +100,23 @@ static json_t *problem_json(const struct job *job, enum http_language language) 
     return agent_problem_json(job->problem, language, NULL, extra);
 }
 
+/* Per cent of the kind's steps that are behind it; *last is the kind's last step. */
+static int progress_of(const struct job *job, enum job_step *last) {
+    int behind = 0, count = 0;
+    for (; job->kind->steps[count].run; count++) {
+        *last = job->kind->steps[count].step;
+        behind += *last < job->step;
+    }
+    return job->state == JOB_DONE || count == 0 ? 100 : behind * 100 / count;
+}
+
 json_t *job_json(const struct job *job, enum http_language language) {
-    int progress = job->state == JOB_DONE ? 100 : (int)job->step * 100 / STEP_COUNT;
+    enum job_step last = STEP_READ_KEY;
+    int progress = progress_of(job, &last);
     json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "id", job->id, "kind",
-                             job->kind, "service", job->service, "order", job->order, "token",
+                             job->kind->name, "service", job->service, "order", job->order, "token",
                              job->token, "state", job_state_name(job->state), "progress", progress,
-                             "step", job->state == JOB_DONE ? "retire" : job_step_name(job->step),
+                             "step", job_step_name(job->state == JOB_DONE ? last : job->step),
                              "steps", steps_json(job, language));
     if (json && job->problem != PROBLEM_COUNT)
         json_object_set_new(json, "problem", problem_json(job, language));

@@ -2,7 +2,7 @@
 #include "agent/jobs/jobs.h"
 
 #include <limits.h>
-#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,12 +58,21 @@ bool job_begin_step(struct job *job, enum job_step step) {
         end_locked(job, JOB_INTERRUPTED, PROBLEM_TOKEN_REMOVED, NULL, NULL);
     } else {
         /* from here on it cannot be cancelled any more */
-        job->has_written = job->has_written || step >= STEP_GENERATE;
+        job->has_written = job->has_written || step >= job->kind->writes_from;
         note(job);
         goes_on = true;
     }
     pthread_mutex_unlock(&jobs->lock);
     return goes_on;
+}
+
+bool job_is_over(struct job *job) {
+    struct jobs *jobs = job->owner;
+    pthread_mutex_lock(&jobs->lock);
+    bool is_over = (job->is_cancel_asked && !job->has_written) || atomic_load(&jobs->stopping) ||
+                   !token_is_present(job->plugged);
+    pthread_mutex_unlock(&jobs->lock);
+    return is_over;
 }
 
 void job_set_result(struct job *job, json_t *result) {
@@ -86,7 +95,7 @@ static struct job *find_id(const struct jobs *jobs, const char *id, const char *
 static struct job *find_request(const struct jobs *jobs, const struct job_request *request) {
     for (size_t i = 0; i < jobs->count; i++) {
         const struct job *job = jobs->list[i];
-        if (strcmp(job->kind, request->kind) == 0 && strcmp(job->order, request->order) == 0 &&
+        if (job->kind == request->kind && strcmp(job->order, request->order) == 0 &&
             strcmp(job->service, request->service) == 0 &&
             strcmp(job->origin, request->origin) == 0)
             return jobs->list[i];
@@ -94,14 +103,36 @@ static struct job *find_request(const struct jobs *jobs, const struct job_reques
     return NULL;
 }
 
-bool jobs_find(struct jobs *jobs, const struct job_request *request, json_t **document,
-               bool *is_settled) {
+/* What names the things to be installed: SHA-256 of their canonical text; empty where there are none. */
+static bool content_of(const struct job_request *request, char hex[JOB_CONTENT_SIZE]) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    hex[0] = '\0';
+    if (!request->install)
+        return true;
+    char *text = json_dumps(request->install, JSON_COMPACT | JSON_SORT_KEYS);
+    bool is_made = text && EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL) == 1;
+    if (is_made)
+        octets_to_hex(digest, len, hex);
+    free(text);
+    return is_made;
+}
+
+enum jobs_found jobs_find(struct jobs *jobs, const struct job_request *request, json_t **document) {
+    char content[JOB_CONTENT_SIZE];
+    bool is_known = content_of(request, content);
+    enum jobs_found found = JOBS_NONE;
+    *document = NULL;
     pthread_mutex_lock(&jobs->lock);
     const struct job *job = find_request(jobs, request);
-    *document = job ? job_json(job, request->language) : NULL;
-    *is_settled = job && (job->state == JOB_RUNNING || job->state == JOB_DONE);
+    if (job) {
+        *document = job_json(job, request->language);
+        bool is_settled = job->state == JOB_RUNNING || job->state == JOB_DONE;
+        bool is_other = !is_known || strcmp(job->content, content) != 0;
+        found = is_settled && is_other ? JOBS_OTHER : is_settled ? JOBS_SETTLED : JOBS_OPEN;
+    }
     pthread_mutex_unlock(&jobs->lock);
-    return job != NULL;
+    return found;
 }
 
 json_t *jobs_get(struct jobs *jobs, const char *id, const char *origin,
@@ -138,22 +169,15 @@ bool jobs_cancel(struct jobs *jobs, const char *id, const char *origin, enum htt
 
 /* ---- starting ---- */
 
-static void forget_authorization(struct job *job) {
-    if (job->authorization)
-        OPENSSL_cleanse(job->authorization, strlen(job->authorization));
-    free(job->authorization);
-    job->authorization = NULL;
-}
-
 static void *run(void *data) {
     struct job *job = data;
     struct jobs *jobs = job->owner;
-    renew_run(job);
+    job_run(job);
     token_hold_end(job->plugged);
     token_release(job->plugged);
     pthread_mutex_lock(&jobs->lock);
     job->plugged = NULL;
-    forget_authorization(job);
+    job_forget_secrets(job);
     job->is_active = false;
     pthread_cond_broadcast(&jobs->idle);
     pthread_mutex_unlock(&jobs->lock);
@@ -199,11 +223,11 @@ static struct job *add(struct jobs *jobs, const struct job_request *request) {
         return NULL;
     octets_to_hex(random, sizeof random, job->id);
     job->created = key_now();
-    job->kind = strdup(request->kind);
+    job->kind = request->kind;
     job->service = strdup(request->service);
     job->order = strdup(request->order);
     job->origin = strdup(request->origin);
-    if (!job->kind || !job->service || !job->order || !job->origin) {
+    if (!job->service || !job->order || !job->origin) {
         job_free(job);
         return NULL;
     }
@@ -213,8 +237,10 @@ static struct job *add(struct jobs *jobs, const struct job_request *request) {
 
 /* Get an idle job ready to run on `token`. The lock is held. */
 static bool prepare(struct job *job, const struct job_request *request, struct token *token) {
-    forget_authorization(job);
-    job->authorization = strdup(request->authorization);
+    job_forget_secrets(job);
+    job->authorization = request->authorization ? strdup(request->authorization) : NULL;
+    job->code = request->code ? strdup(request->code) : NULL;
+    job->install = json_deep_copy(request->install);
     job->plugged = token_keep(token);
     job->language = request->language;
     job->is_cancel_asked = false;
@@ -226,7 +252,8 @@ static bool prepare(struct job *job, const struct job_request *request, struct t
     free(job->problem_detail);
     job->problem_detail = NULL;
     snprintf(job->token, sizeof job->token, "%s", token_id(token));
-    return job->authorization != NULL;
+    return content_of(request, job->content) && !job->authorization == !request->authorization &&
+           !job->code == !request->code && !job->install == !request->install;
 }
 
 /* Prepare and start. The lock is held, the token too (token_hold). */
@@ -269,7 +296,7 @@ enum agent_problem jobs_start(struct jobs *jobs, const struct job_request *reque
         pthread_mutex_unlock(&jobs->lock);
         return PROBLEM_COUNT;
     }
-    enum token_error held = token_hold(token);
+    enum token_error held = token_hold(token, request->kind->needs_pin);
     enum agent_problem problem =
         held ? key_token_problem(held) : launch(jobs, request, token, document);
     pthread_mutex_unlock(&jobs->lock);

@@ -11,12 +11,14 @@
 
 struct key;
 struct jobs;
+struct job_kind;
 
 enum jobs_limit {
     JOBS_MAX = 256, /* remembered */
     JOB_ID_SIZE = 33,
     JOB_ORDER_MAX = 64,
     JOB_AUTHORIZATION_MAX = 2048,
+    JOB_CODE_MAX = 64,
 };
 
 /* Read the journal: jobs that were running when the agent ended are interrupted now. -1: the log says why. */
@@ -26,21 +28,29 @@ void jobs_close(struct jobs *jobs);
 
 /* What a page asks for. Strings are borrowed. */
 struct job_request {
-    const char *kind;    /* "renew" */
+    const struct job_kind *kind;
     const char *service; /* profile */
     const char *order;
-    const char *authorization; /* the order service's bearer token; kept in memory only */
+    const char
+        *authorization; /* the order service's bearer token; kept in memory only. NULL: install */
+    const char *code;   /* the authorisation code of the order; likewise. NULL: none */
+    const json_t *install; /* what is to be installed; likewise */
     const char *origin;
     enum http_language language;
 };
 
-/* The job of that origin, service and order, if there is one: its document in `language`, and whether it is running or done (then
- * asking again changes nothing). */
-bool jobs_find(struct jobs *jobs, const struct job_request *request, json_t **document,
-               bool *is_settled);
+enum jobs_found {
+    JOBS_NONE,
+    JOBS_OPEN,    /* it can be resumed */
+    JOBS_SETTLED, /* running or done: asking again changes nothing */
+    JOBS_OTHER,   /* that order has been used to install something else */
+};
 
-/* Start the job, or resume it under its old id, on `token` (reference kept as needed), whose PIN the caller has verified. On
- * PROBLEM_COUNT (no problem) *document is the job. */
+/* The job of that kind, origin, service and order, if there is one: its document in `language`. */
+enum jobs_found jobs_find(struct jobs *jobs, const struct job_request *request, json_t **document);
+
+/* Start the job, or resume it under its old id, on `token` (reference kept as needed), whose PIN the caller has verified where the kind
+ * wants that. On PROBLEM_COUNT (no problem) *document is the job. */
 enum agent_problem jobs_start(struct jobs *jobs, const struct job_request *request,
                               struct token *token, json_t **document);
 

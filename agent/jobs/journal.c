@@ -25,11 +25,12 @@ static bool path_of(const struct jobs *jobs, const char *id, char path[PATH_MAX]
 bool journal_write(const struct job *job) {
     char path[PATH_MAX];
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:b, s:s, s:s*, s:O*, s:s*, s:O*}", "id",
-        job->id, "kind", job->kind, "service", job->service, "order", job->order, "origin",
-        job->origin, "created", (json_int_t)job->created, "changed", (json_int_t)job->changed,
-        "state", job_state_name(job->state), "step", job_step_name(job->step), "written",
-        job->has_written, "token", job->token, "problem",
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:b, s:s, s:s, s:s*, s:O*, s:s*, s:O*}",
+        "id", job->id, "kind", job->kind->name, "service", job->service, "order", job->order,
+        "origin", job->origin, "created", (json_int_t)job->created, "changed",
+        (json_int_t)job->changed, "state", job_state_name(job->state), "step",
+        job_step_name(job->step), "written", job->has_written, "token", job->token, "content",
+        job->content, "problem",
         job->problem == PROBLEM_COUNT ? NULL : agent_problem_code(job->problem), "problemExtra",
         job->problem_extra, "problemDetail", job->problem_detail, "result", job->result);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
@@ -84,7 +85,9 @@ static struct job *read_job(struct jobs *jobs, const json_t *json) {
     struct job *job = job_new(jobs);
     if (!job)
         return NULL;
-    job->kind = copy_member(json, "kind", 32);
+    const char *kind = json_member_string(json, "kind", 32);
+    const char *content = json_member_string(json, "content", JOB_CONTENT_SIZE - 1);
+    job->kind = kind ? job_kind_find(kind) : NULL;
     job->service = copy_member(json, "service", 64);
     job->order = copy_member(json, "order", JOB_ORDER_MAX);
     job->origin = copy_member(json, "origin", ORIGIN_TEXT_SIZE);
@@ -94,6 +97,7 @@ static struct job *read_job(struct jobs *jobs, const json_t *json) {
     }
     memcpy(job->id, id, strlen(id) + 1);
     memcpy(job->token, token, strlen(token) + 1);
+    snprintf(job->content, sizeof job->content, "%s", content ? content : "");
     job->created = json_integer_value(json_object_get(json, "created"));
     job->changed = json_integer_value(json_object_get(json, "changed"));
     job->state = read_state(json_member_string(json, "state", 32));

@@ -154,12 +154,47 @@ static bool read_time(const json_t *value, int64_t *time) {
     return json_is_string(value) && calendar_parse_rfc3339(json_string_value(value), time);
 }
 
-static enum task_error check_payload(const json_t *payload, const struct task_expectation *expected,
-                                     struct task *task) {
-    const char *id = json_member_string(payload, "task", TASK_TEXT_MAX);
-    const char *nonce = json_member_string(payload, "nonce", TASK_TEXT_MAX);
-    if (!id || !nonce || !read_time(json_object_get(payload, "notAfter"), &task->not_after))
-        return TASK_MALFORMED;
+static bool is_word(const char *text) {
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+           strlen(text);
+}
+
+static bool copy_text(const json_t *object, const char *name, char *out, size_t size) {
+    const char *text = json_member_string(object, name, size - 1);
+    if (text)
+        memcpy(out, text, strlen(text) + 1);
+    return text != NULL;
+}
+
+static bool read_steps(const json_t *list, struct task *task) {
+    size_t i;
+    json_t *step;
+    if (!json_is_array(list) || json_array_size(list) > TASK_STEPS_MAX)
+        return false;
+    json_array_foreach(list, i, step) {
+        const char *name = json_string_value(step);
+        if (!name || !*name || strlen(name) >= TASK_STEP_SIZE || !is_word(name))
+            return false;
+        memcpy(task->steps[task->step_count++], name, strlen(name) + 1);
+    }
+    return true;
+}
+
+/* The terms of an unlock: there for an unlock, and only there. */
+static bool read_unlock(const json_t *terms, bool is_unlock, struct task_unlock *unlock) {
+    const json_t *must_change = json_object_get(terms, "mustChange");
+    if (!is_unlock)
+        return terms == NULL;
+    unlock->is_fixed = text_is(terms, "pin", "FIXED");
+    unlock->must_change = json_is_true(must_change);
+    return json_is_boolean(must_change) && (unlock->is_fixed || text_is(terms, "pin", "CHOSEN")) &&
+           copy_text(terms, "case", unlock->number, sizeof unlock->number) && unlock->number[0];
+}
+
+/* Is it for what was expected? */
+static enum task_error check_matter(const json_t *payload, const struct task_expectation *expected,
+                                    const struct task *task) {
+    const json_t *certificate = json_object_get(payload, "matchCertificate");
     if (task->not_after <= expected->now)
         return TASK_EXPIRED;
     if (!text_is(payload, "order", expected->order))
@@ -168,17 +203,31 @@ static enum task_error check_payload(const json_t *payload, const struct task_ex
         return TASK_OTHER_KIND;
     if (!text_is(payload, "tokenSerial", expected->token_serial))
         return TASK_OTHER_TOKEN;
-    if (!text_is(payload, "matchCertificate", expected->certificate))
+    if (expected->certificate ? !text_is(payload, "matchCertificate", expected->certificate)
+                              : certificate && !json_is_null(certificate))
         return TASK_OTHER_CERTIFICATE;
-    if (!text_is(payload, "subjectDn", expected->subject))
+    if (expected->subject && !text_is(payload, "subjectDn", expected->subject))
         return TASK_OTHER_SUBJECT;
-    /* the id goes into a path */
-    if (strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") !=
-        strlen(id))
-        return TASK_MALFORMED;
-    memcpy(task->id, id, strlen(id) + 1);
-    memcpy(task->nonce, nonce, strlen(nonce) + 1);
     return TASK_OK;
+}
+
+static enum task_error check_payload(const json_t *payload, const struct task_expectation *expected,
+                                     struct task *task) {
+    if (!copy_text(payload, "task", task->id, sizeof task->id) ||
+        !copy_text(payload, "nonce", task->nonce, sizeof task->nonce) ||
+        !read_time(json_object_get(payload, "notAfter"), &task->not_after))
+        return TASK_MALFORMED;
+    enum task_error error = check_matter(payload, expected, task);
+    if (error)
+        return error;
+    /* the id goes into a path */
+    return is_word(task->id) &&
+                   copy_text(payload, "subjectDn", task->subject, sizeof task->subject) &&
+                   read_steps(json_object_get(payload, "steps"), task) &&
+                   read_unlock(json_object_get(payload, "unlock"),
+                               strcmp(expected->kind, "UNLOCK") == 0, &task->unlock)
+               ? TASK_OK
+               : TASK_MALFORMED;
 }
 
 enum task_error task_verify(const char *jws, const json_t *keys,

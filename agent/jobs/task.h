@@ -4,9 +4,16 @@
 #define AGENT_JOBS_TASK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-enum task_limit { TASK_JWS_MAX = 16 * 1024, TASK_TEXT_MAX = 512 };
+enum task_limit {
+    TASK_JWS_MAX = 16 * 1024,
+    TASK_TEXT_MAX = 512,
+    TASK_NAME_MAX = 2048,
+    TASK_STEPS_MAX = 24,
+    TASK_STEP_SIZE = 32
+};
 
 enum task_error {
     TASK_OK = 0,
@@ -31,16 +38,31 @@ struct task_expectation {
     const char *order;
     const char *kind; /* "RENEW" */
     const char *token_serial;
-    const char *certificate; /* hex SHA-256 of the one to be renewed */
-    const char *subject;     /* its subject as text */
-    int64_t now;             /* Unix seconds */
+    const char *
+        certificate; /* hex SHA-256 of the one on the key that it is about; NULL: it must name none */
+    const char *subject; /* as text; NULL: whatever it says */
+    int64_t now;         /* Unix seconds */
 };
+
+/* What the terms of an unlock are. */
+struct task_unlock {
+    char number[33];  /* the case that the key is told; empty: the task is no unlock */
+    bool is_fixed;    /* the PIN is TASK_FIXED_PIN, else the person chooses it */
+    bool must_change; /* it opens nothing before it is changed */
+};
+
+#define TASK_FIXED_PIN "12345678"
 
 /* A verified task. */
 struct task {
     char id[TASK_TEXT_MAX + 1];
     char nonce[TASK_TEXT_MAX + 1];
+    char subject[TASK_NAME_MAX + 1]; /* as text */
     int64_t not_after;
+    struct task_unlock unlock;
+    size_t step_count;
+    char steps[TASK_STEPS_MAX]
+              [TASK_STEP_SIZE]; /* those that the service wants to hear of, in order */
 };
 
 /* Verify `jws` against the JWK set `keys` ({"keys":[...]} or the bare list) and the expectation. */

@@ -109,6 +109,59 @@ enum token_error token_change_pin(struct token *token, const char *old_pin, size
     return token_end(token, session, error);
 }
 
+/* ---- unlocking ---- */
+
+enum token_error token_unlock_begin(struct token *token, const char *number,
+                                    struct token_unlock *unlock) {
+    const CK_OPENUKEY_FUNCTIONS *vendor = token->owner->cryptoki.vendor;
+    CK_OPENUKEY_UNLOCK_CHALLENGE challenge = {0};
+    CK_SESSION_HANDLE session;
+    *unlock = (struct token_unlock){0};
+    size_t len = strnlen(number, TOKEN_CASE_MAX + 1);
+    if (!vendor || len == 0 || len > TOKEN_CASE_MAX)
+        return TOKEN_UNSUPPORTED;
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    CK_RV rv = vendor->UnlockBegin(token->slot, (const CK_BYTE *)number, len, &challenge);
+    if (rv != CKR_OK)
+        error = cryptoki_error(rv, "UnlockBegin");
+    memcpy(unlock->serial, challenge.serial, sizeof unlock->serial);
+    memcpy(unlock->challenge, challenge.challenge, sizeof unlock->challenge);
+    memcpy(unlock->number, number, len);
+    unlock->number_len = len;
+    return token_end(token, session, error);
+}
+
+enum token_error token_unlock_finish(struct token *token, const struct token_unlock *unlock,
+                                     const unsigned char response[TOKEN_UNLOCK_RESPONSE],
+                                     const char *pin, size_t pin_len, bool must_change) {
+    const CK_OPENUKEY_FUNCTIONS *vendor = token->owner->cryptoki.vendor;
+    CK_OPENUKEY_UNLOCK_CHALLENGE challenge = {.ulOrderLen = unlock->number_len};
+    struct token_facts facts;
+    CK_SESSION_HANDLE session;
+    if (!vendor)
+        return TOKEN_UNSUPPORTED;
+    memcpy(challenge.serial, unlock->serial, sizeof challenge.serial);
+    memcpy(challenge.challenge, unlock->challenge, sizeof challenge.challenge);
+    memcpy(challenge.order, unlock->number, sizeof challenge.order);
+    enum token_error error = token_begin(token, true, &session);
+    if (error)
+        return error;
+    if (token->is_logged_in)
+        logout_locked(token);
+    /* as in try_pin() */
+    CK_RV rv = vendor->UnlockFinish(token->slot, &challenge, response, TOKEN_UNLOCK_RESPONSE,
+                                    (CK_UTF8CHAR *)(uintptr_t)pin, pin_len, must_change);
+    if (rv != CKR_OK)
+        error = cryptoki_error(rv, "UnlockFinish");
+    else if (!must_change)
+        error = try_pin(token, pin, pin_len);
+    if (error != TOKEN_REMOVED)
+        read_again(token, &facts);
+    return token_end(token, session, error);
+}
+
 void token_logout(struct token *token) {
     pthread_mutex_lock(&token->lock);
     if (token->is_held)
@@ -125,14 +178,14 @@ bool token_is_logged_in(struct token *token) {
     return is_logged_in;
 }
 
-enum token_error token_hold(struct token *token) {
+enum token_error token_hold(struct token *token, bool needs_login) {
     enum token_error error = TOKEN_OK;
     pthread_mutex_lock(&token->lock);
     if (!token_is_present(token))
         error = TOKEN_REMOVED;
     else if (token->is_held)
         error = TOKEN_BUSY;
-    else if (!token->is_logged_in)
+    else if (needs_login && !token->is_logged_in)
         error = TOKEN_LOGIN_NEEDED;
     else
         token->is_held = true;

@@ -224,3 +224,90 @@ enum token_error token_find_pair(struct token *token, const char *label, enum to
     octets_free(&point);
     return token_end(token, session, error);
 }
+
+/* ---- a key pair by its public key; whether there is anything ---- */
+
+static enum token_error key_is(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                               CK_OBJECT_HANDLE object, const struct octets *spki, bool *is_it) {
+    struct octets point = {0}, there = {0};
+    *is_it = false;
+    enum token_error error = cryptoki_read(cryptoki, session, object, CKA_EC_POINT, 256, &point);
+    if (!error)
+        error = point_to_spki(&point, &there);
+    *is_it = !error && octets_equal(&there, spki);
+    octets_free(&point);
+    octets_free(&there);
+    return error == TOKEN_MEMORY || error == TOKEN_REMOVED ? error : TOKEN_OK;
+}
+
+static enum token_error describe_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                     CK_OBJECT_HANDLE object, char *label, struct token_pair *pair,
+                                     const struct octets *spki) {
+    struct octets text = {0};
+    enum token_error error =
+        cryptoki_read(cryptoki, session, object, CKA_LABEL, TOKEN_LABEL_MAX - 1, &text);
+    if (!error)
+        error = read_key_id(cryptoki, session, object, &pair->id);
+    if (!error) {
+        if (text.len)
+            memcpy(label, text.data, text.len);
+        label[text.len] = '\0';
+        error =
+            octets_copy(&pair->spki, spki->data, spki->len) == FORMATS_OK ? TOKEN_OK : TOKEN_MEMORY;
+    }
+    octets_free(&text);
+    return error;
+}
+
+enum token_error token_find_key(struct token *token, const struct octets *spki,
+                                enum token_usage usage, char *label, struct token_pair *pair) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    CK_BBOOL verifies = usage == TOKEN_USE_SIGN ? CK_TRUE : CK_FALSE;
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class},
+                               {CKA_VERIFY, &verifies, sizeof verifies}};
+    CK_OBJECT_HANDLE objects[TOKEN_OBJECTS_MAX];
+    CK_SESSION_HANDLE session;
+    size_t found = 0;
+    bool is_it = false;
+    *pair = (struct token_pair){0};
+    label[0] = '\0';
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = cryptoki_find(cryptoki, session, template, 2, objects, &found);
+    for (size_t i = 0; i < found && !error && !is_it; i++) {
+        error = key_is(cryptoki, session, objects[i], spki, &is_it);
+        if (!error && is_it)
+            error = describe_key(cryptoki, session, objects[i], label, pair, spki);
+    }
+    return token_end(token, session, error ? error : is_it ? TOKEN_OK : TOKEN_NOT_FOUND);
+}
+
+enum token_error token_is_empty(struct token *token, const char *label, bool *is_empty) {
+    static const CK_OBJECT_CLASS classes[] = {CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY,
+                                              CKO_DATA};
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_OBJECT_HANDLE objects[TOKEN_OBJECTS_MAX];
+    CK_SESSION_HANDLE session;
+    size_t label_len = strlen(label);
+    *is_empty = true;
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes && !error; i++) {
+        CK_OBJECT_CLASS class = classes[i];
+        CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}};
+        size_t found = 0;
+        error = cryptoki_find(cryptoki, session, template, 1, objects, &found);
+        for (size_t j = 0; j < found && !error; j++) {
+            struct octets text = {0};
+            error =
+                cryptoki_read(cryptoki, session, objects[j], CKA_LABEL, TOKEN_LABEL_MAX - 1, &text);
+            if (!error && (text.len != label_len || memcmp(text.data, label, label_len) != 0))
+                *is_empty = false;
+            octets_free(&text);
+        }
+    }
+    return token_end(token, session, error);
+}

@@ -138,10 +138,31 @@ enum token_error token_change_pin(struct token *token, const char *old_pin, size
                                   const char *new_pin, size_t new_len, int *tries_left);
 /* Log out, at once or when the job that holds the login gives it back. */
 void token_logout(struct token *token);
-/* A job needs the login to stay: token_login() is TOKEN_BUSY until token_hold_end(). TOKEN_LOGIN_NEEDED when there is none,
- * TOKEN_BUSY when another job holds it. */
-enum token_error token_hold(struct token *token);
+/* A job needs the login to stay: token_login() is TOKEN_BUSY until token_hold_end(). TOKEN_LOGIN_NEEDED when it `needs_login` and there
+ * is none, TOKEN_BUSY when another job holds it. */
+enum token_error token_hold(struct token *token, bool needs_login);
 void token_hold_end(struct token *token);
+
+/* ---- unlocking, with the answer of a service that keeps the key's unlock key (vendor interface) ---- */
+
+enum { TOKEN_CHALLENGE = 16, TOKEN_CASE_MAX = 32, TOKEN_UNLOCK_RESPONSE = 32 };
+
+struct token_unlock {
+    char serial[32]; /* zero-padded */
+    unsigned char challenge[TOKEN_CHALLENGE];
+    unsigned char number[TOKEN_CASE_MAX]; /* the service's case */
+    size_t number_len;
+};
+
+/* Begin for the service's case `number` (1 to TOKEN_CASE_MAX bytes). The challenge is good for one token_unlock_finish(); the next
+ * beginning forgets it. TOKEN_UNSUPPORTED: the key has no unlock key; TOKEN_PIN_LOCKED: its tries are used up. */
+enum token_error token_unlock_begin(struct token *token, const char *number,
+                                    struct token_unlock *unlock);
+/* Set the new PIN with the service's answer. Then the key is logged in with it, unless it must be changed first. The job that holds
+ * the key may do that. TOKEN_PIN_WRONG: it is not this challenge's answer. */
+enum token_error token_unlock_finish(struct token *token, const struct token_unlock *unlock,
+                                     const unsigned char response[TOKEN_UNLOCK_RESPONSE],
+                                     const char *pin, size_t pin_len, bool must_change);
 
 /* ---- reading ---- */
 
@@ -192,6 +213,11 @@ enum token_usage { TOKEN_USE_SIGN, TOKEN_USE_ENCRYPT };
 /* The SM2 pair of that label (container) and usage; TOKEN_NOT_FOUND. octets_free(&pair->spki). */
 enum token_error token_find_pair(struct token *token, const char *label, enum token_usage usage,
                                  struct token_pair *pair);
+/* The SM2 key pair with that public key, for `usage`; *label (TOKEN_LABEL_MAX) is its container's. TOKEN_NOT_FOUND. octets_free(). */
+enum token_error token_find_key(struct token *token, const struct octets *spki,
+                                enum token_usage usage, char *label, struct token_pair *pair);
+/* True if nothing is on the key but what is labelled `label`. */
+enum token_error token_is_empty(struct token *token, const char *label, bool *is_empty);
 /* The public key with that CKA_ID; TOKEN_NOT_FOUND. */
 enum token_error token_read_public_key(struct token *token, const struct token_key_id *id,
                                        struct octets *spki);
@@ -202,14 +228,6 @@ enum token_error token_read_public_key(struct token *token, const struct token_k
 enum token_error token_sign(struct token *token, const struct token_key_id *id,
                             enum signature_scheme scheme, const void *message, size_t len,
                             struct octets *signature);
-
-/* Does this private key want the PIN before each use (CKA_ALWAYS_AUTHENTICATE, as PIV's 9C does)? Then token_sign() is
- * TOKEN_LOGIN_NEEDED, and this does it. A wrong PIN costs a try. */
-enum token_error token_key_wants_pin(struct token *token, const struct token_key_id *id,
-                                     bool *wants_pin);
-enum token_error token_sign_with_pin(struct token *token, const struct token_key_id *id,
-                                     enum signature_scheme scheme, const void *message, size_t len,
-                                     const char *pin, size_t pin_len, struct octets *signature);
 
 /* The same over a digest that comes from elsewhere, digest_len bytes of the scheme (SM2: e). */
 enum token_error token_sign_digest(struct token *token, const struct token_key_id *id,

@@ -145,8 +145,8 @@ static bool read_container(const struct reader *reader, json_t *object, const js
 
 static bool read_containers(const struct reader *reader, struct profile *profile) {
     json_t *list = json_object_get(profile->json, "containers");
-    if (!json_is_array(list) || json_array_size(list) == 0 ||
-        json_array_size(list) > PROFILE_CONTAINERS_MAX)
+    /* none: a key as it is handed out, with its PINs and nothing else */
+    if (!json_is_array(list) || json_array_size(list) > PROFILE_CONTAINERS_MAX)
         return bad(reader, "containers");
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (!read_container(reader, json_array_get(list, i), profile->json,

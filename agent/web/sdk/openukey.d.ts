@@ -164,9 +164,29 @@ export interface Verification {
     seal?: Seal;
 }
 
+export interface JobRequest extends Cancellable {
+    service?: string;
+    order: string;
+    /** The page's token for the order service. */
+    authorization: string;
+    /** The authorisation code that the service sent for the order, where it wants one. */
+    code?: string;
+    token?: string;
+}
+
+/** Base64 of DER. */
+export interface JobInstall {
+    signCertificate?: string;
+    encryptCertificate?: string;
+    envelopedKey?: string;
+    chain?: string[];
+    seal?: string;
+    sealId?: string;
+}
+
 export interface JobState {
     id: string;
-    kind: string;
+    kind: 'enrol' | 'renew' | 'change' | 'replace' | 'unlock' | 'recover' | 'install';
     order: string;
     token: string;
     state: 'running' | 'done' | 'failed' | 'interrupted' | 'cancelled';
@@ -174,7 +194,7 @@ export interface JobState {
     step: string;
     steps: { name: string; title: string; state: 'pending' | 'running' | 'done' }[];
     problem?: Problem;
-    result?: { signCertificate: string; encryptCertificate: string; notBefore: string; notAfter: string; seal?: string };
+    result?: { signCertificate?: string; encryptCertificate?: string; notBefore?: string; notAfter?: string; seal?: string; mustChange?: boolean };
 }
 
 export interface Job {
@@ -217,7 +237,13 @@ export interface Agent {
     readonly version: string;
     lang: string;
     readonly jobs: {
-        renew(request: Cancellable & { service: string; order: string; authorization: string; token?: string }): Promise<Job>;
+        enrol(request: JobRequest): Promise<Job>;
+        renew(request: JobRequest): Promise<Job>;
+        change(request: JobRequest): Promise<Job>;
+        replace(request: JobRequest): Promise<Job>;
+        unlock(request: JobRequest): Promise<Job>;
+        recover(request: JobRequest): Promise<Job>;
+        install(request: Cancellable & { service?: string; order: string; token?: string; install: JobInstall }): Promise<Job>;
         get(id: string, options?: Cancellable): Promise<JobState>;
         watch(id: string): Job;
         cancel(id: string, options?: Cancellable): Promise<JobState>;

@@ -318,7 +318,7 @@ class Agent {
         this.#feed = new EventFeed(this, options.WebSocket, () => this.#session, this.#emitter);
         /** Work on the key that takes several steps. */
         this.jobs = {
-            renew: (request) => this.#startJob('renew', request),
+            ...Object.fromEntries(JOB_KINDS.map((kind) => [kind, (request) => this.#startJob(kind, request)])),
             get: (id, { signal } = {}) => this.request('GET', `/jobs/${encodeURIComponent(id)}`, { signal }),
             watch: (id) => new Job(this, { id }, this.#feed),
             cancel: (id, { signal } = {}) => this.request('DELETE', `/jobs/${encodeURIComponent(id)}`, { signal }),
@@ -585,6 +585,7 @@ class Service {
 
 /* ---- jobs ------------------------------------------------------------------------------- */
 
+const JOB_KINDS = ['enrol', 'renew', 'change', 'replace', 'unlock', 'recover', 'install'];
 const FINAL = new Set(['done', 'failed', 'interrupted', 'cancelled']);
 
 class Job {

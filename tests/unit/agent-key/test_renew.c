@@ -25,8 +25,7 @@ static struct agent_service service = {.profile = (char[]){"default"}};
 static struct agent_config config = {.services = &service, .service_count = 1};
 static struct agent agent = {.config = &config};
 
-static const struct job_request wanted = {
-    .kind = "renew",
+static struct job_request wanted = {
     .service = "default",
     .order = FAKE_ORDER,
     .authorization = "Bearer secret",
@@ -45,6 +44,7 @@ static int open_all(void **state) {
         assert_non_null(mkdtemp(folder));
     }
     fake_service_open(folder);
+    wanted.kind = job_kind_find("renew");
     service.task_keys = json_string("/v1/keys");
     service.root = strdup(fake_service_anchors());
     log_set_level(LOG_LEVEL_ERROR);
@@ -168,15 +168,12 @@ static void asking_again_for_a_finished_job_changes_nothing(void **state) {
     char id[JOB_ID_SIZE];
     snprintf(id, sizeof id, "%s", only_job()->id);
     json_t *document = NULL;
-    bool is_settled = false;
-    assert_true(jobs_find(agent.key->jobs, &wanted, &document, &is_settled));
-    assert_true(is_settled);
+    assert_int_equal(jobs_find(agent.key->jobs, &wanted, &document), JOBS_SETTLED);
     assert_string_equal(json_string_value(json_object_get(document, "id")), id);
     json_decref(document);
     stop_agent();
     start_agent(); /* and the journal knows it */
-    assert_true(jobs_find(agent.key->jobs, &wanted, &document, &is_settled));
-    assert_true(is_settled);
+    assert_int_equal(jobs_find(agent.key->jobs, &wanted, &document), JOBS_SETTLED);
     assert_string_equal(json_string_value(json_object_get(document, "state")), "done");
     assert_non_null(json_object_get(document, "result"));
     json_decref(document);
@@ -420,7 +417,7 @@ static void a_job_is_its_origins_own(void **state) {
                              HTTP_LANGUAGE_EN, &is_cancelled, &document));
     struct job_request others = wanted;
     others.origin = "https://other.test";
-    assert_false(jobs_find(agent.key->jobs, &others, &document, &is_cancelled));
+    assert_int_equal(jobs_find(agent.key->jobs, &others, &document), JOBS_NONE);
     stop_agent();
 }
 

@@ -173,16 +173,16 @@ static void a_pin_is_verified_even_when_somebody_is_logged_in(void **state) {
 static void a_held_login_stays_until_the_job_ends(void **state) {
     (void)state;
     struct token *token = only();
-    assert_int_equal(token_hold(token), TOKEN_LOGIN_NEEDED);
+    assert_int_equal(token_hold(token, true), TOKEN_LOGIN_NEEDED);
     assert_int_equal(token_login(token, "123456", 6, false, NULL), TOKEN_OK);
-    assert_int_equal(token_hold(token), TOKEN_OK);
-    assert_int_equal(token_hold(token), TOKEN_BUSY);
+    assert_int_equal(token_hold(token, true), TOKEN_OK);
+    assert_int_equal(token_hold(token, true), TOKEN_BUSY);
     assert_int_equal(token_login(token, "123456", 6, false, NULL), TOKEN_BUSY);
     token_logout(token);
     assert_true(mock_keys[0].is_logged_in);
     token_hold_end(token);
     assert_false(mock_keys[0].is_logged_in);
-    assert_int_equal(token_hold(token), TOKEN_LOGIN_NEEDED);
+    assert_int_equal(token_hold(token, true), TOKEN_LOGIN_NEEDED);
     token_release(token);
 }
 

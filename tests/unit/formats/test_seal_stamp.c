@@ -97,11 +97,9 @@ static int make(void **state) {
 
 static int drop(void **state) {
     (void)state;
-    party_free(&root);
-    party_free(&maker);
-    party_free(&signer);
-    party_free(&encryptor);
-    party_free(&stranger);
+    struct party *const parties[] = {&root, &maker, &signer, &encryptor, &stranger};
+    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++)
+        party_free(parties[i]);
     octets_free(&hash);
     octets_free(&seal);
     octets_free(&stamp);
@@ -217,8 +215,7 @@ static struct octets wrap(unsigned char tag, const struct octets *parts, size_t 
     memcpy(out.data, head, head_len);
     out.len = head_len;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].len > 0)
-            memcpy(out.data + out.len, parts[i].data, parts[i].len);
+        memcpy(out.data + out.len, parts[i].data, parts[i].len);
         out.len += parts[i].len;
     }
     return out;

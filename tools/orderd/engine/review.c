@@ -18,25 +18,22 @@ enum { QUEUE_MAX = 100 };
 
 /* ---- the queue ---- */
 
-#define QUEUE(waiting)                                                                             \
-    "SELECT public_no FROM orders WHERE $1 > $2 AND (" waiting ") ORDER BY updated LIMIT $3"
-
-/* The query for the orders that wait for a role; $1: now, $2: who has rested since then has been forgotten, $3: how many. */
-static const char *queue_of(enum role role) {
+/* The orders that wait for a role, as a condition for SQL; $1: now, $2: who has rested since then has been forgotten. */
+static const char *waiting_for(enum role role) {
     switch (role) {
     case ROLE_REVIEWER:
-        return QUEUE("state = 'IN_REVIEW'");
+        return "state = 'IN_REVIEW'";
     case ROLE_FINANCE:
         /* and what was transferred, which goes back by hand */
-        return QUEUE("state = 'PAY_REVIEW' OR (state = 'REFUNDING' AND EXISTS (SELECT 1 FROM "
-                     "payments p WHERE p.order_id = orders.id AND p.channel = 'TRANSFER' AND "
-                     "p.state = 'REFUNDING'))");
+        return "state = 'PAY_REVIEW' OR (state = 'REFUNDING' AND EXISTS (SELECT 1 FROM payments p "
+               "WHERE p.order_id = orders.id AND p.channel = 'TRANSFER' AND p.state = "
+               "'REFUNDING'))";
     case ROLE_OPERATOR:
         /* and what can never be downloaded, as its end has come, or is not */
-        return QUEUE("state IN ('AWAIT_PAPERS', 'APPROVED', 'PRODUCING', 'ISSUE_FAILED') OR "
-                     "(state = 'READY_TO_ISSUE' AND (updated <= $2 OR (kind IN ('CHANGE', "
-                     "'REPLACE') AND EXISTS (SELECT 1 FROM certificates c WHERE c.id = "
-                     "orders.certificate AND c.not_after <= $1))))");
+        return "state IN ('AWAIT_PAPERS', 'APPROVED', 'PRODUCING', 'ISSUE_FAILED') OR (state = "
+               "'READY_TO_ISSUE' AND (updated <= $2 OR (kind IN ('CHANGE', 'REPLACE') AND EXISTS "
+               "(SELECT 1 FROM certificates c WHERE c.id = orders.certificate AND c.not_after <= "
+               "$1))))";
     default:
         return NULL;
     }
@@ -44,19 +41,22 @@ static const char *queue_of(enum role role) {
 
 enum order_error review_queue(const struct engine *engine, struct db *db,
                               const struct caller *caller, json_t **out) {
+    char sql[640];
     char numbers[QUEUE_MAX][PUBLIC_NUMBER_SIZE];
     size_t count = 0;
     struct db_rows *rows = NULL;
     int64_t now_ms = engine_now_ms(engine);
     int64_t forgotten_ms = now_ms - (int64_t)engine->profile->idle_days * 24 * 3600 * 1000;
-    const char *sql =
-        caller->session.kind == SESSION_ACCOUNT ? queue_of(caller->session.role) : NULL;
+    const char *waiting =
+        caller->session.kind == SESSION_ACCOUNT ? waiting_for(caller->session.role) : NULL;
     *out = NULL;
-    if (sql == NULL) {
+    if (waiting == NULL) {
         return ORDER_FORBIDDEN;
     }
-    enum db_result result =
-        db_query(db, &rows, sql, "iii", now_ms, forgotten_ms, (int64_t)QUEUE_MAX);
+    snprintf(sql, sizeof sql,
+             "SELECT public_no FROM orders WHERE $1 > $2 AND (%s) ORDER BY updated LIMIT %d",
+             waiting, (int)QUEUE_MAX);
+    enum db_result result = db_query(db, &rows, sql, "ii", now_ms, forgotten_ms);
     if (result != DB_OK) {
         return order_error_of(result);
     }
