@@ -246,11 +246,12 @@ static void repeat(struct run *run, struct dice *dice) {
     bool stands = request.number[0] != '\0' &&
                   order_load(world->db, request.number, &order) == ORDER_OK &&
                   order.version == request.version_after;
-    if (request.act == ACT_FAIL && stands) {
-        /* a workshop's claim after it leaves the order's version as it is, and is another lease to give back */
-        stands = world_number(world,
-                              "SELECT COUNT(*) FROM issue_tasks WHERE id = $1 AND state = 'LEASED'",
-                              request.a) == 0;
+    if (stands && order.state == STATE_PRODUCING) {
+        /* a workshop's claims and failures leave the order's version as it is: in between there may have been another lease */
+        int64_t leased = world_number(
+            world, "SELECT COUNT(*) FROM issue_tasks WHERE order_id = $1 AND state = 'LEASED'",
+            order.id);
+        stands = leased == (request.act == ACT_FAIL ? 0 : 1);
     }
     /* idempotency keys live a day */
     bool young = request.act != ACT_CREATE ||
