@@ -200,10 +200,65 @@ static bool upstream_is_good(const char *url) {
                            strstr(base, "..") == NULL && strstr(base, "//") == NULL));
 }
 
+/* ["BASE64 of the SHA-256 of a public key", ...] as libcurl wants them. */
+static int take_pins(struct reader *reader, const json_t *object, const char *where, char **pins) {
+    const json_t *list = json_object_get(object, "pins");
+    size_t i, used = 0, count = json_array_size(list);
+    json_t *pin;
+    if (list == NULL) {
+        return 0;
+    }
+    char *text = calloc(count + 1, 64);
+    if (text == NULL) {
+        return complain(reader, "out of memory");
+    }
+    json_array_foreach(list, i, pin) {
+        const char *value = json_string_value(pin);
+        if (value == NULL || strlen(value) != 44 || value[43] != '=' ||
+            strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") !=
+                43) {
+            break;
+        }
+        used += (size_t)snprintf(text + used, 64, "%ssha256//%s", used > 0 ? ";" : "", value);
+    }
+    if (count == 0 || i < count) {
+        free(text);
+        return complain(reader, "%spins must be a list of SHA-256 of public keys, in base64",
+                        where);
+    }
+    *pins = text;
+    return 0;
+}
+
+static int take_times(struct reader *reader, const json_t *object, const char *where,
+                      struct agent_service_times *times) {
+    static const char *const names[] = {"connect", "firstByte", "idle", "total", NULL};
+    const json_t *given = json_object_get(object, "timeouts");
+    *times =
+        (struct agent_service_times){.connect = 10, .first_byte = 60, .idle = 30, .total = 900};
+    int *const values[] = {&times->connect, &times->first_byte, &times->idle, &times->total};
+    if (given == NULL) {
+        return 0;
+    }
+    if (!json_is_object(given) || !json_members_are(given, names, NULL)) {
+        return complain(reader, "%stimeouts must be {connect, firstByte, idle, total}", where);
+    }
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const json_t *value = json_object_get(given, names[i]);
+        if (value != NULL && (!json_is_integer(value) || json_integer_value(value) < 1 ||
+                              json_integer_value(value) > 86400)) {
+            return complain(reader, "%stimeouts are 1 to 86400 seconds", where);
+        }
+        *values[i] = value != NULL ? (int)json_integer_value(value) : *values[i];
+    }
+    return 0;
+}
+
 static int take_service(struct reader *reader, const char *profile, const json_t *object,
                         struct agent_service *service) {
-    static const char *const names[] = {"upstream", "ca",  "taskKeys", "issuers",
-                                        "root",     "crl", NULL};
+    static const char *const names[] = {"upstream",  "ca",       "pins",     "clientCertificate",
+                                        "clientKey", "timeouts", "taskKeys", "issuers",
+                                        "root",      "crl",      NULL};
     char where[80];
     snprintf(where, sizeof(where), "services.%.40s.", profile);
     size_t len = strlen(profile);
@@ -217,11 +272,19 @@ static int take_service(struct reader *reader, const char *profile, const json_t
     if (take_string(reader, object, where, "upstream", &service->upstream) != 0 ||
         take_path(reader, object, where, "ca", false, &service->ca) != 0 ||
         take_path(reader, object, where, "root", false, &service->root) != 0 ||
+        take_path(reader, object, where, "clientCertificate", false,
+                  &service->client_certificate) != 0 ||
+        take_path(reader, object, where, "clientKey", false, &service->client_key) != 0 ||
+        take_pins(reader, object, where, &service->pins) != 0 ||
+        take_times(reader, object, where, &service->times) != 0 ||
         take_string(reader, object, where, "crl", &service->crl) != 0) {
         return -1;
     }
     if (service->upstream == NULL || !upstream_is_good(service->upstream)) {
         return complain(reader, "%supstream must be https://HOST[:PORT][/BASE]", where);
+    }
+    if ((service->client_certificate == NULL) != (service->client_key == NULL)) {
+        return complain(reader, "%sclientCertificate and clientKey go together", where);
     }
     if (service->crl != NULL && service->crl[0] != '/') {
         return complain(reader, "%scrl must be a path that starts with '/'", where);
@@ -475,6 +538,9 @@ void agent_config_free(struct agent_config *config) {
         free(service->ca);
         free(service->root);
         free(service->crl);
+        free(service->pins);
+        free(service->client_certificate);
+        free(service->client_key);
         json_decref(service->task_keys);
         json_decref(service->issuers);
     }

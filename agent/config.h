@@ -17,6 +17,11 @@ struct agent_module_option {
     char *value;
 };
 
+/* How long a service may take, in seconds. */
+struct agent_service_times {
+    int connect, first_byte, idle, total;
+};
+
 /* One order service that pages and jobs may reach. */
 struct agent_service {
     char *profile;  /* its name in /v1/service/{profile}/ and in jobs: [a-z0-9-] */
@@ -27,6 +32,11 @@ struct agent_service {
     json_t *
         task_keys; /* a string (URL path below upstream, "/v1/keys") or a pinned JWK list; NULL: jobs are refused */
     char *crl; /* the issuer's revocation list: a URL path below upstream; NULL: none is fetched */
+    char *
+        pins; /* "sha256//BASE64;...": the TLS keys that are the service's; NULL: any that verifies */
+    char *client_certificate; /* PEM files: the agent shows this at TLS; NULL: it shows none */
+    char *client_key;
+    struct agent_service_times times;
     json_t *issuers; /* list of issuer names whose keys this service serves; NULL: any */
 };
 

@@ -115,6 +115,12 @@ static void on_session_ended(void *context, uint64_t session_id) {
     events_session_ended(((struct agent *)context)->events, session_id);
 }
 
+static void on_service_state(void *context, const char *profile, enum proxy_state state) {
+    event_publish(((struct agent *)context)->events,
+                  json_pack("{s:s, s:s, s:s}", "type", "service", "service", profile, "state",
+                            state == PROXY_STATE_ONLINE ? "online" : "offline"));
+}
+
 static void on_http_log(enum http_log_level level, const char *message, void *context) {
     static const enum log_level levels[] = {[HTTP_LOG_ERROR] = LOG_LEVEL_ERROR,
                                             [HTTP_LOG_INFO] = LOG_LEVEL_INFO,
@@ -146,7 +152,7 @@ static int open_rooms(struct agent *agent) {
     agent->access = access_new(&access_options);
     agent->pairings = pairing_store_open(agent->config, agent->policy);
     agent->events = events_new(agent);
-    agent->proxy = proxy_new(agent->config);
+    agent->proxy = proxy_new(agent->config, on_service_state, agent);
     if (agent->access == NULL || agent->pairings == NULL || agent->events == NULL ||
         agent->proxy == NULL) {
         log_error("agent", "out of memory");

@@ -173,9 +173,12 @@ static bool check_media_type(struct http_request *request) {
     }
     const char *type = http_request_header(request, "Content-Type");
     size_t len = sizeof(json) - 1;
-    bool is_json = http_request_header_count(request, "Content-Type") == 1 &&
-                   strncasecmp(type, json, len) == 0 && strchr("; \t", type[len]) != NULL;
-    return is_json || refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
+    bool is_single = http_request_header_count(request, "Content-Type") == 1;
+    bool is_json =
+        is_single && strncasecmp(type, json, len) == 0 && strchr("; \t", type[len]) != NULL;
+    bool is_passed_on = route != NULL && route->body == HTTP_BODY_PASS && is_single &&
+                        strcasecmp(type, "application/octet-stream") == 0;
+    return is_json || is_passed_on || refuse(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
 }
 
 static bool check_rate(struct http_request *request, const struct caller *caller) {

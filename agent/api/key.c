@@ -14,9 +14,9 @@
 #include "module/pinentry/visible.h"
 
 const struct http_route *const key_routes[] = {
-    token_routes,    certificate_routes, seal_routes,  pin_routes,    pin_change_routes,
-    document_routes, decrypt_routes,     stamp_routes, verify_routes, sign_routes,
-    login_routes,    job_routes,         NULL};
+    token_routes,    certificate_routes, seal_routes,     pin_routes,    pin_change_routes,
+    document_routes, decrypt_routes,     stamp_routes,    verify_routes, sign_routes,
+    login_routes,    job_routes,         services_routes, NULL};
 
 int64_t key_now(void) {
     return clock_now();

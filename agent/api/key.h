@@ -80,5 +80,6 @@ extern const struct http_route verify_routes[];
 extern const struct http_route sign_routes[];
 extern const struct http_route login_routes[];
 extern const struct http_route job_routes[];
+extern const struct http_route services_routes[];
 
 #endif

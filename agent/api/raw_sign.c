@@ -4,29 +4,15 @@
 #include <string.h>
 
 #include "agent/api/key.h"
+#include "agent/api/services.h"
 #include "agent/api/signature.h"
 #include "agent/http/json.h"
 #include "module/formats/base64.h"
 
-/* Is the certificate of an issuer that the service names? One that names none serves any. */
-static bool serves(const struct agent_service *service, const struct certificate *certificate) {
-    size_t i;
-    json_t *issuer;
-    if (!service->issuers)
-        return true;
-    json_array_foreach(service->issuers, i, issuer) {
-        const char *name = json_string_value(issuer);
-        if (name && (strcmp(name, certificate->issuer.text) == 0 ||
-                     strcmp(name, certificate->issuer.common_name) == 0))
-            return true;
-    }
-    return false;
-}
-
 /* Logins are signed with the keys of the services' customers. */
 static bool is_login_key(const struct agent_config *config, const struct certificate *certificate) {
     for (size_t i = 0; i < config->service_count; i++) {
-        if (serves(&config->services[i], certificate))
+        if (service_serves(&config->services[i], certificate))
             return true;
     }
     return false;

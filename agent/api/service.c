@@ -4,7 +4,7 @@
 
 #include "agent/api/api.h"
 
-#define MAX_BODY ((size_t)8 << 20)
+#define MAX_BODY ((size_t)1 << 30)
 
 static const char *const passing[] = {"Authorization",   "Content-Type",    "Accept",
                                       "Accept-Language", "Idempotency-Key", "If-Match"};
@@ -37,7 +37,26 @@ static char *join_path(struct http_request *request) {
     return joined;
 }
 
-static void pass_back(struct http_request *request, const struct proxy_answer *answer) {
+/* ---- the way there and back, piece by piece ---- */
+
+struct way {
+    struct http_request *request;
+    int64_t announced, seen; /* bytes of the request's body */
+};
+
+static long read_body(void *context, void *data, size_t size) {
+    struct way *way = context;
+    char beyond;
+    long got = http_request_read(way->request, data, size);
+    way->seen += got > 0 ? got : 0;
+    if (got > 0 && way->seen == way->announced) {
+        http_request_read(way->request, &beyond, sizeof(beyond)); /* its end has been seen */
+    }
+    return got;
+}
+
+static bool begin_answer(void *context, const struct proxy_answer *answer, int64_t length) {
+    struct http_request *request = ((struct way *)context)->request;
     const struct proxy_header back[] = {{"ETag", answer->etag},
                                         {"Location", answer->location},
                                         {"Retry-After", answer->retry_after}};
@@ -46,7 +65,17 @@ static void pass_back(struct http_request *request, const struct proxy_answer *a
             http_response_header(request, back[i].name, back[i].value);
         }
     }
-    http_respond(request, answer->status, answer->type, answer->body, answer->body_len);
+    bool is_empty = answer->status == 204 || answer->status == 304;
+    return http_respond_begin(request, answer->status, answer->type, is_empty ? 0 : length);
+}
+
+static bool write_answer(void *context, const void *data, size_t len) {
+    return http_respond_write(((struct way *)context)->request, data, len);
+}
+
+static bool is_gone(void *context) {
+    const struct way *way = context;
+    return way->seen == way->announced && http_request_client_gone(way->request);
 }
 
 static void say_error(struct http_request *request, enum proxy_error error) {
@@ -71,19 +100,25 @@ static void say_error(struct http_request *request, enum proxy_error error) {
               "The certificate service's answer was too long and was cut off. Nothing has changed "
               "on the UKey."}},
         [PROXY_ERROR_REDIRECT] = {PROBLEM_REDIRECT_REFUSED, {NULL, NULL}},
+        [PROXY_ERROR_BODY] = {PROBLEM_BAD_REQUEST, {NULL, NULL}},
+        [PROXY_ERROR_BROKEN] = {PROBLEM_INTERNAL, {NULL, NULL}},
         [PROXY_ERROR_MEMORY] = {PROBLEM_INTERNAL, {NULL, NULL}},
     };
+    if (http_response_status(request) != 0) {
+        http_respond_abort(request); /* nothing can be said any more but that it is not whole */
+        return;
+    }
     int language = http_request_language(request) == HTTP_LANGUAGE_ZH ? 0 : 1;
     agent_respond_problem(request, says[error].problem, says[error].detail[language], NULL);
 }
 
 static void serve(struct http_request *request) {
     struct proxy_header headers[8];
-    struct proxy_answer answer;
-    size_t body_len = 0;
-    const char *body = http_request_body(request, &body_len);
-    const char *profile = http_request_param(request, "profile");
-    char *path = join_path(request);
+    struct way way = {.request = request, .announced = http_request_body_announced(request)};
+    char *path = join_path(request), beyond;
+    if (way.announced == 0) {
+        http_request_read(request, &beyond, sizeof(beyond));
+    }
     if (path == NULL) {
         agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
         return;
@@ -92,21 +127,28 @@ static void serve(struct http_request *request) {
         agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
         return;
     }
-    enum proxy_error error =
-        proxy_request_raw(agent_of(request)->proxy, profile, http_request_method(request), path,
-                          headers, body_len > 0 ? body : NULL, body_len, &answer);
+    const struct proxy_passage passage = {.profile = http_request_param(request, "profile"),
+                                          .method = http_request_method(request),
+                                          .path = path,
+                                          .headers = headers,
+                                          .body_len = way.announced,
+                                          .read = read_body,
+                                          .begin = begin_answer,
+                                          .write = write_answer,
+                                          .gone = is_gone,
+                                          .context = &way};
+    enum proxy_error error = proxy_pass(agent_of(request)->proxy, &passage);
     if (error != PROXY_OK) {
         say_error(request, error);
         return;
     }
-    log_debug("proxy", "service %s: %s answered %d", profile, http_request_method(request),
-              answer.status);
-    pass_back(request, &answer);
-    proxy_answer_free(&answer);
+    http_respond_end(request);
+    log_debug("proxy", "service %s: %s answered %d", passage.profile, passage.method,
+              http_response_status(request));
 }
 
 const struct http_route service_routes[] = {
-    {"*", "/v1/service/{profile}/{path...}", serve, .body = HTTP_BODY_RAW, .max_body = MAX_BODY,
+    {"*", "/v1/service/{profile}/{path...}", serve, .body = HTTP_BODY_PASS, .max_body = MAX_BODY,
      .tag = AGENT_ROUTE_SESSION | POLICY_SERVICE},
     {0},
 };

@@ -139,6 +139,11 @@ static long stream_failed(struct http_request *request, enum http_standard_probl
     return -1;
 }
 
+int64_t http_request_body_announced(const struct http_request *request) {
+    bool is_chunked = http_request_header(request, "Transfer-Encoding") != NULL;
+    return request->info->content_length >= 0 ? request->info->content_length : is_chunked ? -1 : 0;
+}
+
 long http_request_read(struct http_request *request, void *data, size_t size) {
     long long announced = request->info->content_length;
     if (request->stream_ended || size == 0) {
@@ -247,7 +252,7 @@ static bool parse_json_body(struct http_request *request) {
 
 /* The handler reads. What it leaves unread is not worth reading: the connection ends. */
 static void run_stream_handler(struct http_request *request) {
-    if (!is_octet_stream(request)) {
+    if (request->route->body == HTTP_BODY_STREAM && !is_octet_stream(request)) {
         request->close = true;
         http_respond_standard_problem(request, HTTP_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
         return;
@@ -272,7 +277,7 @@ static void run_handler(struct http_request *request) {
         http_respond_standard_problem(request, HTTP_PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
         return;
     }
-    if (route->body == HTTP_BODY_STREAM) {
+    if (route->body == HTTP_BODY_STREAM || route->body == HTTP_BODY_PASS) {
         run_stream_handler(request);
         return;
     }

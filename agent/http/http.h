@@ -24,6 +24,7 @@ enum http_body {
     HTTP_BODY_RAW,    /* anything, up to the route's limit; see http_request_body() */
     HTTP_BODY_STREAM, /* Content-Type must be application/octet-stream (else 415); the handler takes it piece by piece with
                          http_request_read(), up to the route's limit, in memory that does not grow */
+    HTTP_BODY_PASS,   /* the same, with any Content-Type: for a body that is passed on */
 };
 
 /* Answers one request by exactly one of the http_respond_* or http_problem functions. A handler that returns without an
@@ -134,6 +135,8 @@ const char *http_request_body(const struct http_request *request, size_t *len);
 /* The next bytes of an HTTP_BODY_STREAM route's body: how many, at most `size`; 0 at its end; -1 when it was too long, broke
  * off or was too slow (a MiB may take twice the server's request timeout): a problem has then been answered. */
 long http_request_read(struct http_request *request, void *data, size_t size);
+/* How long a streamed body will be, as announced; -1 when that is not known; 0: there is none. */
+int64_t http_request_body_announced(const struct http_request *request);
 /* Overwrite the body, which held a secret; its length is 0 from now on. The parsed object is its owner's to wipe. */
 void http_request_wipe_body(struct http_request *request);
 /* The parsed object of an HTTP_BODY_JSON route (borrowed); NULL otherwise. */
@@ -181,6 +184,8 @@ void http_respond_empty(struct http_request *request, int status);
 bool http_respond_begin(struct http_request *request, int status, const char *type, int64_t length);
 bool http_respond_write(struct http_request *request, const void *data, size_t len);
 void http_respond_end(struct http_request *request);
+/* Break the answer off: the client sees that it is not whole. */
+void http_respond_abort(struct http_request *request);
 /* Answer with the asset of `table` whose path is `path`; 404 if there is none. Sends an ETag and honours If-None-Match. */
 void http_respond_asset(struct http_request *request, const struct http_asset *table,
                         const char *path);

@@ -171,7 +171,7 @@ static bool send_all(struct http_request *request, const void *data, size_t len)
 
 /* An unread body would be taken for the next request: leave the connection after the answer. */
 static void forget_unread_body(struct http_request *request) {
-    if (request->body == NULL && request->info->content_length != 0) {
+    if (request->body == NULL && !request->stream_ended && request->info->content_length != 0) {
         const char *coding = http_request_header(request, "Transfer-Encoding");
         request->close = request->close || coding != NULL || request->info->content_length > 0;
     }
@@ -272,6 +272,11 @@ void http_respond_end(struct http_request *request) {
         send_all(request, "0\r\n\r\n", 5);
     }
     request->ended = true;
+}
+
+void http_respond_abort(struct http_request *request) {
+    request->ended = request->failed = request->close = true;
+    mg_disable_connection_keep_alive(request->conn);
 }
 
 int http_response_status(const struct http_request *request) {

@@ -24,7 +24,7 @@ agent_token_LDLIBS := -ldl -lpthread
 
 ARCHIVES += agent_key
 agent_key_SRCS := $(addprefix agent/api/,anchors.c certificates.c decrypt.c documents.c jobs.c key.c login.c pin.c pin_change.c pin_dialog.c \
-                  raw_sign.c seals.c sign.c \
+                  raw_sign.c seals.c services.c sign.c \
                   signature.c stamp.c statement.c tokens.c trust.c verify.c words.c) \
                   $(addprefix agent/jobs/,ask.c certify.c claim.c enrol.c install.c issued.c job.c jobs.c journal.c put.c \
                   recover.c renew.c service.c task.c unlock.c work.c)

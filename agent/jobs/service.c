@@ -32,6 +32,8 @@ static void fail_proxy(struct job_failure *failure, enum proxy_error error) {
     case PROXY_OK:
     case PROXY_ERROR_PATH:
     case PROXY_ERROR_REFUSED:
+    case PROXY_ERROR_BODY:
+    case PROXY_ERROR_BROKEN:
     case PROXY_ERROR_MEMORY:
         fail(failure, PROBLEM_INTERNAL, false, "the service cannot be asked");
         break;

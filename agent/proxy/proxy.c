@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/clock.h"
 #include "agent/http/json.h"
 #include "agent/log.h"
 
@@ -23,6 +24,9 @@ struct proxy {
     pthread_mutex_t mutex;
     CURL *pool[POOL_SIZE]; /* idle handles, each with its open connections */
     size_t pooled;
+    void (*changed)(void *context, const char *profile, enum proxy_state state);
+    void *context;
+    enum proxy_state *states; /* by the service's place in the configuration */
 };
 
 /* One request in the making, and what comes back. */
@@ -36,6 +40,12 @@ struct exchange {
     struct proxy_answer *answer;
     size_t body_size;
     bool too_large, no_memory;
+
+    const struct proxy_passage *passage; /* NULL: the answer's body is kept in `answer` */
+    bool reads;                          /* the request's body comes from passage->read */
+    bool has_begun, body_failed;
+    curl_off_t moved; /* bytes both ways, when last looked at, and when that was */
+    int64_t moved_at, asked_at;
 };
 
 /* What passes from the page to the service, and nothing else. */
@@ -47,7 +57,9 @@ static void init_curl(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-struct proxy *proxy_new(const struct agent_config *config) {
+struct proxy *proxy_new(const struct agent_config *config,
+                        void (*changed)(void *context, const char *profile, enum proxy_state state),
+                        void *context) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct proxy *proxy = calloc(1, sizeof(*proxy));
     if (proxy == NULL) {
@@ -55,6 +67,13 @@ struct proxy *proxy_new(const struct agent_config *config) {
     }
     pthread_once(&once, init_curl);
     proxy->config = config;
+    proxy->changed = changed;
+    proxy->context = context;
+    proxy->states = calloc(config->service_count + 1, sizeof(*proxy->states));
+    if (proxy->states == NULL) {
+        free(proxy);
+        return NULL;
+    }
     pthread_mutex_init(&proxy->mutex, NULL);
     return proxy;
 }
@@ -71,7 +90,34 @@ void proxy_free(struct proxy *proxy) {
         curl_easy_cleanup(proxy->pool[i]);
     }
     pthread_mutex_destroy(&proxy->mutex);
+    free(proxy->states);
     free(proxy);
+}
+
+/* ---- whether a service answers ---- */
+
+enum proxy_state proxy_state(struct proxy *proxy, const char *profile) {
+    const struct agent_service *service = agent_config_service(proxy->config, profile);
+    enum proxy_state state = PROXY_STATE_UNKNOWN;
+    if (service != NULL) {
+        pthread_mutex_lock(&proxy->mutex);
+        state = proxy->states[service - proxy->config->services];
+        pthread_mutex_unlock(&proxy->mutex);
+    }
+    return state;
+}
+
+static void note_state(struct proxy *proxy, const struct agent_service *service,
+                       enum proxy_state state) {
+    enum proxy_state *known = &proxy->states[service - proxy->config->services];
+    pthread_mutex_lock(&proxy->mutex);
+    bool is_new =
+        *known != state && !(*known == PROXY_STATE_UNKNOWN && state == PROXY_STATE_ONLINE);
+    *known = state;
+    pthread_mutex_unlock(&proxy->mutex);
+    if (is_new && proxy->changed != NULL) {
+        proxy->changed(proxy->context, service->profile, state);
+    }
 }
 
 static CURL *take_handle(struct proxy *proxy) {
@@ -99,10 +145,8 @@ static void give_back(struct proxy *proxy, CURL *curl) {
 
 /* ---- what comes back ---- */
 
-static size_t on_body(char *data, size_t size, size_t count, void *context) {
-    struct exchange *exchange = context;
+static size_t keep_body(struct exchange *exchange, const char *data, size_t len) {
     struct proxy_answer *answer = exchange->answer;
-    size_t len = size * count;
     if (len > PROXY_MAX_BODY - answer->body_len) {
         exchange->too_large = true;
         return 0;
@@ -123,6 +167,54 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
     return len;
 }
 
+static bool is_redirect(long status) {
+    return status >= 300 && status < 400 && status != 304;
+}
+
+static void tidy_location(struct exchange *exchange);
+
+/* The head is whole: pass it on, unless it is one that goes no further. */
+static bool begin(struct exchange *exchange) {
+    curl_off_t length = -1;
+    long status = 0;
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(exchange->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (is_redirect(status)) {
+        return false;
+    }
+    exchange->answer->status = (int)status;
+    tidy_location(exchange);
+    exchange->has_begun = true;
+    return exchange->passage->begin(exchange->passage->context, exchange->answer, length);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context) {
+    struct exchange *exchange = context;
+    size_t len = size * count;
+    if (exchange->passage == NULL) {
+        return keep_body(exchange, data, len);
+    }
+    return (exchange->has_begun || begin(exchange)) &&
+                   exchange->passage->write(exchange->passage->context, data, len)
+               ? len
+               : 0;
+}
+
+static size_t on_read(char *data, size_t size, size_t count, void *context) {
+    struct exchange *exchange = context;
+    long got = exchange->passage->read(exchange->passage->context, data, size * count);
+    exchange->body_failed = got < 0;
+    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+static void forget_headers(struct proxy_answer *answer) {
+    char **const values[] = {&answer->type, &answer->etag, &answer->location, &answer->retry_after};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        free(*values[i]);
+        *values[i] = NULL;
+    }
+}
+
 /* "Name: value" of the four headers that come back. */
 static size_t on_header(char *data, size_t size, size_t count, void *context) {
     struct exchange *exchange = context;
@@ -135,6 +227,9 @@ static size_t on_header(char *data, size_t size, size_t count, void *context) {
                   {"ETag", &answer->etag},
                   {"Location", &answer->location},
                   {"Retry-After", &answer->retry_after}};
+    if (len > 5 && strncmp(data, "HTTP/", 5) == 0) {
+        forget_headers(answer); /* of an interim answer (1xx) */
+    }
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         size_t name_len = strlen(wanted[i].name);
         if (len <= name_len || data[name_len] != ':' ||
@@ -158,10 +253,29 @@ static size_t on_header(char *data, size_t size, size_t count, void *context) {
     return len;
 }
 
-static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
-    (void)a, (void)b, (void)c, (void)d;
-    const struct exchange *exchange = context;
-    return atomic_load(&exchange->proxy->stopping);
+/* About once a second, and more often while bytes move. Nonzero ends the request. */
+static int on_progress(void *context, curl_off_t expected, curl_off_t received, curl_off_t to_send,
+                       curl_off_t sent) {
+    struct exchange *exchange = context;
+    const struct agent_service_times *times = &exchange->service->times;
+    const struct proxy_passage *passage = exchange->passage;
+    int64_t now = clock_lasting();
+    (void)expected;
+    if (atomic_load(&exchange->proxy->stopping)) {
+        return 1;
+    }
+    if (received + sent != exchange->moved) {
+        exchange->moved = received + sent;
+        exchange->moved_at = now;
+    }
+    bool awaits_answer = received == 0 && !exchange->has_begun && sent >= to_send;
+    if (now - exchange->moved_at > (awaits_answer ? times->first_byte : times->idle)) {
+        log_warn("proxy", "service %s: silent for too long", exchange->service->profile);
+        return 1;
+    }
+    bool is_second = now != exchange->asked_at;
+    exchange->asked_at = now;
+    return is_second && passage != NULL && passage->gone(passage->context);
 }
 
 /* A Location below the upstream becomes a path; one that points elsewhere is nobody's business. */
@@ -235,9 +349,42 @@ static bool is_loopback(const char *upstream) {
     return false;
 }
 
+/* The page's or the job's body: in memory, or as it comes. */
+static void set_body(struct exchange *exchange, const char *method, const void *body,
+                     size_t body_len) {
+    CURL *curl = exchange->curl;
+    if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    } else if (exchange->reads) {
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)exchange->passage->body_len);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+        curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
+    } else if (body_len > 0 || strcmp(method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body != NULL ? body : "");
+    }
+}
+
+/* Who it has to be at the other end, and who we are there. */
+static bool set_identity(CURL *curl, const struct agent_service *service) {
+    return (service->ca == NULL ||
+            (curl_easy_setopt(curl, CURLOPT_CAINFO, service->ca) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK)) &&
+           (service->pins == NULL ||
+            curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, service->pins) == CURLE_OK) &&
+           (service->client_certificate == NULL ||
+            (curl_easy_setopt(curl, CURLOPT_SSLCERT, service->client_certificate) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_SSLKEY, service->client_key) == CURLE_OK));
+}
+
 static bool set_options(struct exchange *exchange, const char *method, const void *body,
                         size_t body_len) {
     CURL *curl = exchange->curl;
+    const struct agent_service_times *times = &exchange->service->times;
+    long total = exchange->passage != NULL || times->total < PROXY_TIMEOUT_SECONDS
+                     ? times->total
+                     : PROXY_TIMEOUT_SECONDS;
     bool set =
         curl_easy_setopt(curl, CURLOPT_URL, exchange->url) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
@@ -249,27 +396,18 @@ static bool set_options(struct exchange *exchange, const char *method, const voi
         curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)PROXY_CONNECT_SECONDS) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PROXY_TIMEOUT_SECONDS) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)times->connect) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, total) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK &&
+        set_identity(curl, exchange->service);
     if (!set) {
-        return false;
-    }
-    if (exchange->service->ca != NULL &&
-        (curl_easy_setopt(curl, CURLOPT_CAINFO, exchange->service->ca) != CURLE_OK ||
-         curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) != CURLE_OK)) {
         return false;
     }
     if (is_loopback(exchange->service->upstream)) {
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     }
-    if (strcmp(method, "HEAD") == 0) {
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    } else if (body != NULL || strcmp(method, "POST") == 0) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body != NULL ? body : "");
-    }
+    set_body(exchange, method, body, body_len);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->complaint);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
@@ -282,8 +420,21 @@ static bool set_options(struct exchange *exchange, const char *method, const voi
 }
 
 static enum proxy_error error_of(const struct exchange *exchange, CURLcode code) {
+    long status = 0;
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (exchange->body_failed) {
+        return PROXY_ERROR_BODY;
+    }
+    if (exchange->has_begun) {
+        return PROXY_ERROR_BROKEN;
+    }
     if (exchange->too_large) {
         return PROXY_ERROR_TOO_LARGE;
+    }
+    if (is_redirect(status)) {
+        log_warn("proxy", "service %s answered with a redirect: refused",
+                 exchange->service->profile);
+        return PROXY_ERROR_REDIRECT;
     }
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
@@ -294,28 +445,61 @@ static enum proxy_error error_of(const struct exchange *exchange, CURLcode code)
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
         return PROXY_ERROR_TLS;
+    case CURLE_OK:
+        return status >= 200 ? PROXY_OK : PROXY_ERROR_UNREACHABLE;
     default:
         return PROXY_ERROR_UNREACHABLE;
     }
 }
 
-static enum proxy_error perform(struct exchange *exchange) {
-    CURLcode code = curl_easy_perform(exchange->curl);
-    if (code != CURLE_OK) {
-        log_warn("proxy", "service %s: %s", exchange->service->profile,
-                 exchange->complaint[0] != 0 ? exchange->complaint : curl_easy_strerror(code));
-        return error_of(exchange, code);
-    }
+/* The connection broke, or could not be made, before anything came back. */
+static bool may_try_again(const struct exchange *exchange, CURLcode code) {
     long status = 0;
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
-    exchange->answer->status = (int)status;
-    if (status >= 300 && status < 400 && status != 304) {
-        log_warn("proxy", "service %s answered with a redirect: refused",
-                 exchange->service->profile);
-        return PROXY_ERROR_REDIRECT;
+    return status == 0 && !exchange->has_begun && !atomic_load(&exchange->proxy->stopping) &&
+           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+            code == CURLE_COULDNT_CONNECT);
+}
+
+static enum proxy_error perform(struct exchange *exchange, bool is_repeatable) {
+    exchange->moved_at = clock_lasting();
+    if (!is_repeatable) {
+        /* curl would send it a second time when a kept connection turns out to be dead */
+        curl_easy_setopt(exchange->curl, CURLOPT_FRESH_CONNECT, 1L);
     }
-    return status >= 200 ? PROXY_OK : PROXY_ERROR_UNREACHABLE;
+    CURLcode code = curl_easy_perform(exchange->curl);
+    if (is_repeatable && may_try_again(exchange, code)) {
+        log_info("proxy", "service %s: the connection broke, asking once more",
+                 exchange->service->profile);
+        exchange->moved_at = clock_lasting();
+        exchange->moved = 0;
+        curl_easy_setopt(exchange->curl, CURLOPT_FRESH_CONNECT, 1L);
+        code = curl_easy_perform(exchange->curl);
+    }
+    if (code == CURLE_OK && exchange->passage != NULL && !exchange->has_begun) {
+        begin(exchange); /* an answer without a body */
+    }
+    enum proxy_error error =
+        code == CURLE_OK && exchange->has_begun ? PROXY_OK : error_of(exchange, code);
+    if (code != CURLE_OK && error != PROXY_ERROR_REDIRECT) {
+        log_warn("proxy", "service %s: %s", exchange->service->profile,
+                 exchange->complaint[0] != 0 ? exchange->complaint : curl_easy_strerror(code));
+    }
+    if (error == PROXY_OK) {
+        long status = 0;
+        curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+        exchange->answer->status = (int)status;
+    }
+    if (!atomic_load(&exchange->proxy->stopping)) {
+        if (error == PROXY_ERROR_UNREACHABLE || error == PROXY_ERROR_TLS) {
+            note_state(exchange->proxy, exchange->service, PROXY_STATE_OFFLINE);
+        } else if (error == PROXY_OK) {
+            note_state(exchange->proxy, exchange->service, PROXY_STATE_ONLINE);
+        }
+    }
+    return error;
 }
 
 static bool is_json(const char *type) {
@@ -325,10 +509,25 @@ static bool is_json(const char *type) {
             strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
-enum proxy_error proxy_request_raw(struct proxy *proxy, const char *profile, const char *method,
-                                   const char *path, const struct proxy_header *headers,
-                                   const void *body, size_t body_len, struct proxy_answer *answer) {
-    struct exchange exchange = {.proxy = proxy, .answer = answer};
+static bool has_header(const struct proxy_header *headers, const char *name) {
+    for (; headers != NULL && headers->name != NULL; headers++) {
+        if (strcasecmp(headers->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_safe_method(const char *method) {
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+static enum proxy_error ask(struct proxy *proxy, const char *profile, const char *method,
+                            const char *path, const struct proxy_header *headers, const void *body,
+                            size_t body_len, const struct proxy_passage *passage,
+                            struct proxy_answer *answer) {
+    struct exchange exchange = {.proxy = proxy, .answer = answer, .passage = passage};
+    exchange.reads = passage != NULL && body == NULL && passage->body_len != 0;
     enum proxy_error error = PROXY_ERROR_MEMORY;
     memset(answer, 0, sizeof(*answer));
     exchange.service = agent_config_service(proxy->config, profile);
@@ -359,8 +558,9 @@ enum proxy_error proxy_request_raw(struct proxy *proxy, const char *profile, con
     if (!set_options(&exchange, method, body, body_len)) {
         goto out;
     }
-    error = perform(&exchange);
-    if (error == PROXY_OK) {
+    error = perform(&exchange, !exchange.reads && (is_safe_method(method) ||
+                                                   has_header(headers, "Idempotency-Key")));
+    if (error == PROXY_OK && passage == NULL) {
         tidy_location(&exchange);
         if (is_json(answer->type)) {
             answer->json = json_parse_strict(answer->body, answer->body_len, NULL, 0);
@@ -374,6 +574,43 @@ out:
     if (error != PROXY_OK) {
         proxy_answer_free(answer);
     }
+    return error;
+}
+
+enum proxy_error proxy_request_raw(struct proxy *proxy, const char *profile, const char *method,
+                                   const char *path, const struct proxy_header *headers,
+                                   const void *body, size_t body_len, struct proxy_answer *answer) {
+    return ask(proxy, profile, method, path, headers, body, body_len, NULL, answer);
+}
+
+enum proxy_error proxy_pass(struct proxy *proxy, const struct proxy_passage *passage) {
+    struct proxy_answer answer;
+    char *kept = NULL;
+    size_t len = 0;
+    if (passage->body_len > 0 && passage->body_len <= PROXY_KEPT_BODY) {
+        kept = malloc((size_t)passage->body_len + 1);
+        if (kept == NULL) {
+            return PROXY_ERROR_MEMORY;
+        }
+        long got;
+        /* one byte more than there should be, so that its end is seen */
+        while ((got = passage->read(passage->context, kept + len,
+                                    (size_t)passage->body_len + 1 - len)) > 0) {
+            len += (size_t)got;
+        }
+        if (got < 0 || len != (size_t)passage->body_len) {
+            OPENSSL_cleanse(kept, len);
+            free(kept);
+            return PROXY_ERROR_BODY;
+        }
+    }
+    enum proxy_error error = ask(proxy, passage->profile, passage->method, passage->path,
+                                 passage->headers, kept, len, passage, &answer);
+    proxy_answer_free(&answer);
+    if (kept != NULL) {
+        OPENSSL_cleanse(kept, len);
+    }
+    free(kept);
     return error;
 }
 

@@ -98,15 +98,17 @@ static void cut_slash(char *url) {
     }
 }
 
+enum { CA_STEM_MAX = 40 }; /* a common name holds it and what the certificate is */
+
 static bool read_ca(const struct reading *reading, const json_t *object, struct config *out) {
-    static const char *const names[] = {"algorithm", "url", NULL};
+    static const char *const names[] = {"algorithm", "name", "url", NULL};
     const json_t *ca = json_object_get(object, "ca");
     const char *unknown = NULL;
     if (ca == NULL) {
         return true;
     }
     if (!json_is_object(ca) || !json_members_are(ca, names, &unknown)) {
-        return complain(reading, "ca", "is an object with algorithm and url");
+        return complain(reading, "ca", "is an object with algorithm, name and url");
     }
     if (json_object_get(ca, "algorithm") != NULL) {
         const char *name = json_member_string(ca, "algorithm", 16);
@@ -114,6 +116,10 @@ static bool read_ca(const struct reading *reading, const json_t *object, struct 
         if (out->ca_algorithm == CA_ANY_ALGORITHM) {
             return complain(reading, "ca.algorithm", "is one of SM2, P-256, RSA-2048");
         }
+    }
+    if (!read_text(reading, ca, "name", false, &out->ca_name) ||
+        (out->ca_name != NULL && strlen(out->ca_name) > CA_STEM_MAX)) {
+        return complain(reading, "ca.name", "is a text of at most 40 bytes");
     }
     return read_text(reading, ca, "url", false, &out->ca_url) &&
            (out->ca_url == NULL || (is_web(out->ca_url) && strlen(out->ca_url) <= CA_URL_MAX) ||
@@ -245,6 +251,7 @@ bool config_read(const char *path, struct config *out, char error[CONFIG_ERROR_S
 
 void config_free(struct config *config) {
     free(config->state);
+    free(config->ca_name);
     free(config->public_url);
     free(config->ca_url);
     free(config->tls_certificate);

@@ -21,6 +21,7 @@ struct config {
         tls_ca; /* what the simulated provider trusts when it calls back; NULL: the system's, or the own identity's */
     const struct profile *profile;
     enum ca_algorithm ca_algorithm; /* CA_ANY_ALGORITHM: what there is, else SM2 */
+    char *ca_name;                  /* stem of the names of a CA that is made; NULL: a demo's */
     char *
         ca_url; /* where certificates say that /ca/... is; no trailing slash; default: the public URL */
     const char *origins[CONFIG_LIST_MAX + 1]; /* ended by NULL; default: the public URL alone */

@@ -161,6 +161,7 @@ static bool open_authority(struct house *house) {
         return false;
     }
     engine->service = house->service_name;
+    engine->ca_name = house->config.ca_name;
     return authority_load(engine, house->ca_directory, house->config.ca_algorithm) == ORDER_OK;
 }
 

@@ -158,6 +158,20 @@ static void every_mistake_is_named(void **state) {
          "services.d.taskKeys"},
         {"{\"state\":\"s\",\"services\":{\"d\":{\"upstream\":\"https://x.cn\",\"issuers\":[1]}}}",
          "services.d.issuers"},
+        {"{\"state\":\"s\",\"services\":{\"d\":{\"upstream\":\"https://"
+         "x.cn\",\"pins\":[\"abc\"]}}}",
+         "services.d.pins"},
+        {"{\"state\":\"s\",\"services\":{\"d\":{\"upstream\":\"https://x.cn\",\"pins\":[]}}}",
+         "services.d.pins"},
+        {"{\"state\":\"s\",\"services\":{\"d\":{\"upstream\":\"https://"
+         "x.cn\",\"clientKey\":\"k\"}}}",
+         "services.d.clientCertificate"},
+        {"{\"state\":\"s\",\"services\":{\"d\":{\"upstream\":\"https://"
+         "x.cn\",\"timeouts\":{\"idle\":0}}}}",
+         "services.d.timeouts"},
+        {"{\"state\":\"s\",\"services\":{\"d\":{\"upstream\":\"https://"
+         "x.cn\",\"timeouts\":{\"odd\":1}}}}",
+         "services.d.timeouts"},
         {"{\"state\":\"s\",\"origins\":{\"allow\":[\"http://good.cn\"]}}", "origins.allow"},
         {"{\"state\":\"s\",\"origins\":{\"allow\":[\"https://good.cn/\"]}}", "origins.allow"},
         {"{\"state\":\"s\",\"origins\":{\"deny\":\"https://x.cn\"}}", "origins.deny"},

@@ -471,6 +471,11 @@ enum proxy_error proxy_request(struct proxy *proxy, const char *profile, const c
     return PROXY_OK;
 }
 
+enum proxy_state proxy_state(struct proxy *proxy, const char *profile) {
+    (void)proxy, (void)profile;
+    return PROXY_STATE_UNKNOWN;
+}
+
 void proxy_answer_free(struct proxy_answer *answer) {
     json_decref(answer->json);
     *answer = (struct proxy_answer){0};

@@ -30,7 +30,8 @@ static bool read_issuer(struct engine *engine) {
 
 enum order_error authority_load(struct engine *engine, const char *directory,
                                 enum ca_algorithm algorithm) {
-    struct ca_options options = {.create = true, .now = engine_now(engine), .algorithm = algorithm};
+    const struct ca_options options = {
+        .create = true, .now = engine_now(engine), .algorithm = algorithm, .name = engine->ca_name};
     enum ca_error error = ca_open(NULL, directory, &options, &engine->ca);
     if (error != CA_OK) {
         log_error("ca", "%s: %s", directory, ca_error_text(error));

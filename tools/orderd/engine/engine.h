@@ -28,7 +28,8 @@ struct engine {
         *service; /* the name that login assertions carry: urn:openukey:order-service:PROFILE */
     const char *const *origins; /* page origins that may log in and confirm, ended by NULL */
     const char *public_url;     /* "https://host:port", no trailing slash */
-    struct ca *ca; /* may be used by several threads, and its folder by other programs */
+    struct ca *ca;       /* may be used by several threads, and its folder by other programs */
+    const char *ca_name; /* stem of the names of a CA that is made; NULL: a demo's */
     const char *
         ca_url; /* where the world finds /ca/..., without trailing slash; certificates say so. NULL: they do not */
     struct octets root_der; /* certificates must chain to it through the issuing CA */
