@@ -32,3 +32,9 @@ real-key_LDLIBS := -ldl
 PROGRAMS += sm2-lines
 sm2-lines_SRCS := tests/support/sm2_lines.c
 sm2-lines_PKGS := libcrypto
+
+# many TLS connections that ask an agent (tests/faults/endurance.test.mjs, tools/bench/agent.mjs)
+PROGRAMS += agent-load
+agent-load_SRCS := tests/support/agent_load.c
+agent-load_PKGS := jansson libssl libcrypto
+agent-load_LDLIBS := -lpthread

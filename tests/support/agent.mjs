@@ -222,7 +222,7 @@ export class TestAgent {
 }
 
 /* A small WebSocket client: node 18 and 20 bring none, and a browser's would not send a wrong Origin. */
-class RawWebSocket {
+export class RawWebSocket {
     static open(agent, { origin, path = '/v1/events', headers = {} } = {}) {
         const lines = [
             `GET ${path} HTTP/1.1`,
