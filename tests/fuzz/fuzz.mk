@@ -65,7 +65,12 @@ fuzz_signatures_SRCS := tests/fuzz/fuzz_signatures.c $(formats_SRCS)
 $(FUZZ)/fuzz_signatures: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_signatures_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson
 
+# what a job reads of the order service
+fuzz_tasks_SRCS := tests/fuzz/fuzz_tasks.c agent/jobs/task.c agent/jobs/issued.c agent/http/json.c $(formats_SRCS)
+$(FUZZ)/fuzz_tasks: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_tasks_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=EVP_DigestVerify -o $@ $^ -lcrypto -ljansson
+
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_signatures $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_signatures $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp $(FUZZ)/fuzz_tasks ## build the fuzzers (clang); tests/fuzz/ says how they run

@@ -58,6 +58,7 @@ for (const [name, what, size, share = 1, more = []] of [
     ['templates', 'templates and mechanisms of calls', 4096],
     ['ocsp', 'requests for the OCSP responder', 4200, 2],
     ['signatures', 'signatures, seals, stamps, envelopes and revocation lists', 16384],
+    ['tasks', 'tasks and answers of the order service to a job', 16384, 2],
     ['parsers', 'attribute files, certificates and dialog answers', 4096],
     ['requests', 'requests to the order service', 16384],
     ['inputs', 'inputs of the order service, reader by reader', 32768],
