@@ -101,7 +101,7 @@ test('two approvals, one key, one recipient', async (t) => {
         refused(await agent.ask('POST', agent.path('/recover'), {}), 409, 'RECOVERY_REFUSED');
     });
     await t.test('confirmed by what only the recovered key can read', async () => {
-        await agent.writeCertificates();
+        await agent.unwrap();
         const guess = await key.sign(`openukey-recovered:${agent.made.nonce}:guess`);
         refused(await agent.ask('POST', agent.path('/confirm'), { certificate: key.certificate, proof: guess }), 403, 'PROOF_INVALID');
         refused(await agent.ask('POST', agent.path('/confirm'), { certificate: key.certificate }), 400, 'BAD_REQUEST');

@@ -239,6 +239,7 @@ describe('a provisioning that fails', () => {
         await refused(t, (profile) => JSON.stringify({ ...profile, colour: 'red' }), /未知成员“colour”/, { LC_ALL: 'zh_CN.UTF-8' });
         await refused(t, (profile) => JSON.stringify({ ...profile, subject: { C: 'CHN' } }), /"subject"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, containers: {} }), /"containers"/);
+        await refused(t, (profile) => JSON.stringify({ ...profile, containers: [] }), /"container"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, pin: { user: '12345' } }), /"user"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, pin: { unlockKey: '00112233445566778899aabbccddee' } }), /"unlockKey"/);
         await refused(t, (profile) => JSON.stringify({ ...profile, pin: { unlockKey: 'not hexadecimal, but 32 letters!' } }), /"unlockKey"/);

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { merge } from '../../tools/demo/house.mjs';
 import { Program, run } from '../../tools/demo/program.mjs';
 import { parse } from './der.mjs';
-import { BlankKey, SoftKey, canonical, creditCode, sha256 } from './service.mjs';
+import { fromPem } from './openssl.mjs';
+import { SoftKey, canonical, creditCode, sha256 } from './service.mjs';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const built = (path) => join(resolve(root, process.env.BUILD ?? 'build/gcc'), path);
@@ -37,31 +38,49 @@ export class RealKey extends SoftKey {
 
     static async plug(t, service, name, profile, { clock, changes = {} } = {}) {
         const key = new RealKey(service, name);
-        const manifest = join(key.dir, 'manifest.json');
-        const wanted = merge(JSON.parse(readFileSync(join(root, `tools/ukey/profiles/${profile}.json`), 'utf8')), {
-            subject: { organizationIdentifier: creditCode(1) },
-            ...changes,
-        });
-        writeFileSync(join(key.dir, 'profile.json'), JSON.stringify(wanted));
-        key.subject = { type: 'ORG', name: wanted.subject.O, credentialType: 'USCC', credentialNo: wanted.subject.organizationIdentifier };
-        const when = clock ? ['--clock', clock] : [];
-        await run(built('bin/ukey'), [
-            ...['provision', join(key.dir, 'profile.json'), '--ca', join(service.state, 'ca')],
-            ...['--out', join(key.dir, 'card.img'), '--manifest', manifest, ...when],
-        ]);
-        await service.command('import', manifest);
-        key.manifest = JSON.parse(readFileSync(manifest, 'utf8'));
-        key.serial = key.manifest.token.serial;
-        const pem = key.manifest.certificates.find(({ usage }) => usage !== 'encrypt').pem;
-        key.der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
         t.after(() => key.close());
-        key.sim = await Program.start({
+        await key.provision(profile, { subject: { organizationIdentifier: creditCode(1) }, ...changes }, clock);
+        return key.insert();
+    }
+
+    /* A key as its maker delivers it, plugged and logged in: PINs are on it and the service knows how to unlock it, nothing else. Who
+     * takes it closes it. */
+    static async deliver(service, name) {
+        const key = new RealKey(service, name);
+        const serial = randomBytes(15).toString('hex').toUpperCase();
+        await key.provision('handed-out', { token: { serial }, pin: { mustChange: false, unlockKey: randomBytes(16).toString('hex') } });
+        await key.insert();
+        assert.equal(await key.logInWith(key.pin), 0);
+        return key;
+    }
+
+    async provision(profile, changes, clock) {
+        const manifest = join(this.dir, 'manifest.json');
+        const wanted = merge(JSON.parse(readFileSync(join(root, `tools/ukey/profiles/${profile}.json`), 'utf8')), changes);
+        writeFileSync(join(this.dir, 'profile.json'), JSON.stringify(wanted));
+        await run(built('bin/ukey'), [
+            ...['provision', join(this.dir, 'profile.json'), '--ca', join(this.service.state, 'ca')],
+            ...['--out', join(this.dir, 'card.img'), '--manifest', manifest, ...(clock ? ['--clock', clock] : [])],
+        ]);
+        await this.service.command('import', manifest);
+        const { token, certificates } = JSON.parse(readFileSync(manifest, 'utf8'));
+        this.serial = token.serial;
+        this.pin = wanted.pin.user;
+        const { pem } = certificates.find(({ usage }) => usage !== 'encrypt') ?? {};
+        if (!pem) return;
+        this.der = fromPem(pem);
+        const { O: name, organizationIdentifier: credentialNo } = wanted.subject;
+        this.subject = { type: 'ORG', name, credentialType: 'USCC', credentialNo };
+    }
+
+    async insert() {
+        this.sim = await Program.start({
             name: 'ukey-sim',
             command: built('bin/ukey-sim'),
-            args: ['run', '--socket', join(key.dir, 'sockets/card.sock'), join(key.dir, 'card.img')],
+            args: ['run', '--socket', join(this.dir, 'sockets/card.sock'), join(this.dir, 'card.img')],
             ready: /^ready ?(.*)$/,
         });
-        return key.open();
+        return this.open();
     }
 
     /* The module on the key: anew after close(). */
@@ -74,11 +93,13 @@ export class RealKey extends SoftKey {
             ready: /^ready$/,
         });
         this.host.lines.on('line', (line) => this.queue.shift()?.(JSON.parse(line)));
+        this.host.child.stdin.on('error', () => {});
+        this.host.ended.then(() => this.queue.splice(0).forEach((done) => done({ rv: 'ended' })));
         return this;
     }
 
     get isBlank() {
-        return false;
+        return this.der === undefined;
     }
 
     get certificate() {
@@ -87,6 +108,7 @@ export class RealKey extends SoftKey {
 
     do(what, more = {}) {
         return new Promise((done) => {
+            if (this.host.exit) return done({ rv: 'ended' });
             this.queue.push(done);
             this.host.child.stdin.write(`${JSON.stringify({ do: what, ...more })}\n`);
         });
@@ -111,12 +133,27 @@ export class RealKey extends SoftKey {
         return (await this.do('login', { pin })).rv;
     }
 
-    async sign(message) {
-        return (await this.must('sign', { certificate: base64(this.der), message: base64(message) })).signature;
+    /* By the certified key; with `fresh`, by the one that the certificates written last are for. */
+    async sign(message, fresh) {
+        const certificate = base64(fresh ? this.fresh : this.der);
+        return (await this.must('sign', { certificate, message: base64(message) })).signature;
     }
 
     async signedData(object) {
         return (await this.must('signed-data', { certificate: base64(this.der), content: base64(canonical(object)) })).message;
+    }
+
+    /* ---- what is made and written ---- */
+
+    /* A pair in a container of this name. */
+    async newKey(algorithm, name) {
+        assert.equal(algorithm, 'SM2');
+        await this.must('generate', { name });
+        return name;
+    }
+
+    async csr() {
+        return (await this.must('csr')).csr;
     }
 
     /* A new container for a key that comes back; what it is to be enveloped to. */
@@ -124,9 +161,40 @@ export class RealKey extends SoftKey {
         return Buffer.from((await this.must('generate', { name })).spki, 'base64');
     }
 
-    async recoverInstall(envelope, certificate) {
+    async unwrap(envelope) {
         await this.must('unwrap', { envelope });
-        await this.must('write-certificate', { label: 'recovered', certificate });
+    }
+
+    /* The signing certificate first, if there is one. */
+    async writeCertificates(label, certificates) {
+        for (const certificate of certificates) await this.must('write-certificate', { label, certificate });
+        this.fresh = Buffer.from(certificates[0], 'base64');
+    }
+
+    async writeSeal(id, seal) {
+        await this.must('write-file', { name: `${id}.esl`, content: seal });
+    }
+
+    async readBack(certificates, id, seal) {
+        const there = (await this.must('certificates')).certificates;
+        for (const certificate of certificates) assert.ok(there.includes(certificate), 'the certificate is read back');
+        if (seal) assert.equal((await this.must('read-file', { name: `${id}.esl` })).content, seal, 'the seal is read back');
+    }
+
+    /* From the administrator; who gets the key must change it. */
+    async takeFirstPin(pin) {
+        await this.must('first-pin', { admin: '12345678', pin });
+        this.pin = pin;
+    }
+
+    /* The certified key has been replaced by another on this card: what it encrypted stays readable. */
+    async retire() {
+        await this.must('retire', { certificate: base64(this.der) });
+    }
+
+    install(name, { signCertificate, encryptCertificate }) {
+        this.der = Buffer.from(signCertificate, 'base64');
+        this.encryptDer = Buffer.from(encryptCertificate, 'base64');
     }
 
     /* What an SM2Cipher opens to, with the key of this certificate. */
@@ -137,9 +205,17 @@ export class RealKey extends SoftKey {
         return Buffer.from((await this.must('decrypt', { certificate, cipher: base64(raw) })).plain, 'base64');
     }
 
+    /* Out of the reader. A program that does not end cleanly (a sanitizer has found something, say) fails the test. */
     async close() {
-        await this.host?.stop();
+        if (this.host && !this.host.exit) {
+            const insist = setTimeout(() => this.host.stop('SIGKILL'), 60_000);
+            this.host.child.stdin.end();
+            await this.host.ended;
+            clearTimeout(insist);
+        }
         await this.sim?.stop();
+        const bad = [this.host, this.sim].map((program) => program?.badEnd).filter(Boolean);
+        if (bad.length) throw new Error(bad.join('\n'));
     }
 }
 
@@ -202,11 +278,10 @@ export class KeyAgent {
 
     /* The answer of the service; this.task is what was claimed. */
     async claim(no, changes = {}) {
-        const blank = this.key instanceof BlankKey && this.key.isBlank;
         const answer = await this.ask(
             'POST',
             '/v1/tasks:claim',
-            { order: no, tokenSerial: this.key.serial, ...(blank ? {} : { certificate: this.key.certificate }), ...changes },
+            { order: no, tokenSerial: this.key.serial, ...(this.key.isBlank ? {} : { certificate: this.key.certificate }), ...changes },
             (body) => body.code ?? JSON.parse(Buffer.from(body.task.split('.')[1], 'base64url')).nonce,
         );
         if (answer.status === 200) this.task = await this.read(answer.body.task);
@@ -228,9 +303,18 @@ export class KeyAgent {
 
     /* ---- what each step does ---- */
 
+    /* Named so that it is found again. */
+    get container() {
+        return `${this.task.kind === 'KEY_RECOVERY' ? 'recover' : 'R'}-${this.task.order}`;
+    }
+
+    get certificates() {
+        return [this.made.signCertificate, this.made.certificate, this.made.encryptCertificate].filter(Boolean);
+    }
+
     async generate() {
-        if (this.task.kind === 'KEY_RECOVERY') this.recipient ??= await this.key.recoverGenerate(`recover-${this.task.order}`);
-        else this.file = await this.key.newKey(this.task.alg);
+        if (this.task.kind === 'KEY_RECOVERY') this.recipient ??= await this.key.recoverGenerate(this.container);
+        else this.file = await this.key.newKey(this.task.alg, this.container);
     }
 
     async recover() {
@@ -239,8 +323,24 @@ export class KeyAgent {
         this.made = KeyAgent.good(await this.ask('POST', this.path('/recover'), { recipient, continuity: this.continuity }));
     }
 
-    async writeCertificates() {
-        if (this.task.kind === 'KEY_RECOVERY') await this.key.recoverInstall(this.made.envelopedKey, this.made.certificate);
+    async unwrap() {
+        if (this.made.envelopedKey) await this.key.unwrap(this.made.envelopedKey);
+    }
+
+    writeCertificates() {
+        return this.key.writeCertificates(this.container, this.certificates);
+    }
+
+    async writeSeal() {
+        if (this.made.seal) await this.key.writeSeal(this.made.sealId, this.made.seal);
+    }
+
+    readBack() {
+        return this.key.readBack(this.certificates, this.made.sealId, this.made.seal);
+    }
+
+    retire() {
+        return this.key.retire();
     }
 
     async request() {
@@ -277,6 +377,7 @@ export class KeyAgent {
         const open = async (sealed) => Buffer.from(await this.key.tool(['decrypt', file], Buffer.from(sealed, 'base64')), 'base64').toString();
         this.pin = await open(sealedPin);
         assert.equal(await open(again), this.pin);
+        await this.key.takeFirstPin(this.pin);
     }
 
     /* The certificate and the signature that show that it worked; a key whose PIN must be changed signs nothing. */
@@ -308,7 +409,11 @@ export class KeyAgent {
         'set-pin': 'setPin',
         recover: 'recover',
         'first-pin': 'firstPin',
+        unwrap: 'unwrap',
         'write-certificates': 'writeCertificates',
+        'write-seal': 'writeSeal',
+        'read-back': 'readBack',
+        retire: 'retire',
         prove: 'prove',
         confirm: 'confirm',
     };
@@ -321,7 +426,7 @@ export class KeyAgent {
             if (does) await this[does]();
             KeyAgent.good(await this.report(step));
         }
-        if (this.key instanceof BlankKey && this.key.isBlank) this.key.install(this.file, this.made);
+        if (this.key.isBlank) this.key.install(this.file, this.made);
         return this.state;
     }
 }

@@ -58,6 +58,12 @@ export class OpenSsl {
         ]);
     }
 
+    /* SM2Cipher (DER) over `data` to the certificate's key. */
+    async encrypt(certificate, data) {
+        const key = await this.publicKey(certificate);
+        return (await run('openssl', ['pkeyutl', '-encrypt', '-pubin', '-inkey', key, '-in', this.file(data)])).bytes;
+    }
+
     async sm3(data) {
         const { stdout } = await run('openssl', ['dgst', '-sm3', '-r', this.file(data)]);
         return stdout.slice(0, 64);

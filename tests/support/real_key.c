@@ -11,11 +11,17 @@
  *   {"do": "sign", "certificate", "message"}          {rv, signature}: by the certificate's key
  *   {"do": "signed-data", "certificate", "content"}   {rv, message}: GM SignedData by the certificate's key
  *   {"do": "generate", "name"}                        {rv, spki}: a new container
+ *   {"do": "csr"}                                     {rv, csr}: PKCS#10 by the key generated last, with a name of no meaning
  *   {"do": "unwrap", "envelope"}                      {rv}: opened by the key generated last
  *   {"do": "write-certificate", "label", "certificate"}  {rv}
+ *   {"do": "certificates"}                            {rv, certificates}: all that are on the key
+ *   {"do": "retire", "certificate"}                   {rv}: destroys its key, as C_DestroyObject does
+ *   {"do": "write-file", "name", "content"} {"do": "read-file", "name"}  {rv}, {rv, content}
+ *   {"do": "first-pin", "admin", "pin"}               {rv}: the administrator sets a PIN that must be changed; nobody is logged in then
  *   {"do": "decrypt", "certificate", "cipher"}        {rv, plain}: by the certificate's key
  * rv is the number of CKR_*; calls that are made of several say 5 (CKR_GENERAL_ERROR) when one fails. */
 #include "module/formats/certificate.h"
+#include "module/formats/certificate_request.h"
 #include "module/formats/signed_data.h"
 #include "tools/ukey/key.h"
 
@@ -30,6 +36,7 @@ struct desk {
     struct key key;
     CK_OPENUKEY_UNLOCK_CHALLENGE challenge;
     CK_OBJECT_HANDLE generated;
+    struct octets spki; /* of the key generated last */
 };
 
 static json_t *result(CK_RV rv) {
@@ -186,13 +193,37 @@ static json_t *signed_data(struct desk *desk, const json_t *line) {
 }
 
 static json_t *generate(struct desk *desk, const json_t *line) {
-    struct octets spki = {NULL, 0};
-    bool good = key_generate(&desk->key, text_of(line, "name"), KEY_SM2, &desk->generated, &spki);
+    octets_free(&desk->spki);
+    bool good =
+        key_generate(&desk->key, text_of(line, "name"), KEY_SM2, &desk->generated, &desk->spki);
     json_t *answer = done(good);
     if (good) {
-        put_bytes(answer, "spki", spki.data, spki.len);
+        put_bytes(answer, "spki", desk->spki.data, desk->spki.len);
     }
-    octets_free(&spki);
+    return answer;
+}
+
+static json_t *csr(struct desk *desk, const json_t *line) {
+    const struct name_field nobody[] = {{"CN", "OpenUKey"}};
+    struct octets subject = {NULL, 0};
+    struct octets info = {NULL, 0};
+    struct octets signature = {NULL, 0};
+    struct octets request = {NULL, 0};
+    (void)line;
+    bool good = name_from_fields(nobody, 1, &subject) == FORMATS_OK &&
+                certificate_request_build(subject.data, subject.len, desk->spki.data,
+                                          desk->spki.len, &info) == FORMATS_OK &&
+                key_sign(&desk->key, desk->generated, KEY_SM2, info.data, info.len, &signature) &&
+                certificate_request_assemble(NULL, &info, signature.data, signature.len,
+                                             &request) == FORMATS_OK;
+    json_t *answer = done(good);
+    if (good) {
+        put_bytes(answer, "csr", request.data, request.len);
+    }
+    octets_free(&subject);
+    octets_free(&info);
+    octets_free(&signature);
+    octets_free(&request);
     return answer;
 }
 
@@ -214,6 +245,71 @@ static json_t *write_certificate(struct desk *desk, const json_t *line) {
     certificate_free(certificate);
     octets_free(&der);
     return done(good);
+}
+
+static CK_RV add_certificate(struct desk *desk, CK_OBJECT_HANDLE object, json_t *list) {
+    unsigned char der[8192];
+    CK_ATTRIBUTE value = {CKA_VALUE, der, sizeof der};
+    CK_RV rv = desk->key.functions->C_GetAttributeValue(desk->key.session, object, &value, 1);
+    json_t *one = rv == CKR_OK ? json_object() : NULL;
+    if (one != NULL) {
+        put_bytes(one, "der", der, value.ulValueLen);
+        json_array_append(list, json_object_get(one, "der"));
+    }
+    json_decref(one);
+    return rv;
+}
+
+static json_t *certificates(struct desk *desk, const json_t *line) {
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class}};
+    CK_OBJECT_HANDLE found[64];
+    CK_ULONG count = 0;
+    CK_FUNCTION_LIST *f = desk->key.functions;
+    json_t *list = json_array();
+    (void)line;
+    CK_RV rv = f->C_FindObjectsInit(desk->key.session, wanted, 1);
+    if (rv == CKR_OK) {
+        rv = f->C_FindObjects(desk->key.session, found, sizeof found / sizeof found[0], &count);
+        f->C_FindObjectsFinal(desk->key.session);
+    }
+    for (CK_ULONG i = 0; i < count && rv == CKR_OK; i++) {
+        rv = add_certificate(desk, found[i], list);
+    }
+    json_t *answer = result(rv);
+    json_object_set_new(answer, "certificates", list);
+    return answer;
+}
+
+static json_t *retire(struct desk *desk, const json_t *line) {
+    CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+    struct octets der = bytes_of(line, "certificate");
+    bool found = key_find_private(&desk->key, &der, &private_key);
+    octets_free(&der);
+    return found ? result(desk->key.functions->C_DestroyObject(desk->key.session, private_key))
+                 : done(false);
+}
+
+static json_t *write_file(struct desk *desk, const json_t *line) {
+    struct octets content = bytes_of(line, "content");
+    json_t *answer = done(key_write_file(&desk->key, text_of(line, "name"), &content));
+    octets_free(&content);
+    return answer;
+}
+
+static json_t *read_file(struct desk *desk, const json_t *line) {
+    struct octets content = {NULL, 0};
+    bool good = key_read_file(&desk->key, text_of(line, "name"), &content);
+    json_t *answer = done(good);
+    if (good) {
+        put_bytes(answer, "content", content.data, content.len);
+    }
+    octets_free(&content);
+    return answer;
+}
+
+static json_t *first_pin(struct desk *desk, const json_t *line) {
+    return done(key_demand_change(&desk->key, text_of(line, "admin"), text_of(line, "pin")));
 }
 
 static json_t *decrypt(struct desk *desk, const json_t *line) {
@@ -245,6 +341,12 @@ static const struct {
     {"sign", sign},
     {"unlock-begin", unlock_begin},
     {"generate", generate},
+    {"csr", csr},
+    {"certificates", certificates},
+    {"retire", retire},
+    {"write-file", write_file},
+    {"read-file", read_file},
+    {"first-pin", first_pin},
     {"unwrap", unwrap},
     {"unlock-finish", unlock_finish},
     {"decrypt", decrypt},
@@ -284,6 +386,7 @@ int main(int argc, char **argv) {
         json_decref(line);
     }
     free(text);
+    octets_free(&desk.spki);
     key_close(&desk.key);
     return 0;
 }

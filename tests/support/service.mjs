@@ -85,13 +85,26 @@ export class SoftKey {
         return Buffer.from(await this.tool(['spki', this.recovering]), 'base64');
     }
 
-    async recoverInstall(envelope) {
-        await this.tool(['open-envelope', this.recovering, join(this.dir, 'recovered.pem')], Buffer.from(envelope, 'base64'));
+    /* Of a key that is certified only the signing pair counts here. */
+    async unwrap(envelope) {
+        if (this.recovering) await this.tool(['open-envelope', this.recovering, join(this.dir, 'recovered.pem')], Buffer.from(envelope, 'base64'));
     }
 
     async decrypt(certificate, cipher) {
         return Buffer.from(await this.tool(['decrypt', join(this.dir, 'recovered.pem')], Buffer.from(cipher, 'base64')), 'base64');
     }
+
+    /* ---- what only cards do (RealKey) ---- */
+
+    async writeCertificates() {}
+
+    async writeSeal() {}
+
+    async readBack() {}
+
+    async takeFirstPin() {}
+
+    async retire() {}
 
     newKeyFile() {
         return join(this.dir, `new-${(this.files += 1)}.pem`);

@@ -1,21 +1,29 @@
 // Walks an order from its first request to its final state: looks at the gate it waits at, and does there what a person, the staff or a
-// key would do. Which gates there are, and in which order, it does not know.
-import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// key would do. Which gates there are, and in which order, it does not know. Keys are simulated cards behind our module.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 import { Applicant } from './applicant.mjs';
-import { KeyAgent, lockable } from './key_agent.mjs';
+import { FIXED_PIN, KeyAgent, RealKey } from './key_agent.mjs';
+import { OpenSsl } from './openssl.mjs';
 import { png } from './picture.mjs';
-import { BlankKey } from './service.mjs';
 
 const good = (answer) => Applicant.good(answer);
 
+const CKR_PIN_INCORRECT = 0xa0;
+const CKR_PIN_LOCKED = 0xa4;
+const OWN_PIN = 'my-pin-22';
+
 /* A certificate's holder with an account, and his key: what one order made, the next is about. */
 export class Life extends Applicant {
-    /* `staff`: {reviewer, second, finance, operator}; `pays`: ALIPAY, WECHAT or TRANSFER; `confirms`: SMS or ANSWER where both are taken. */
-    constructor(service, phone, staff, subject, { pays = 'ALIPAY', confirms = 'SMS', entries } = {}) {
+    /* `staff`: {reviewer, second, finance, operator}; `pays`: ALIPAY, WECHAT or TRANSFER; `confirms`: SMS or ANSWER where both are taken;
+     * `fixedPin`: an unlocked key gets the portal's PIN, without a code (R198). */
+    constructor(service, phone, staff, subject, { pays = 'ALIPAY', confirms = 'SMS', fixedPin = false, entries } = {}) {
         super(service, phone, staff, entries);
-        Object.assign(this, { subject, pays, confirms, keys: 0 });
+        Object.assign(this, { subject, pays, confirms, fixedPin, keys: 0, openssl: new OpenSsl(service.dir) });
+    }
+
+    async close() {
+        await this.key?.close();
     }
 
     /* What is shown to somebody who reads Chinese, each thing once. */
@@ -26,14 +34,75 @@ export class Life extends Applicant {
         return body;
     }
 
-    /* A key as its maker delivers it: the service has been told how to unlock it. */
-    async blankKey() {
+    emptyKey() {
         const name = `${createHash('sha256').update(this.phone).digest('hex').slice(0, 6)}k${(this.keys += 1)}`;
-        const key = lockable(new BlankKey(this.service, name, this));
-        const manifest = join(key.dir, 'manifest.json');
-        writeFileSync(manifest, JSON.stringify({ token: { serial: key.serial, unlockKey: key.unlockKey } }));
-        await this.service.command('import', manifest);
-        return key;
+        return RealKey.deliver(this.service, name);
+    }
+
+    /* ---- the key ---- */
+
+    /* What brings this business about: somebody has mistyped the PIN too often, the old key is gone, or the old encryption pair. */
+    async suffer(kind) {
+        if (kind === 'UNLOCK') {
+            await this.key.do('logout');
+            for (let i = 0; i < 10; i += 1) await this.key.logInWith('wrong-pin');
+            assert.equal(await this.key.logInWith(this.key.pin), CKR_PIN_LOCKED);
+        }
+        if (kind === 'REPLACE') await this.key.close();
+        if (kind === 'KEY_RECOVERY') {
+            await this.key.must('retire', { certificate: this.before.toString('base64') });
+            await assert.rejects(this.open(this.before, this.letter), /decrypt/, 'nobody reads the old letter');
+        }
+    }
+
+    /* What is encrypted to this certificate, opened on the key. */
+    open(certificate, cipher) {
+        return this.key.decrypt(certificate.toString('base64'), cipher.toString('base64'));
+    }
+
+    /* A PIN that somebody else has set opens nothing; the holder takes another. */
+    async takeOver() {
+        const { key } = this;
+        await key.do('logout');
+        assert.equal(await key.logInWith(key.pin), 0);
+        assert.equal((await key.do('facts')).mustChange, true);
+        const refused = await key.do('sign', { certificate: key.der.toString('base64'), message: 'QQ==' });
+        assert.notEqual(refused.rv, 0, 'before its PIN is changed the key signs nothing');
+        await key.must('set-pin', { old: key.pin, new: OWN_PIN });
+        key.pin = OWN_PIN;
+    }
+
+    /* Certificates are on the key, it signs with the one and opens with the other; openssl is the judge. */
+    async useKey() {
+        const { key } = this;
+        const { certificates } = await key.must('certificates');
+        for (const der of [key.der, key.encryptDer]) assert.ok(certificates.includes(der.toString('base64')), 'the certificate is on the key');
+        const data = randomBytes(40);
+        const signature = Buffer.from(await key.sign(data), 'base64');
+        assert.ok(await this.openssl.verifySignature({ certificate: key.der, data, signature }), 'the key signs');
+        assert.deepEqual(await this.open(key.encryptDer, await this.openssl.encrypt(key.encryptDer, data)), data, 'the key decrypts');
+    }
+
+    /* After an order of this kind the key must do what it was for. */
+    async tryKey(kind) {
+        const { key } = this;
+        if (kind === 'UNLOCK') {
+            const before = key.pin;
+            key.pin = this.fixedPin ? FIXED_PIN : 'new-pin-1';
+            await key.do('logout');
+            assert.equal(await key.logInWith(before), CKR_PIN_INCORRECT);
+            if (this.fixedPin) await this.takeOver();
+            else assert.equal(await key.logInWith(key.pin), 0, 'the new PIN logs in');
+        } else if (this.firstPin) {
+            await this.takeOver();
+        }
+        if (['RENEW', 'CHANGE', 'KEY_RECOVERY'].includes(kind)) {
+            assert.equal((await this.open(this.before, this.letter)).toString(), 'old letter', 'an old envelope opens');
+            const { certificates } = await key.must('certificates');
+            assert.ok(!certificates.includes(this.beforeSign.toString('base64')), 'what signed before is gone');
+        }
+        this.firstPin = undefined;
+        await this.useKey();
     }
 
     /* ---- what is done at each gate ---- */
@@ -92,27 +161,28 @@ export class Life extends Applicant {
         const agent = new KeyAgent(key, caller);
         good(await agent.claim(this.order.no, changes));
         await this.watch();
+        if (this.key?.encryptDer && agent.task.kind !== 'KEY_RECOVERY') {
+            // what comes in before the business is done
+            this.before = this.key.encryptDer;
+            this.beforeSign = this.key.der;
+            this.letter = await this.openssl.encrypt(this.before, 'old letter');
+        }
         await agent.carryOut(this.order.no, changes);
-        this.task = agent.task;
         if (agent.file && this.key === key) key.install(agent.file, agent.made);
-        this.key = key;
+        Object.assign(this, { key, firstPin: agent.pin });
     }
 
     async produce() {
-        const key = await this.blankKey();
-        key.person = Object.assign(this.staff.operator, { order: this.order });
-        return this.carryOut(key, this.staff.operator);
+        return this.carryOut(await this.emptyKey(), this.staff.operator);
     }
 
     async issue() {
         switch (this.order.kind) {
             case 'NEW':
             case 'REPLACE':
-                return this.carryOut(await this.blankKey(), this, { code: await this.downloadCode() });
-            case 'UNLOCK': {
-                const [sent] = await this.service.rows("SELECT COUNT(*) AS n FROM sim_deliveries WHERE body GLOB '*解锁授权码*'");
-                return this.carryOut(this.key, this, sent.n > (this.unlocks ?? 0) ? { code: await this.unlockCode() } : {});
-            }
+                return this.carryOut(await this.emptyKey(), this, { code: await this.downloadCode() });
+            case 'UNLOCK':
+                return this.carryOut(this.key, this, this.fixedPin ? {} : { code: await this.unlockCode() });
             default:
                 if (!this.key.session) await this.key.logIn();
                 return this.carryOut(this.key, this.key);
@@ -156,7 +226,10 @@ export class Life extends Applicant {
     /* An order of this kind to its end; resolves to the order. this.shown: the states that it was shown in. */
     async walk(kind) {
         this.shown = [];
-        if (this.key) this.key.session = undefined;
+        if (this.key) {
+            this.key.session = undefined;
+            await this.suffer(kind);
+        }
         const what = kind === 'NEW' ? { subject: this.subject } : { certificate: this.key.certificate };
         good(await this.create({ kind, ...what }));
         for (let i = 0; (await this.watch()).state !== 'COMPLETED'; i += 1) {
