@@ -102,7 +102,7 @@ include firmware-sim/ports/arm/firmware.mk tests/fuzz/fuzz.mk tools/bench/bench.
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: help all demo check check-fast check-threads check-long conformance-report lint format clean setup-build setup-demo setup-check
+.PHONY: help all demo check check-fast check-threads check-long conformance-report screenshots lint format clean setup-build setup-demo setup-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(filter Makefile %/firmware.mk %/fuzz.mk %/bench.mk %/install.mk,$(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -134,6 +134,10 @@ check-threads: setup-check ## threads and programs that share keys, under Thread
 
 check-long: export LONG := 1
 check-long: check ## check, and the campaigns that take longer (tests see LONG=1)
+
+screenshots: ## make the pictures of docs/screenshots (Xvfb, xdotool, ImageMagick)
+	+@$(MAKE) --no-print-directory $(B)/bin/ukey-consent
+	@BUILD=$(B) node tools/screenshots/dialogs.mjs
 
 conformance-report: setup-check ## check our module and SoftHSM2 against PKCS #11; writes docs/conformance.md
 	+@$(MAKE) --no-print-directory all

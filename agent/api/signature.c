@@ -2,6 +2,7 @@
 #include "agent/api/signature.h"
 
 #include "agent/api/ask.h"
+#include "agent/clock.h"
 
 #include <string.h>
 
@@ -92,13 +93,15 @@ static json_t *document_of(const struct signature_work *work,
     char not_after[11];
     calendar_date_text(certificate->not_after, not_after);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:{s:o, s:o, s:s}, s:{s:o, s:o}, s:O, s:s, s:s}", "kind",
-        question->kind, "lang", http_language_tag(language), "origin",
+        "{s:s, s:s, s:s, s:s, s:s, s:{s:o, s:o, s:s, s:I, s:s}, s:{s:o, s:o}, s:O, s:s, s:s}",
+        "kind", question->kind, "lang", http_language_tag(language), "origin",
         agent_session(work->request)->origin, "title", question->title, "message",
         question->message, "certificate", "subject", key_text_json(certificate->subject.text),
-        "issuer", key_text_json(certificate->issuer.text), "notAfter", not_after, "token", "label",
-        key_text_json(facts->label), "serial", key_text_json(facts->serial), "fields",
-        question->fields, "agree", question->agree, "refuse", word_text(WORD_REFUSE, language));
+        "issuer", key_text_json(certificate->issuer.text), "notAfter", not_after, "daysLeft",
+        (json_int_t)certificate_days_left(certificate, clock_now()), "usage",
+        certificate_usage_name(certificate->usage), "token", "label", key_text_json(facts->label),
+        "serial", key_text_json(facts->serial), "fields", question->fields, "agree",
+        question->agree, "refuse", word_text(WORD_REFUSE, language));
 }
 
 bool signature_confirm(struct signature_work *work, const struct signature_question *question) {

@@ -96,3 +96,18 @@ char *visible_text(const char *text, size_t len, bool keep_lines, bool *escaped)
     char *fitted = realloc(shown, used + 1);
     return fitted ? fitted : shown;
 }
+
+size_t visible_run(const char **text, const char *shown, size_t max, bool *is_escape) {
+    size_t used = 0;
+    *is_escape = shown[0] == '\\' && **text != '\\';
+    for (size_t i = 0; i < max && shown[used] != '\0'; i++) {
+        unsigned character = 0;
+        size_t size = visible_decode_utf8(*text, strnlen(*text, 4), &character);
+        bool is_spelled = shown[used] == '\\' && **text != '\\';
+        if (is_spelled != *is_escape)
+            break;
+        used += is_spelled ? strcspn(shown + used, "}") + 1 : size;
+        *text += size > 0 ? size : 1;
+    }
+    return used;
+}

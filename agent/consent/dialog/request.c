@@ -59,12 +59,18 @@ static bool kind_is_known(const char *kind) {
     return false;
 }
 
+static bool usage_is_known(const char *usage) {
+    return strcmp(usage, "sign") == 0 || strcmp(usage, "encrypt") == 0 ||
+           strcmp(usage, "both") == 0;
+}
+
 bool dialog_request_read(const char *text, size_t len, struct dialog_request *request, char *error,
                          size_t error_size) {
     static const char *const members[] = {"kind",    "lang",        "origin",  "title",
                                           "message", "token",       "fields",  "agree",
                                           "refuse",  "certificate", "choices", NULL};
-    static const char *const certificate_members[] = {"subject", "issuer", "notAfter", NULL};
+    static const char *const certificate_members[] = {"subject",  "issuer", "notAfter",
+                                                      "daysLeft", "usage",  NULL};
     static const char *const token_members[] = {"label", "serial", NULL};
     *request = (struct dialog_request){0};
     if (len > CONSENT_REQUEST_MAX) {
@@ -90,6 +96,11 @@ bool dialog_request_read(const char *text, size_t len, struct dialog_request *re
     request->subject = text_member(certificate, "subject", &bad);
     request->issuer = text_member(certificate, "issuer", &bad);
     request->not_after = text_member(certificate, "notAfter", &bad);
+    request->usage = text_member(certificate, "usage", &bad);
+    const json_t *days = json_object_get(certificate, "daysLeft");
+    request->has_days_left = days != NULL;
+    request->days_left = json_integer_value(days);
+    bad |= days && !json_is_integer(days);
     request->token_label = text_member(token, "label", &bad);
     request->token_serial = text_member(token, "serial", &bad);
     request->fields = json_object_get(document, "fields");
@@ -106,6 +117,8 @@ bool dialog_request_read(const char *text, size_t len, struct dialog_request *re
         wrong = "a member's type";
     else if (!kind_is_known(request->kind))
         wrong = "kind";
+    else if (request->usage && !usage_is_known(request->usage))
+        wrong = "usage";
     else if (!request->origin || !*request->origin)
         wrong = "origin";
     else if (!request->title || !*request->title)

@@ -15,10 +15,13 @@ struct dialog_request {
     const char *title;
     const char *message;                      /* NULL when absent, as all that follows */
     const char *subject, *issuer, *not_after; /* of the certificate */
-    const char *token_label, *token_serial;   /* of the key */
-    const char *agree, *refuse;               /* button texts */
-    json_t *fields;    /* array of {label, value}, perhaps empty; never NULL */
-    bool may_remember; /* choices holds "always" */
+    const char *usage;                        /* "sign", "encrypt" or "both" */
+    bool has_days_left;
+    json_int_t days_left;                   /* negative when the certificate has expired */
+    const char *token_label, *token_serial; /* of the key */
+    const char *agree, *refuse;             /* button texts */
+    json_t *fields;                         /* array of {label, value}, perhaps empty; never NULL */
+    bool may_remember;                      /* choices holds "always" */
 };
 
 /* Read and check the document. False: `error` says in English what is wrong. The document belongs to *request:

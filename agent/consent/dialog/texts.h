@@ -5,11 +5,19 @@
 #include <stdbool.h>
 
 enum dialog_text {
-    TEXT_WINDOW,      /* the window's title */
-    TEXT_ORIGIN,      /* label: the website that asks */
-    TEXT_CERTIFICATE, /* label: the certificate that will sign */
+    TEXT_WINDOW,       /* the window's title when Agree can be chosen */
+    TEXT_WINDOW_WAITS, /* and before */
+    TEXT_ORIGIN,       /* label: the website that asks */
+    TEXT_CERTIFICATE,  /* label: the certificate that will sign */
     TEXT_ISSUER,
     TEXT_NOT_AFTER,
+    TEXT_DAYS_LEFT, /* format of one number */
+    TEXT_LAST_DAY,
+    TEXT_EXPIRED,
+    TEXT_USAGE_OF, /* label: what the certificate is for */
+    TEXT_USAGE_SIGN,
+    TEXT_USAGE_ENCRYPT,
+    TEXT_USAGE_BOTH,
     TEXT_TOKEN,
     TEXT_CONTENT,      /* accessible name of the scrolling area */
     TEXT_CONTENT_HELP, /* its accessible description */

@@ -3,6 +3,7 @@
 
 #include <glib-unix.h>
 #include <gtk/gtk.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 enum {
     WINDOW_WIDTH = 620,
-    WINDOW_HEIGHT = 520,
+    WINDOW_HEIGHT = 560,
     WINDOW_SETTLE_MS = 700, /* keys and clicks meant for another window must not agree */
     WINDOW_SPACING = 10,
     WINDOW_PIECE = 1000, /* characters */
@@ -51,6 +52,8 @@ static void name_for_readers(GtkWidget *widget, const char *name, const char *de
 static void update_agree(struct window *window) {
     bool may = window->settled && window->end_seen;
     gtk_widget_set_sensitive(window->agree, may);
+    gtk_window_set_title(GTK_WINDOW(window->top),
+                         word(window, may ? TEXT_WINDOW : TEXT_WINDOW_WAITS));
     if (window->hint)
         gtk_label_set_text(GTK_LABEL(window->hint),
                            word(window, window->end_seen ? TEXT_SEEN : TEXT_SCROLL));
@@ -176,32 +179,85 @@ static GtkWidget *make_label(const char *text, bool bold, double size) {
     return label;
 }
 
-/* One line of text is laid out as a whole, so a very long value is cut into pieces that each begin a line. */
-static void append_value(struct window *window, GtkTextIter *end, const char *value) {
-    while (*value) {
-        const char *next = value;
-        for (int i = 0; i < WINDOW_PIECE && *next; i++)
-            next = g_utf8_next_char(next);
-        gtk_text_buffer_insert(window->text, end, "\n", 1);
-        gtk_text_buffer_insert_with_tags_by_name(window->text, end, value, (gint)(next - value),
-                                                 "value", NULL);
-        value = next;
+/* A label with text from outside: what is spelled out in it has another ground. */
+static GtkWidget *make_safe_label(struct window *window, const char *text, bool bold, double size,
+                                  bool keep_lines) {
+    char *shown = safe(window, text, keep_lines);
+    GtkWidget *label = make_label(shown, bold, size);
+    PangoAttrList *attributes = pango_attr_list_copy(gtk_label_get_attributes(GTK_LABEL(label)));
+    bool is_escape;
+    size_t at = 0;
+    for (size_t run; (run = visible_run(&text, shown + at, SIZE_MAX, &is_escape)) > 0; at += run) {
+        PangoAttribute *ground = pango_attr_background_new(0xffff, 0xd7d7, 0x9f9f);
+        ground->start_index = is_escape ? (guint)at : 0;
+        ground->end_index = is_escape ? (guint)(at + run) : 0;
+        pango_attr_list_insert(attributes, ground);
     }
+    gtk_label_set_attributes(GTK_LABEL(label), attributes);
+    pango_attr_list_unref(attributes);
+    free(shown);
+    return label;
+}
+
+/* What is spelled out is marked. One line of text is laid out as a whole, so a very long one is cut into pieces that each begin a
+ * line. */
+static void append_marked(struct window *window, GtkTextIter *end, const char *text,
+                          const char *tag) {
+    char *shown = safe(window, text, false);
+    const char *at = shown, *start = text;
+    bool is_escape;
+    for (size_t run;; at += run) {
+        run = visible_run(&text, at, WINDOW_PIECE - (size_t)(text - start), &is_escape);
+        if (run == 0 && !*at)
+            break;
+        if (run == 0) {
+            gtk_text_buffer_insert(window->text, end, "\n", 1);
+            start = text;
+        }
+        gtk_text_buffer_insert_with_tags_by_name(window->text, end, at, (gint)run, tag,
+                                                 is_escape ? "escape" : NULL, NULL);
+    }
+    free(shown);
 }
 
 static void append_pair(struct window *window, const char *label, const char *value) {
     if (!value || !*value)
         value = "—";
-    char *shown_label = safe(window, label, false);
-    char *shown_value = safe(window, value, false);
     GtkTextIter end;
     gtk_text_buffer_get_end_iter(window->text, &end);
     if (gtk_text_buffer_get_char_count(window->text) > 0)
         gtk_text_buffer_insert(window->text, &end, "\n", 1);
-    gtk_text_buffer_insert_with_tags_by_name(window->text, &end, shown_label, -1, "label", NULL);
-    append_value(window, &end, shown_value);
-    free(shown_label);
-    free(shown_value);
+    append_marked(window, &end, label, "label");
+    gtk_text_buffer_insert(window->text, &end, "\n", 1);
+    append_marked(window, &end, value, "value");
+}
+
+static const char *usage_word(const struct window *window) {
+    const char *usage = window->request->usage;
+    return word(window, strcmp(usage, "sign") == 0      ? TEXT_USAGE_SIGN
+                        : strcmp(usage, "encrypt") == 0 ? TEXT_USAGE_ENCRYPT
+                                                        : TEXT_USAGE_BOTH);
+}
+
+static char *days_left_text(const struct window *window) {
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)window->request->days_left);
+    GString *text = g_string_new(word(window, TEXT_DAYS_LEFT));
+    g_string_replace(text, "%s", number, 1);
+    return g_string_free(text, FALSE);
+}
+
+/* The certificate's last day, and how far away it is. */
+static void append_not_after(struct window *window) {
+    const struct dialog_request *request = window->request;
+    char *left = !request->has_days_left   ? g_strdup("")
+                 : request->days_left > 0  ? days_left_text(window)
+                 : request->days_left == 0 ? g_strdup(word(window, TEXT_LAST_DAY))
+                                           : g_strdup(word(window, TEXT_EXPIRED));
+    char *text = g_strdup_printf("%s%s", request->not_after, left);
+    append_pair(window, word(window, TEXT_NOT_AFTER), text);
+    g_free(text);
+    g_free(left);
 }
 
 /* All that is to be read, in the order: fields, certificate, key. */
@@ -212,6 +268,7 @@ static void fill_text(struct window *window) {
     gtk_text_buffer_create_tag(window->text, "label", "foreground", "#5a5a5a", "scale", 0.9,
                                "pixels-above-lines", 8, NULL);
     gtk_text_buffer_create_tag(window->text, "value", "left-margin", 24, NULL);
+    gtk_text_buffer_create_tag(window->text, "escape", "background", "#ffd79f", NULL);
     json_array_foreach(request->fields, i, field) {
         append_pair(window, json_string_value(json_object_get(field, "label")),
                     json_string_value(json_object_get(field, "value")));
@@ -220,8 +277,10 @@ static void fill_text(struct window *window) {
         append_pair(window, word(window, TEXT_CERTIFICATE), request->subject);
     if (request->issuer)
         append_pair(window, word(window, TEXT_ISSUER), request->issuer);
+    if (request->usage)
+        append_pair(window, word(window, TEXT_USAGE_OF), usage_word(window));
     if (request->not_after)
-        append_pair(window, word(window, TEXT_NOT_AFTER), request->not_after);
+        append_not_after(window);
     if (request->token_label || request->token_serial) {
         char *key = g_strdup_printf("%s  %s", request->token_label ? request->token_label : "",
                                     request->token_serial ? request->token_serial : "");
@@ -264,21 +323,17 @@ static void add_text(struct window *window, GtkBox *box) {
 
 static void add_head(struct window *window, GtkBox *box) {
     const struct dialog_request *request = window->request;
-    char *title = safe(window, request->title, false);
-    char *origin = safe(window, request->origin, false);
-    gtk_box_pack_start(box, make_label(title, true, 1.25), FALSE, FALSE, 0);
+    gtk_box_pack_start(box, make_safe_label(window, request->title, true, 1.25, false), FALSE,
+                       FALSE, 0);
     GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, WINDOW_SPACING);
     gtk_box_pack_start(GTK_BOX(line), make_label(word(window, TEXT_ORIGIN), false, 1), FALSE, FALSE,
                        0);
-    gtk_box_pack_start(GTK_BOX(line), make_label(origin, true, 1), TRUE, TRUE, 0);
+    gtk_box_pack_start(GTK_BOX(line), make_safe_label(window, request->origin, true, 1, false),
+                       TRUE, TRUE, 0);
     gtk_box_pack_start(box, line, FALSE, FALSE, 0);
-    free(title);
-    free(origin);
-    if (request->message) {
-        char *message = safe(window, request->message, true);
-        gtk_box_pack_start(box, make_label(message, false, 1), FALSE, FALSE, 0);
-        free(message);
-    }
+    if (request->message)
+        gtk_box_pack_start(box, make_safe_label(window, request->message, false, 1, true), FALSE,
+                           FALSE, 0);
 }
 
 static void add_foot(struct window *window, GtkBox *box) {
@@ -315,7 +370,6 @@ static void add_foot(struct window *window, GtkBox *box) {
 struct dialog_decision dialog_window_run(const struct dialog_request *request) {
     struct window window = {.request = request};
     window.top = gtk_window_new(GTK_WINDOW_TOPLEVEL);
-    gtk_window_set_title(GTK_WINDOW(window.top), word(&window, TEXT_WINDOW));
     gtk_window_set_position(GTK_WINDOW(window.top), GTK_WIN_POS_CENTER);
     gtk_window_set_keep_above(GTK_WINDOW(window.top), TRUE);
     gtk_window_set_urgency_hint(GTK_WINDOW(window.top), TRUE);

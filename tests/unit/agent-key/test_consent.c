@@ -449,6 +449,30 @@ static void bytes_that_are_no_utf8_are_spelled_out(void **state) {
     assert_shown("\xf4\x90\x80\x80", 4, "\\x{F4}\\x{90}\\x{80}\\x{80}", true);
 }
 
+static void what_is_spelled_out_is_told_from_the_same_letters_typed(void **state) {
+    (void)state;
+    const char *text = "\xe5\x8d\x97\xe2\x80\xae\xe2\x80\xac"
+                       "X\\u{202E}\xff",
+               *start = text;
+    char *shown = visible_text(text, strlen(text), false, NULL), *at = shown;
+    bool is_escape = false;
+    assert_int_equal(visible_run(&text, at, 9, &is_escape), 3);
+    assert_false(is_escape);
+    at += 3;
+    assert_int_equal(visible_run(&text, at, 9, &is_escape), 16);
+    assert_true(is_escape);
+    at += 16;
+    assert_int_equal(visible_run(&text, at, 9, &is_escape), 9); /* X\u{202E} as somebody wrote it */
+    assert_false(is_escape);
+    at += 9;
+    assert_int_equal(visible_run(&text, at, 9, &is_escape), 6);
+    assert_true(is_escape);
+    at += 6;
+    assert_int_equal(visible_run(&text, at, 9, &is_escape), 0);
+    assert_ptr_equal(text, start + strlen(start));
+    free(shown);
+}
+
 static void line_ends_stay_where_they_are_wanted(void **state) {
     (void)state;
     char *shown = visible_text("a\nb\r", 4, true, NULL);
@@ -481,6 +505,7 @@ int main(void) {
         cmocka_unit_test(children_see_only_what_a_dialog_needs),
         WITH_FOLDER(children_inherit_no_descriptor),
         cmocka_unit_test(invisible_characters_are_spelled_out),
+        cmocka_unit_test(what_is_spelled_out_is_told_from_the_same_letters_typed),
         cmocka_unit_test(bytes_that_are_no_utf8_are_spelled_out),
         cmocka_unit_test(line_ends_stay_where_they_are_wanted),
     };
