@@ -27,6 +27,7 @@
 enum { EXIT_USAGE = 2 };
 
 #define MAX_ROUTE_TABLES 32
+#define TRIM_TURNS       15 /* about a second each */
 
 static bool speaks_chinese(void) {
     const char *names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
@@ -93,6 +94,12 @@ static void harden(void) {
 #ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
+}
+
+/* A thread serves each connection. glibc would give every few of them an arena of their own, and what is freed would lie about in all
+ * of them: two are enough for what is done here beside TLS and the key. */
+static void limit_memory(void) {
+    mallopt(M_ARENA_MAX, 2);
 }
 
 /* Taken by sigtimedwait() in the main thread only; every other thread inherits the mask. */
@@ -221,13 +228,16 @@ static void wait_for_the_end(struct agent *agent, const char *config_path,
                              const sigset_t *signals) {
     static const struct timespec second = {.tv_sec = 1};
     struct agent_config *reloaded = NULL;
-    for (;;) {
+    for (unsigned turn = 1;; turn++) {
         int signal_number = sigtimedwait(signals, NULL, &second);
         if (signal_number == SIGTERM || signal_number == SIGINT) {
             break;
         }
         if (signal_number == SIGHUP) {
             agent_reload(agent, config_path, &reloaded);
+        }
+        if (turn % TRIM_TURNS == 0) {
+            malloc_trim(0); /* what a busy time has left behind goes back to the system */
         }
         access_expire(agent->access);
         events_expire(agent->events);
@@ -289,6 +299,7 @@ int main(int argc, char **argv) {
         }
     }
     harden();
+    limit_memory();
     int result = EXIT_USAGE;
     bool is_command = false;
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {

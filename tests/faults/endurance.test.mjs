@@ -73,6 +73,7 @@ test('200 000 requests leave nothing behind', async (t) => {
     for (const { origin, session } of paired.slice(0, LISTENERS)) {
         const listener = await RawWebSocket.open({ port: world.agentPort, ca: world.agentCa }, { origin });
         assert.equal(listener.status, 101);
+        listener.answersPings = true;
         listener.send({ session });
         listeners.push(listener);
     }

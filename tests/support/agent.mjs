@@ -264,6 +264,7 @@ export class RawWebSocket {
         this.buffer = Buffer.alloc(0);
         this.messages = [];
         this.closed = false;
+        this.answersPings = false; // the agent leaves one that stays silent
         this.waiting = [];
     }
 
@@ -285,6 +286,7 @@ export class RawWebSocket {
             if (this.buffer.length < head + length) return;
             const payload = this.buffer.subarray(head, head + length);
             this.buffer = this.buffer.subarray(head + length);
+            if (opcode === 9 && this.answersPings) this.send(payload, { first: 0x8a });
             if (opcode === 1) this.messages.push(JSON.parse(payload.toString()));
             if (opcode === 8) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : null;
             this.#wake();
