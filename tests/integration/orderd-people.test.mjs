@@ -133,6 +133,32 @@ test('a new certificate of an organisation, from the form to the download', asyn
         assert.equal((await person.ask('GET', `${path}/${face.body.id}`)).body.state, 'PASSED');
         assert.equal(await state(person), 'AWAIT_MATERIALS');
     });
+    await t.test('an edit of who somebody is asks for his check again, and for no other', async () => {
+        const gates = (wanted) => person.order.gates.filter(({ name }) => wanted.includes(name)).map(({ name, state: is }) => `${name} ${is}`);
+        const path = `/v1/orders/${person.order.no}/verifications`;
+        await person.change('PATCH', '', { years: 1 });
+        await person.change('PATCH', '', { years: 2, handlerName: '李四' });
+        assert.equal((await person.change('POST', ':submit', {})).body.state, 'AWAIT_MATERIALS');
+        await person.change('PATCH', '', { handlerPhone: '13800138001' });
+        assert.deepEqual(gates(['VERIFY_ORG', 'VERIFY_HANDLER']), ['VERIFY_ORG DONE', 'VERIFY_HANDLER OPEN']);
+        assert.equal((await person.change('POST', ':submit', {})).body.state, 'AWAIT_VERIFY');
+        // a check that runs is void once its person is another, and cannot stand in for the one that is next
+        const fields = { handlerName: '李四', handlerIdNumber: '11010519491231002X', handlerPhone: '13800138001', handlerEmail: 'lisi@example.cn' };
+        const face = (await person.ask('POST', path, { method: 'FACE', fields })).body;
+        await person.change('PATCH', '', { legalName: '赵六', handlerPhone: HANDLER.handlerPhone });
+        assert.equal((await person.change('POST', ':submit', {})).body.state, 'AWAIT_VERIFY');
+        await service.post(`${new URL(face.url).pathname}/pass`, {});
+        assert.equal((await person.ask('GET', `${path}/${face.id}`)).body.state, 'EXPIRED');
+        await person.look();
+        assert.deepEqual(gates(['VERIFY_ORG', 'VERIFY_HANDLER']), ['VERIFY_ORG OPEN', 'VERIFY_HANDLER OPEN']);
+        const events = await service.rows("SELECT data FROM events WHERE type = 'T03 edit' AND data LIKE '%reopened%' ORDER BY seq");
+        assert.deepEqual(events.map(({ data }) => JSON.parse(data).reopened), ['VERIFY_HANDLER', 'VERIFY_ORG']);
+        const legal = { legalName: '赵六', legalIdNumber: '11010519491231002X', legalPhone: '13800138005' };
+        assert.equal((await person.ask('POST', path, { method: 'PHONE', fields: legal })).body.state, 'PASSED');
+        const { handlerEmail, ...phone } = { ...fields, handlerPhone: HANDLER.handlerPhone };
+        assert.equal((await person.ask('POST', path, { method: 'PHONE', fields: phone })).body.state, 'PASSED');
+        assert.equal(await state(person), 'AWAIT_MATERIALS');
+    });
     await t.test('documents are what they say, or are refused by name', async () => {
         const refusedAs = async (bytes, pattern, type = 'LICENCE') => {
             const answer = await person.upload(`/documents/${type}`, bytes);

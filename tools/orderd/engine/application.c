@@ -11,6 +11,7 @@
 #include "tools/orderd/engine/task.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/engine/unlock.h"
+#include "tools/orderd/engine/verification.h"
 #include "tools/orderd/engine/view.h"
 
 #include <stdio.h>
@@ -411,11 +412,14 @@ static enum order_error subject_type_of_order(const struct engine *engine, struc
     return error;
 }
 
-/* What was paid for keeps its price; the rest may still be put right (T11). */
+/* What was paid for keeps its price; the rest may still be put right (T11). *reopened: the checks of identity that are to be made
+ * again. */
 static enum order_error patch_form(const struct engine *engine, struct db *db, struct order *order,
-                                   const json_t *patch, enum language language, json_t *extra) {
+                                   const json_t *patch, enum language language, unsigned *reopened,
+                                   json_t *extra) {
     enum subject_type type = SUBJECT_ANY;
     json_t *form = NULL;
+    json_t *before = NULL;
     json_t *errors = json_array();
     int64_t amount = order->amount_fen;
     bool paid = false;
@@ -427,7 +431,9 @@ static enum order_error patch_form(const struct engine *engine, struct db *db, s
         error = form_load(engine, db, order, &form);
     }
     if (error == ORDER_OK) {
-        error = form_patch(engine, db, order, type, form, patch, language, errors);
+        before = json_deep_copy(form);
+        error = before != NULL ? form_patch(engine, db, order, type, form, patch, language, errors)
+                               : ORDER_INTERNAL;
     }
     if (error == ORDER_OK && paid && order->amount_fen != amount) {
         field_refuse(errors, "years", TEXT_FIELD_YEARS_PAID, language);
@@ -439,8 +445,31 @@ static enum order_error patch_form(const struct engine *engine, struct db *db, s
     if (error == ORDER_OK) {
         error = form_save(engine, db, order, form);
     }
+    if (error == ORDER_OK) {
+        error = verification_reopen(db, order, before, form, reopened);
+    }
     json_decref(errors);
+    json_decref(before);
     json_decref(form);
+    return error;
+}
+
+/* The edit happens; its event says which checks are to be made again. */
+static enum order_error note_edit(const struct engine *engine, struct db *db,
+                                  const struct caller *caller, enum transition transition,
+                                  unsigned reopened, struct order *order) {
+    char names[64] = "";
+    size_t len = 0;
+    for (unsigned gate = 0; gate < GATE_COUNT; gate++) {
+        if ((reopened & GATES(gate)) != 0 && len < sizeof names) {
+            len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? " " : "",
+                                    gate_name((enum gate)gate));
+        }
+    }
+    json_t *data = reopened != 0 ? json_pack("{s:s}", "reopened", names) : NULL;
+    enum order_error error =
+        transition_apply(engine, db, order, transition, caller_actor(caller), NULL, data);
+    json_decref(data);
     return error;
 }
 
@@ -477,6 +506,7 @@ enum order_error application_edit(const struct engine *engine, struct db *db,
                                   const json_t *patch, struct order *out, json_t *extra) {
     enum transition transition = T03_EDIT;
     enum subject_type type = SUBJECT_ANY;
+    unsigned reopened = 0;
     enum order_error error = count_answer(engine, db, caller, number, version, patch, extra);
     if (error == ORDER_OK) {
         error = order_error_of(db_begin(db));
@@ -492,13 +522,13 @@ enum order_error application_edit(const struct engine *engine, struct db *db,
         error = transition_is_allowed(out, transition) ? ORDER_OK : ORDER_WRONG_STATE;
     }
     if (error == ORDER_OK) {
-        error = patch_form(engine, db, out, patch, caller->language, extra);
+        error = patch_form(engine, db, out, patch, caller->language, &reopened, extra);
     }
     if (error == ORDER_OK) {
         error = payment_close_open(engine, db, out);
     }
     if (error == ORDER_OK) {
-        error = transition_apply(engine, db, out, transition, caller_actor(caller), NULL, NULL);
+        error = note_edit(engine, db, caller, transition, reopened, out);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));

@@ -221,6 +221,11 @@ static enum order_error turn_gates(struct db *db, struct order *order,
     return error;
 }
 
+enum order_error transition_reopen(struct db *db, struct order *order, unsigned gates) {
+    const struct transition_row row = {.reopen = gates};
+    return turn_gates(db, order, &row);
+}
+
 static enum order_state state_after(const struct transition_row *row, const struct order *order) {
     if (row->to != STATE_COUNT) {
         return row->to;

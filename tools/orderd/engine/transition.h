@@ -63,6 +63,9 @@ enum order_error transition_apply(const struct engine *engine, struct db *db, st
                                   enum transition transition, const char *actor,
                                   const char *evidence, json_t *data);
 
+/* Open the done gates of the set `gates` again, beside a transition of the same transaction that gives the state. */
+enum order_error transition_reopen(struct db *db, struct order *order, unsigned gates);
+
 /* Record something that happened within a state: an event, and nothing else. */
 enum order_error order_note(const struct engine *engine, struct db *db, const struct order *order,
                             const char *actor, const char *type, json_t *data);

@@ -14,17 +14,21 @@
 
 /* ---- parties, methods, fields ---- */
 
+enum { FIELDS_MAX = 5 };
+
+/* `identity`: the form's entries that say who the party is. A person is the order's subject, which no form changes. */
 struct party_row {
     const char *name;
     enum gate gate;
+    const char *identity[FIELDS_MAX];
 };
 static const struct party_row parties[PARTY_COUNT] = {
-    [PARTY_ORG] = {"ORG", GATE_VERIFY_ORG},
-    [PARTY_HANDLER] = {"HANDLER", GATE_VERIFY_HANDLER},
-    [PARTY_PERSON] = {"PERSON", GATE_VERIFY_PERSON},
+    [PARTY_ORG] = {"ORG", GATE_VERIFY_ORG, {"legalName", "legalIdNumber", "legalPhone"}},
+    [PARTY_HANDLER] = {"HANDLER",
+                       GATE_VERIFY_HANDLER,
+                       {"handlerName", "handlerIdType", "handlerIdNumber", "handlerPhone"}},
+    [PARTY_PERSON] = {"PERSON", GATE_VERIFY_PERSON, {NULL}},
 };
-
-enum { FIELDS_MAX = 5 };
 
 /* What each method asks of each party (R066). What the order knows already (the subject's name and number) is not asked. */
 struct method_row {
@@ -207,6 +211,10 @@ static enum order_error settle(const struct engine *engine, struct db *db, struc
                                const struct identity_answer *answer) {
     bool passed = answer->result == IDENTITY_AGREES;
     int64_t changed = 0;
+    enum party party = next_party(order);
+    if (party == PARTY_COUNT || strcmp(parties[party].name, verification->party) != 0) {
+        return ORDER_WRONG_STATE; /* another one's check is next, after an edit */
+    }
     snprintf(verification->state, sizeof verification->state, "%s", passed ? "PASSED" : "FAILED");
     snprintf(verification->wrong, sizeof verification->wrong, "%s", answer->wrong);
     enum order_error error = order_error_of(
@@ -291,15 +299,20 @@ static enum order_error hash_postscript(const struct engine *engine, const char 
     return vault_hash(engine->vault, "postscript", text, out);
 }
 
+/* What runs of the party's checks is void. */
+static enum order_error expire(struct db *db, const struct order *order, const char *party) {
+    return order_error_of(db_run(db, NULL,
+                                 "UPDATE verifications SET state = 'EXPIRED' WHERE order_id = $1 "
+                                 "AND role = $2 AND state = 'PENDING'",
+                                 "tt", order->id, party));
+}
+
 /* The check is stored before anybody is asked, so that a crash in between leaves a check to ask again about, never an answer to nothing. */
 static enum order_error store(const struct engine *engine, struct db *db, const struct order *order,
                               const json_t *fields, const struct verification *verification) {
     enum order_error error = order_error_of(db_begin(db));
     if (error == ORDER_OK) {
-        error = order_error_of(db_run(db, NULL,
-                                      "UPDATE verifications SET state = 'EXPIRED' WHERE order_id = "
-                                      "$1 AND role = $2 AND state = 'PENDING'",
-                                      "tt", order->id, verification->party));
+        error = expire(db, order, verification->party);
     }
     if (error == ORDER_OK) {
         error = insert(engine, db, order, fields, verification);
@@ -433,6 +446,35 @@ enum order_error verification_begin(const struct engine *engine, struct db *db,
 }
 
 /* ---- afterwards ---- */
+
+/* Is an entry that says who the party is, and that was there, another one now? */
+static bool is_another(const struct party_row *party, const json_t *before, const json_t *after) {
+    bool another = false;
+    for (size_t i = 0; i < FIELDS_MAX && party->identity[i] != NULL; i++) {
+        const char *was = form_text(before, party->identity[i]);
+        another =
+            another || (was[0] != '\0' && strcmp(was, form_text(after, party->identity[i])) != 0);
+    }
+    return another;
+}
+
+enum order_error verification_reopen(struct db *db, struct order *order, const json_t *before,
+                                     const json_t *after, unsigned *reopened) {
+    enum order_error error = ORDER_OK;
+    *reopened = 0;
+    for (unsigned i = 0; i < PARTY_COUNT && error == ORDER_OK; i++) {
+        if (!is_another(&parties[i], before, after)) {
+            continue;
+        }
+        error = expire(db, order, parties[i].name);
+        for (size_t g = 0; g < order->gate_count; g++) {
+            bool done = order->gates[g].status == GATE_DONE;
+            *reopened |=
+                done && order->gates[g].gate == parties[i].gate ? GATES(parties[i].gate) : 0;
+        }
+    }
+    return error == ORDER_OK ? transition_reopen(db, order, *reopened) : error;
+}
 
 /* What has waited too long is over. */
 static void judge_age(const struct engine *engine, struct verification *verification) {

@@ -26,6 +26,12 @@ enum order_error verification_begin(const struct engine *engine, struct db *db,
                                     const char *method, const json_t *fields, bool link,
                                     json_t **out, json_t *extra);
 
+/* T03: entries that a check was about are others now (`before` and `after` are the order's forms): its gate is open again and what still
+ * runs of it is void; in the caller's transaction, before its transition. An entry that was empty is not another one. *reopened is the
+ * set of gates. */
+enum order_error verification_reopen(struct db *db, struct order *order, const json_t *before,
+                                     const json_t *after, unsigned *reopened);
+
 /* How the check stands; asks the provider about a face. */
 enum order_error verification_look(const struct engine *engine, struct db *db,
                                    const struct caller *caller, const char *number, const char *id,
