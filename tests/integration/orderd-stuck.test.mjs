@@ -141,13 +141,20 @@ test('operators change a key’s state along the table, and its policies', async
     const path = `/v1/tokens/${key.serial}`;
     const { body } = await staff.operator.ask('GET', path);
     assert.deepEqual([body.state, body.next.sort(), body.unlockable], ['ACTIVE', ['DAMAGED', 'PERM_LOST', 'SUSPENDED', 'TERMINATED'], false]);
-    assert.deepEqual(body.policies, { RE_ENROLL: true, RENEW: true, RENEW_KEEP_OLD_ENC_CERTS: true, PIN_RESET: false });
+    assert.deepEqual(body.policies, { RE_ENROLL: true, RENEW: true, PIN_RESET: false });
     refused(await staff.reviewer.ask('GET', path), 403, 'FORBIDDEN');
     refused(await staff.operator.ask('GET', '/v1/tokens/NONE'), 404, 'NOT_FOUND');
     refused(await staff.operator.ask('PATCH', path, { state: 'FORMATTED' }), 409, 'TOKEN_STATE');
     for (const bad of [{ state: 'LOST' }, { policies: { DANCE: true } }, { policies: { RENEW: 1 } }, { serial: 'x' }]) {
         refused(await staff.operator.ask('PATCH', path, bad), 400, 'BAD_REQUEST');
     }
+    await key.logIn();
+    assert.equal((await staff.operator.ask('PATCH', path, { policies: { RENEW: false } })).body.policies.RENEW, false);
+    refused(await key.create(), 409, 'TOKEN_STATE');
+    const { body: verdict } = await key.ask('POST', '/v1/eligibility', { certificate: key.certificate });
+    assert.deepEqual([verdict.eligible, verdict.code], [false, 'TOKEN_STATE']);
+    await staff.operator.ask('PATCH', path, { policies: { RENEW: true } });
+    assert.equal((await key.create()).status, 201);
     const changed = await staff.operator.ask('PATCH', path, { state: 'SUSPENDED', policies: { RENEW: false } });
     assert.equal(changed.body.state, 'SUSPENDED', JSON.stringify(changed.body));
     assert.equal((await staff.operator.ask('PATCH', path, { state: 'TERMINATED' })).body.policies.RENEW, false);

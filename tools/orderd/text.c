@@ -52,6 +52,8 @@ static both texts[TEXT_COUNT] = {
     [TEXT_REVOKED] =
         {"证书已撤销，请申请新办或补办。",
          "The certificate has been revoked; apply for a new certificate or a replacement."},
+    [TEXT_KEY_NOT_RENEWED] = {"此 UKey 上的证书不能更新，请联系客服。",
+                              "The certificate on this UKey cannot be renewed. Please contact us."},
     [TEXT_SUPERSEDED] = {"证书已更新，请使用新证书。",
                          "The certificate has been renewed already; use the new one."},
     [TEXT_UNKNOWN] =

@@ -38,6 +38,7 @@ enum text {
     TEXT_HELD,
     TEXT_REVOKED,
     TEXT_SUPERSEDED,
+    TEXT_KEY_NOT_RENEWED,
     TEXT_UNKNOWN,
     /* fields */
     TEXT_FIELD_YEARS,

@@ -9,6 +9,7 @@
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/task.h"
+#include "tools/orderd/engine/token.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/engine/unlock.h"
 #include "tools/orderd/engine/verification.h"
@@ -37,6 +38,8 @@ static struct verdict verdict_of(enum order_error error, enum window_result wind
         return (struct verdict){"CERTIFICATE_REVOKED", TEXT_REVOKED};
     case ORDER_CERTIFICATE_SUPERSEDED:
         return (struct verdict){"CERTIFICATE_SUPERSEDED", TEXT_SUPERSEDED};
+    case ORDER_TOKEN_STATE:
+        return (struct verdict){"TOKEN_STATE", TEXT_KEY_NOT_RENEWED};
     case ORDER_CERTIFICATE_EXPIRED:
         return (struct verdict){"RENEWAL_TOO_LATE", TEXT_TOO_LATE};
     default:
@@ -76,6 +79,9 @@ enum order_error application_eligibility(const struct engine *engine, struct db 
         return error;
     }
     error = registry_certificate_usable(engine, &certificate);
+    if (error == ORDER_OK && certificate.token[0] != '\0') {
+        error = token_may_renew(db, certificate.token);
+    }
     struct window window = renewal_window(&engine->profile->renewal, certificate.not_after, now);
     struct verdict verdict = verdict_of(error, window.result);
     bool eligible = error == ORDER_OK && window.result == WINDOW_OPEN;
@@ -195,7 +201,9 @@ static enum order_error take_certificate(const struct engine *engine, struct db 
         return ORDER_CERTIFICATE_NOT_FOR_SIGNING; /* its pair is what a business is about */
     }
     error = check_standing(engine, db, order->kind, &certificate, extra);
-    if (error == ORDER_OK && order->kind == KIND_UNLOCK) {
+    if (error == ORDER_OK && order->kind == KIND_RENEW) {
+        error = token_may_renew(db, certificate.token);
+    } else if (error == ORDER_OK && order->kind == KIND_UNLOCK) {
         error = unlock_may_order(db, certificate.token);
     } else if (error == ORDER_OK && order->kind == KIND_KEY_RECOVERY) {
         error = recovery_may_order(db, certificate.subject);

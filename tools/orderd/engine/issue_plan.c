@@ -5,6 +5,7 @@
 #include "module/formats/certificate_request.h"
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/standing.h"
+#include "tools/orderd/engine/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,7 +310,7 @@ static enum order_error retire_old(const struct engine *engine, struct db *db,
     enum order_error error = ORDER_OK;
     if (!plan->continuity) {
         bool lost = plan->reason == CA_REASON_KEY_COMPROMISE;
-        error = standing_lose_key(db, old->token, lost ? "PERM_LOST" : "DAMAGED");
+        error = token_follow(db, old->token, lost ? TOKEN_PERM_LOST : TOKEN_DAMAGED);
     }
     return error == ORDER_OK
                ? standing_move(engine, db, old->id, old->state, "REVOKED", (int)plan->reason)
@@ -343,17 +344,6 @@ static enum order_error swap_seals(struct db *db, const struct issue_plan *plan,
                : error;
 }
 
-/* A blank key is now the subject's; one whose old certificate was revoked works on. */
-static enum order_error take_key(struct db *db, const struct order *order, const char *token) {
-    int64_t changed = 0;
-    enum order_error error = order_error_of(
-        db_run(db, &changed,
-               "UPDATE tokens SET state = 'ACTIVE', subject = $2 WHERE serial = $1 AND "
-               "(subject IS NULL OR subject = $2)",
-               "tt", token, order->subject));
-    return error == ORDER_OK && changed != 1 ? ORDER_WRONG_TOKEN : error;
-}
-
 enum order_error issue_plan_take_over(const struct engine *engine, struct db *db,
                                       const struct order *order, const struct issue_plan *plan,
                                       const char *token, const char *sign_certificate,
@@ -366,7 +356,8 @@ enum order_error issue_plan_take_over(const struct engine *engine, struct db *db
         error = swap_seals(db, plan, seal);
     }
     if (error == ORDER_OK) {
-        error = take_key(db, order, token);
+        /* a blank key is now the subject's; one whose old certificate was revoked works on */
+        error = token_put_to_use(db, token, order->subject);
     }
     return error == ORDER_OK
                ? order_error_of(db_run(db, NULL, "UPDATE subjects SET name = $2 WHERE id = $1",

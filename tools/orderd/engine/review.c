@@ -8,6 +8,7 @@
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/standing.h"
+#include "tools/orderd/engine/token.h"
 #include "tools/orderd/engine/transition.h"
 #include "tools/orderd/engine/view.h"
 
@@ -171,7 +172,7 @@ static enum order_error approved(const struct engine *engine, struct db *db,
         error = registry_certificate(db, order->certificate, &old);
         bool held = error == ORDER_OK && strcmp(old.state, "HELD") == 0;
         if (held) {
-            error = standing_lose_key(db, old.token, "PERM_LOST");
+            error = token_follow(db, old.token, TOKEN_PERM_LOST);
         }
         if (error == ORDER_OK && held) {
             error = standing_move(engine, db, old.id, "HELD", "REVOKED", CA_REASON_KEY_COMPROMISE);

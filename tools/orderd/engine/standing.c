@@ -2,6 +2,7 @@
 #include "tools/orderd/engine/standing.h"
 
 #include "tools/orderd/engine/registry.h"
+#include "tools/orderd/engine/token.h"
 #include "tools/orderd/engine/transition.h"
 
 #include <string.h>
@@ -28,13 +29,10 @@ static enum order_error move_hanging(struct db *db, const struct certificate_rec
                                       "t", record->id));
     }
     if (error == ORDER_OK && record->token[0] != '\0') {
-        const char *token = revoked                   ? "TERMINATED"
-                            : strcmp(to, "HELD") == 0 ? "SUSPENDED"
-                                                      : "ACTIVE";
-        error = order_error_of(db_run(
-            db, NULL,
-            "UPDATE tokens SET state = $2 WHERE serial = $1 AND state IN ('ACTIVE', 'SUSPENDED')",
-            "tt", record->token, token));
+        error = token_follow(db, record->token,
+                             revoked                   ? TOKEN_TERMINATED
+                             : strcmp(to, "HELD") == 0 ? TOKEN_SUSPENDED
+                                                       : TOKEN_ACTIVE);
     }
     return error;
 }
@@ -50,13 +48,6 @@ enum order_error standing_move(const struct engine *engine, struct db *db, const
         error = move_one(engine, db, record.pair, from, to, reason);
     }
     return error == ORDER_OK ? move_hanging(db, &record, to) : error;
-}
-
-enum order_error standing_lose_key(struct db *db, const char *token, const char *state) {
-    return order_error_of(db_run(
-        db, NULL,
-        "UPDATE tokens SET state = $2 WHERE serial = $1 AND state IN ('ACTIVE', 'SUSPENDED')", "tt",
-        token, state));
 }
 
 static enum order_error change(const struct engine *engine, struct db *db,

@@ -13,7 +13,4 @@ enum order_error standing_apply(const struct engine *engine, struct db *db, cons
 enum order_error standing_move(const struct engine *engine, struct db *db, const char *certificate,
                                const char *from, const char *to, int reason);
 
-/* The key is gone: "PERM_LOST" or "DAMAGED" (order-domain.md 9), before its certificate is revoked. In the caller's transaction. */
-enum order_error standing_lose_key(struct db *db, const char *token, const char *state);
-
 #endif

@@ -176,31 +176,6 @@ static bool is_ready(const struct order *order) {
            (order->state == STATE_READY_TO_ISSUE || order->state == STATE_ISSUING);
 }
 
-/* A key that nobody has, or that is this subject's and holds no working certificate. One that is not known yet is from now on. */
-static enum order_error check_blank(const struct engine *engine, struct db *db,
-                                    const struct order *order, const char *serial) {
-    struct db_rows *rows = NULL;
-    enum order_error error = order_error_of(
-        db_run(db, NULL,
-               "INSERT INTO tokens (serial, manufacturer, label, state, created) VALUES ($1, '', "
-               "'', 'FORMATTED', $2) ON CONFLICT (serial) DO NOTHING",
-               "ti", serial, engine_now_ms(engine)));
-    if (error == ORDER_OK) {
-        error = order_error_of(db_query(
-            db, &rows,
-            "SELECT 1 FROM tokens t WHERE t.serial = $1 AND t.state IN ('FORMATTED', 'ACTIVE') AND "
-            "(t.subject IS NULL OR t.subject = $2) AND NOT EXISTS (SELECT 1 FROM certificates c "
-            "WHERE c.token = t.serial AND c.state IN ('VALID', 'HELD'))",
-            "tt", serial, order->subject));
-    }
-    if (error == ORDER_OK) {
-        enum db_result result = db_next(rows);
-        error = result == DB_DONE ? ORDER_WRONG_TOKEN : order_error_of(result);
-        db_end(rows);
-    }
-    return error;
-}
-
 /* Another blank key than before, when the first was given back: what was made for the first must never work. */
 static enum order_error change_key(const struct engine *engine, struct db *db,
                                    const struct order *order, const char *serial,
@@ -225,14 +200,17 @@ static enum order_error check_key(const struct engine *engine, struct db *db,
                                   const struct caller *caller, const struct claim *claim,
                                   const struct order *order, const struct issue_plan *plan) {
     if (plan->way != WAY_KEY && plan->way != WAY_HOLDER) {
-        return check_blank(engine, db, order, claim->serial);
+        return token_take_blank(engine, db, claim->serial, order->subject);
     }
     bool same = strcmp(order->token, claim->serial) == 0 && claim->sha256 != NULL &&
                 strcmp(plan->old.sha256, claim->sha256) == 0;
     /* the holder cannot log in with a key whose PIN is locked */
     bool known =
         plan->way == WAY_HOLDER || strcmp(caller->session.certificate, order->certificate) == 0;
-    return same && known ? ORDER_OK : ORDER_WRONG_TOKEN;
+    if (!same || !known) {
+        return ORDER_WRONG_TOKEN;
+    }
+    return order->kind == KIND_RENEW ? token_may_renew(db, claim->serial) : ORDER_OK;
 }
 
 static enum order_error claim_in_transaction(const struct engine *engine, struct db *db,

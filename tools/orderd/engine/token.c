@@ -48,8 +48,6 @@ static const struct {
 } policies[TOKEN_POLICIES] = {
     [POLICY_RE_ENROLL] = {"RE_ENROLL", "UPDATE tokens SET re_enroll = $2 WHERE serial = $1"},
     [POLICY_RENEW] = {"RENEW", "UPDATE tokens SET renew = $2 WHERE serial = $1"},
-    [POLICY_RENEW_KEEP_OLD_ENC] = {"RENEW_KEEP_OLD_ENC_CERTS",
-                                   "UPDATE tokens SET renew_keep_old_enc = $2 WHERE serial = $1"},
     [POLICY_PIN_RESET] = {"PIN_RESET", "UPDATE tokens SET pin_reset = $2 WHERE serial = $1"},
 };
 
@@ -93,8 +91,8 @@ enum order_error token_find(struct db *db, const char *serial, struct token_reco
     memset(out, 0, sizeof *out);
     enum db_result result =
         db_query(db, &rows,
-                 "SELECT serial, state, re_enroll, renew, renew_keep_old_enc, pin_reset, CASE WHEN "
-                 "unlock_sealed = '' THEN 0 ELSE 1 END FROM tokens WHERE serial = $1",
+                 "SELECT serial, state, re_enroll, renew, pin_reset, CASE WHEN unlock_sealed = '' "
+                 "THEN 0 ELSE 1 END, subject FROM tokens WHERE serial = $1",
                  "t", serial);
     if (result != DB_OK) {
         return order_error_of(result);
@@ -107,6 +105,7 @@ enum order_error token_find(struct db *db, const char *serial, struct token_reco
             out->policies[i] = db_int(rows, 2 + i) == 1;
         }
         out->has_unlock_key = db_int(rows, 2 + TOKEN_POLICIES) == 1;
+        snprintf(out->subject, sizeof out->subject, "%s", db_text(rows, 3 + TOKEN_POLICIES));
     }
     db_end(rows);
     return result == DB_DONE ? ORDER_NOT_FOUND : order_error_of(result);
@@ -127,6 +126,70 @@ enum order_error token_move(struct db *db, const char *serial, enum token_state 
                                   "UPDATE tokens SET state = $3 WHERE serial = $1 AND state = $2",
                                   "ttt", serial, states[token.state], states[to]));
     return error == ORDER_OK && changed != 1 ? ORDER_CONFLICT : error;
+}
+
+enum order_error token_follow(struct db *db, const char *serial, enum token_state to) {
+    enum order_error error = token_move(db, serial, to, TOKEN_BY_OPERATION);
+    return error == ORDER_TOKEN_STATE || error == ORDER_NOT_FOUND ? ORDER_OK : error;
+}
+
+/* Does a certificate on it work, or wait to work again? */
+static enum order_error is_certified(struct db *db, const char *serial, bool *certified) {
+    struct db_rows *rows = NULL;
+    enum order_error error = order_error_of(db_query(
+        db, &rows,
+        "SELECT 1 FROM certificates WHERE token = $1 AND state IN ('VALID', 'HELD') LIMIT 1", "t",
+        serial));
+    if (error != ORDER_OK) {
+        return error;
+    }
+    enum db_result result = db_next(rows);
+    db_end(rows);
+    *certified = result == DB_OK;
+    return result == DB_DONE ? ORDER_OK : order_error_of(result);
+}
+
+enum order_error token_take_blank(const struct engine *engine, struct db *db, const char *serial,
+                                  const char *subject) {
+    struct token_record token;
+    bool certified = true;
+    enum order_error error = order_error_of(
+        db_run(db, NULL,
+               "INSERT INTO tokens (serial, manufacturer, label, state, created) VALUES ($1, '', "
+               "'', $3, $2) ON CONFLICT (serial) DO NOTHING",
+               "tit", serial, engine_now_ms(engine), states[TOKEN_FORMATTED]));
+    if (error == ORDER_OK) {
+        error = token_find(db, serial, &token);
+    }
+    if (error == ORDER_OK) {
+        error = is_certified(db, serial, &certified);
+    }
+    if (error != ORDER_OK) {
+        return error;
+    }
+    bool free = token.subject[0] == '\0' || strcmp(token.subject, subject) == 0;
+    bool ready = token.state == TOKEN_FORMATTED ||
+                 (token.state == TOKEN_ACTIVE && token.policies[POLICY_RE_ENROLL]);
+    return free && ready && !certified ? ORDER_OK : ORDER_WRONG_TOKEN;
+}
+
+enum order_error token_put_to_use(struct db *db, const char *serial, const char *subject) {
+    int64_t changed = 0;
+    enum order_error error = token_move(db, serial, TOKEN_ACTIVE, TOKEN_BY_OPERATION);
+    if (error == ORDER_OK) {
+        error = order_error_of(db_run(db, &changed,
+                                      "UPDATE tokens SET subject = $2 WHERE serial = $1 AND "
+                                      "(subject IS NULL OR subject = $2)",
+                                      "tt", serial, subject));
+    }
+    return error == ORDER_OK && changed != 1 ? ORDER_WRONG_TOKEN : error;
+}
+
+enum order_error token_may_renew(struct db *db, const char *serial) {
+    struct token_record token;
+    enum order_error error = token_find(db, serial, &token);
+    bool may = error == ORDER_OK && token.state == TOKEN_ACTIVE && token.policies[POLICY_RENEW];
+    return error == ORDER_OK && !may ? ORDER_TOKEN_STATE : error;
 }
 
 enum order_error token_set_policy(struct db *db, const char *serial, enum token_policy policy,

@@ -24,15 +24,15 @@ enum token_state {
 enum token_mover { TOKEN_BY_OPERATION = 1, TOKEN_BY_OPERATOR = 2 };
 
 enum token_policy {
-    POLICY_RE_ENROLL, /* new certificates may come to it */
-    POLICY_RENEW,
-    POLICY_RENEW_KEEP_OLD_ENC, /* the encryption pair of before stays for old mail */
-    POLICY_PIN_RESET,          /* one remote unlock may be answered; cleared by it */
+    POLICY_RE_ENROLL, /* it was in use, and may be taken for a new certificate as a blank one may */
+    POLICY_RENEW,     /* its certificate may be renewed */
+    POLICY_PIN_RESET, /* one remote unlock may be answered; cleared by it */
     TOKEN_POLICIES
 };
 
 struct token_record {
     char serial[65];
+    char subject[ID_SIZE]; /* "": nobody's yet */
     enum token_state state;
     bool policies[TOKEN_POLICIES];
     bool has_unlock_key;
@@ -53,6 +53,21 @@ enum order_error token_find(struct db *db, const char *serial, struct token_reco
 /* Change the state, in the caller's transaction; to the same state is nothing. ORDER_TOKEN_STATE when the table forbids it. */
 enum order_error token_move(struct db *db, const char *serial, enum token_state to,
                             enum token_mover mover);
+
+/* The same where a certificate's fate brings the key's along: a key that is in another state already, from where the table does not lead
+ * there, stays as it is (a lost one is not terminated). */
+enum order_error token_follow(struct db *db, const char *serial, enum token_state to);
+
+/* May this key be taken for a certificate of the subject: blank, or in use by him, free of working certificates and RE_ENROLL? One that
+ * is not known is from now on. ORDER_WRONG_TOKEN. In the caller's transaction, as the next. */
+enum order_error token_take_blank(const struct engine *engine, struct db *db, const char *serial,
+                                  const char *subject);
+
+/* The key works for the subject from now on. ORDER_WRONG_TOKEN: it is somebody else's; ORDER_TOKEN_STATE. */
+enum order_error token_put_to_use(struct db *db, const char *serial, const char *subject);
+
+/* May a certificate on it be renewed: in use, and the policy RENEW? ORDER_TOKEN_STATE. */
+enum order_error token_may_renew(struct db *db, const char *serial);
 
 enum order_error token_set_policy(struct db *db, const char *serial, enum token_policy policy,
                                   bool allowed);
