@@ -216,6 +216,7 @@ test('a new certificate of an organisation, from the form to the download', asyn
             reviewer.ask('POST', `/v1/orders/${person.order.no}:${action}`, body, { 'if-match': `"${(await person.look()).version}"` });
         refused(await person.ask('GET', '/v1/queue'), 403, 'FORBIDDEN');
         refused(await person.change('POST', ':approve', {}), 403, 'FORBIDDEN');
+        refused(await reviewer.ask('GET', '/v1/queue?cursor=zzz'), 400, 'BAD_REQUEST');
         assert.deepEqual((await reviewer.ask('GET', '/v1/queue')).body.orders.map(({ no }) => no), [person.order.no]);
         refused(await judge('approve'), 409, 'DOCUMENTS_NOT_SEEN');
         refused(await judge('return'), 422, 'REASON_REQUIRED');

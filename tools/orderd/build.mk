@@ -29,11 +29,12 @@ soft-key_DEPS := ca formats
 soft-key_PKGS := jansson libcrypto
 
 TESTS += test_orderd_window test_orderd_flow test_orderd_store test_orderd_transition test_orderd_payment test_orderd_issue test_orderd_field test_orderd_manuals \
-         test_orderd_task_key test_orderd_token
+         test_orderd_task_key test_orderd_token test_orderd_queue
 test_orderd_window_SRCS := tests/unit/orderd/test_window.c tests/unit/orderd/fixture.c
 test_orderd_manuals_SRCS := tests/unit/orderd/test_manuals.c tests/unit/orderd/fixture.c
 test_orderd_task_key_SRCS := tests/unit/orderd/test_task_key.c tests/unit/orderd/fixture.c
 test_orderd_token_SRCS := tests/unit/orderd/test_token.c tests/unit/orderd/fixture.c
+test_orderd_queue_SRCS := tests/unit/orderd/test_queue.c tests/unit/orderd/fixture.c
 test_orderd_field_SRCS := tests/unit/orderd/test_field.c tests/unit/orderd/fixture.c
 test_orderd_flow_SRCS := tests/unit/orderd/test_flow.c tests/unit/orderd/fixture.c
 test_orderd_store_SRCS := tests/unit/orderd/test_store.c tests/unit/orderd/fixture.c
@@ -42,7 +43,7 @@ test_orderd_payment_SRCS := tests/unit/orderd/test_payment.c tests/unit/orderd/f
 test_orderd_issue_SRCS := tests/unit/orderd/test_issue.c tests/unit/orderd/fixture.c
 # each step of the CA can be made to fail
 test_orderd_issue_LDLIBS := -Wl,--wrap=ca_plan -Wl,--wrap=ca_issue -Wl,--wrap=ca_seal
-$(foreach t,window flow store transition payment issue field manuals task_key token,\
+$(foreach t,window flow store transition payment issue field manuals task_key token queue,\
   $(eval test_orderd_$(t)_DEPS := orderd)$(eval test_orderd_$(t)_PKGS := cmocka jansson libcrypto))
 
 # random sequences against the engine; what is slow or outside is played (tests/unit/orderd/property/world_fakes.c)

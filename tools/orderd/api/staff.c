@@ -5,7 +5,8 @@
 #include "tools/orderd/engine/token.h"
 
 static enum order_error do_queue(struct call *call, json_t **out) {
-    return review_queue(&call->service->engine, call->db, &call->caller, out);
+    return review_queue(&call->service->engine, call->db, &call->caller,
+                        http_request_query_value(call->request, "cursor"), out);
 }
 CALL_HANDLER(queue, CALL_SESSION, 200)
 

@@ -5,6 +5,7 @@
 #include "tools/orderd/engine/form.h"
 #include "tools/orderd/engine/judge.h"
 #include "tools/orderd/engine/material.h"
+#include "tools/orderd/engine/page.h"
 #include "tools/orderd/engine/payment.h"
 #include "tools/orderd/engine/recovery.h"
 #include "tools/orderd/engine/standing.h"
@@ -14,8 +15,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-enum { QUEUE_MAX = 100 };
 
 /* ---- the queue ---- */
 
@@ -40,36 +39,58 @@ static const char *waiting_for(enum role role) {
     }
 }
 
-enum order_error review_queue(const struct engine *engine, struct db *db,
-                              const struct caller *caller, json_t **out) {
-    char sql[640];
-    char numbers[QUEUE_MAX][PUBLIC_NUMBER_SIZE];
-    size_t count = 0;
+/* What waits for longest comes first, so the rows after a cursor are the later ones. */
+static bool read_place(const char *cursor, struct page *out) {
+    bool good = page_read(cursor, out);
+    if (cursor == NULL) {
+        out->created_ms = -1;
+    }
+    return good;
+}
+
+/* The numbers of one page and of one more. */
+static enum order_error read_queue(const struct engine *engine, struct db *db, const char *waiting,
+                                   const struct page *place, char numbers[][PUBLIC_NUMBER_SIZE],
+                                   size_t *count) {
+    char sql[800];
     struct db_rows *rows = NULL;
     int64_t now_ms = engine_now_ms(engine);
     int64_t forgotten_ms = now_ms - (int64_t)engine->profile->idle_days * 24 * 3600 * 1000;
+    *count = 0;
+    snprintf(sql, sizeof sql,
+             "SELECT public_no FROM orders WHERE $1 > $2 AND (%s) AND (updated > $3 OR (updated = "
+             "$3 AND public_no > $4)) ORDER BY updated, public_no LIMIT $5",
+             waiting);
+    enum db_result result = db_query(db, &rows, sql, "iiiti", now_ms, forgotten_ms,
+                                     place->created_ms, place->id, (int64_t)PAGE_ROWS + 1);
+    if (result != DB_OK) {
+        return order_error_of(result);
+    }
+    while (*count <= PAGE_ROWS && (result = db_next(rows)) == DB_OK) {
+        snprintf(numbers[(*count)++], PUBLIC_NUMBER_SIZE, "%s", db_text(rows, 0));
+    }
+    db_end(rows);
+    return result == DB_DONE || result == DB_OK ? ORDER_OK : order_error_of(result);
+}
+
+enum order_error review_queue(const struct engine *engine, struct db *db,
+                              const struct caller *caller, const char *cursor, json_t **out) {
+    char numbers[PAGE_ROWS + 1][PUBLIC_NUMBER_SIZE];
+    size_t count = 0;
+    struct page place;
+    struct order order = {.updated_ms = 0};
     const char *waiting =
         caller->session.kind == SESSION_ACCOUNT ? waiting_for(caller->session.role) : NULL;
     *out = NULL;
     if (waiting == NULL) {
         return ORDER_FORBIDDEN;
     }
-    snprintf(sql, sizeof sql,
-             "SELECT public_no FROM orders WHERE $1 > $2 AND (%s) ORDER BY updated LIMIT %d",
-             waiting, (int)QUEUE_MAX);
-    enum db_result result = db_query(db, &rows, sql, "ii", now_ms, forgotten_ms);
-    if (result != DB_OK) {
-        return order_error_of(result);
+    if (!read_place(cursor, &place)) {
+        return ORDER_BAD_REQUEST;
     }
-    while (count < QUEUE_MAX && (result = db_next(rows)) == DB_OK) {
-        snprintf(numbers[count++], PUBLIC_NUMBER_SIZE, "%s", db_text(rows, 0));
-    }
-    db_end(rows);
-    enum order_error error =
-        result == DB_DONE || result == DB_OK ? ORDER_OK : order_error_of(result);
+    enum order_error error = read_queue(engine, db, waiting, &place, numbers, &count);
     json_t *list = json_array();
-    for (size_t i = 0; error == ORDER_OK && i < count; i++) {
-        struct order order;
+    for (size_t i = 0; error == ORDER_OK && i < count && i < PAGE_ROWS; i++) {
         json_t *item = NULL;
         error = order_load(db, numbers[i], &order);
         if (error == ORDER_OK) {
@@ -84,6 +105,9 @@ enum order_error review_queue(const struct engine *engine, struct db *db,
         return error;
     }
     *out = json_pack("{s:o}", "orders", list);
+    if (*out != NULL && count > PAGE_ROWS) {
+        page_next(*out, order.updated_ms, order.number);
+    }
     return *out != NULL ? ORDER_OK : ORDER_INTERNAL;
 }
 

@@ -11,9 +11,10 @@ enum review_limit { REASON_MAX = 600, CARRIER_MAX = 64, VOUCHER_MAX = 4 << 20 };
 
 enum review_decision { REVIEW_APPROVE, REVIEW_RETURN, REVIEW_REJECT };
 
-/* The orders that wait for the caller's role, the longest waiting first: numbers and facts, at most 100. ORDER_FORBIDDEN for applicants. */
+/* The orders that wait for the caller's role, the longest waiting first, a page after `cursor` (NULL: the first): {orders, next?}.
+ * ORDER_FORBIDDEN for applicants, ORDER_BAD_REQUEST for what is no cursor. */
 enum order_error review_queue(const struct engine *engine, struct db *db,
-                              const struct caller *caller, json_t **out);
+                              const struct caller *caller, const char *cursor, json_t **out);
 
 /* T10-T12 of a reviewer. Approving needs every document to have been looked at (ORDER_NOT_SEEN); returning and rejecting need a reason.
  * Of kinds that two must approve the first approval is noted, and the order still waits. */
