@@ -51,6 +51,7 @@ test('a new certificate, downloaded to a blank key with the mailed code', async 
     const { service, staff } = await startDesk(t);
     const person = await apply(service, staff, { kind: 'NEW', subject: SUBJECT }, 'APPROVED');
     const key = new BlankKey(service, 'a', person);
+    key.serial = '3A0155F0C2D4E69788B1A0C3D5E7F9'; // R265: 30 hex digits
     const file = key.newKeyFile();
     let code;
     let answer;
@@ -73,6 +74,9 @@ test('a new certificate, downloaded to a blank key with the mailed code', async 
         const sent = await person.ask('POST', person.path('/download-code'), {});
         assert.deepEqual([sent.status, sent.body.email], [202, 'l***@example.cn']);
         code = await person.downloadCode();
+        // R263: 20 letters, large and small, and digits
+        assert.match(code, /^[A-Za-z0-9]{20}$/);
+        for (const some of [/[A-Z]/, /[a-z]/]) assert.match(first + code, some);
         refused(await key.claim({ code: first }), 403, 'CODE_WRONG');
     });
     await t.test('only its applicant claims it, with the code, on a key that is free', async () => {

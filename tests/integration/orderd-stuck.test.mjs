@@ -88,6 +88,25 @@ test('a renewal that came too late is given up from the command line', async (t)
     assert.deepEqual(await money(service, no), [{ state: 'REFUNDED' }]);
 });
 
+test('the applicant cancels what was paid and cannot be done any more, and has the money back', async (t) => {
+    const { service, staff } = await startDesk(t);
+    const key = await service.key('e', { until: '2026-03-31T00:00:00+08:00', credential: creditCode(5) });
+    const person = await ready(key, staff, 'RENEW');
+    const { no } = person.order;
+    refused(await person.change('POST', ':cancel', {}), 409, 'WRONG_STATE'); // paid, and can still be done
+    const other = new Applicant(service, '', staff);
+    Object.assign(other, { session: person.session, confirm: person.confirm });
+    Applicant.good(await other.create({ kind: 'FREEZE', certificate: key.certificate }));
+    await other.goOn('AWAIT_CONFIRM');
+    key.order = other.order;
+    Applicant.good(await other.change('POST', ':confirm', { signature: await key.signStatement() }));
+    await until(stateOf(service, other.order.no), 'COMPLETED');
+    Applicant.good(await person.change('POST', ':cancel', {}));
+    await until(stateOf(service, no), 'CANCELLED');
+    assert.deepEqual(await money(service, no), [{ state: 'REFUNDED' }]);
+    assert.match((await service.command('verify-events')).stdout, /chain is whole/);
+});
+
 test('production is given up only when no key is in hand, and what was made is revoked', async (t) => {
     const { service, staff } = await startDesk(t, { profile: 'hainan' });
     const person = new Applicant(service, '13900139000', staff);
