@@ -154,7 +154,11 @@ function blank(service, name, person) {
 
 const businesses = {
     async renewal({ service, person, key }) {
-        await key.logIn();
+        await key.logIn().catch(({ body, message }) => {
+            // the login that was cut has used its nonce up: whoever has no answer asks for another
+            if (!service.died || body?.code !== 'NONCE_INVALID') throw new Error(message);
+            return key.logIn();
+        });
         const holder = Object.assign(new PatientApplicant(service, null, person.staff), { session: key.session });
         holder.confirm = async () => Applicant.good(await holder.change('POST', ':confirm', { signature: await statementOf(holder, key) }));
         return {
