@@ -13,12 +13,13 @@ $(http_SRCS:%.c=$(B)/obj/%.o): | $(CIVETWEB)/include/civetweb.h
 
 # a program's TLS identity on this machine: for the agent and for tools/orderd
 ARCHIVES += identity
-identity_SRCS := agent/identity/identity.c agent/identity/trust.c agent/identity/atomic_file.c
+identity_SRCS := agent/identity/identity.c agent/identity/trust.c agent/identity/atomic_file.c \
+                 agent/identity/places.c
 identity_PKGS := libcrypto
 
 # the agent without its key rooms
 ARCHIVES += agent_core
-agent_core_SRCS := agent/clock.c agent/config.c agent/log.c agent/port.c agent/state_folder.c agent/trust_command.c \
+agent_core_SRCS := agent/clock.c agent/config.c agent/log.c agent/port.c agent/state_folder.c agent/trust_command.c agent/identity/machine.c \
                    $(addprefix agent/access/,gate.c host.c limits.c origin.c pairing_store.c peer.c policy.c session.c) \
                    $(addprefix agent/audit/,files.c journal.c read.c) \
                    $(addprefix agent/api/,ask.c events.c messages.c pairing.c service.c wellknown.c) \

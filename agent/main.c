@@ -42,7 +42,9 @@ static bool speaks_chinese(void) {
 
 static const char help_zh[] =
     "用法：ukey-agent [--config 文件.json]\n"
-    "      ukey-agent trust install|status|remove [--config 文件.json] [--nssdb 目录]...\n"
+    "      ukey-agent trust install|status|remove [--json] [--config 文件.json] [--nssdb 目录]...\n"
+    "      ukey-agent trust install|status|remove --system [--ca 文件] [--site 网站]... [--root "
+    "目录] [--json]\n"
     "      ukey-agent origins list [--json] [--config 文件.json]\n"
     "      ukey-agent origins revoke|deny 网站 [--config 文件.json]\n"
     "      ukey-agent audit verify|list [--json] [--config 文件.json]\n"
@@ -50,14 +52,16 @@ static const char help_zh[] =
     "SIGHUP：重新读取策略、网站名单和日志级别，会话不受影响。\n"
     "  --config 文件   配置（JSON；默认 ~/.config/openukey/agent.json 或 "
     "/etc/openukey/agent.json）\n"
-    "  trust           让浏览器信任本机 UKey 助手的证书（默认 ~/.pki/nssdb）\n"
+    "  trust           让浏览器信任本机 UKey 助手的证书；--system：整台电脑（需 root）\n"
     "  origins         哪些网站可以使用 UKey；撤销（revoke）或禁止（deny）一个网站\n"
     "  audit           谁请求了什么、您如何回答；检查（verify）或列出（list）\n"
     "  --help, --version\n";
 
 static const char help_en[] =
     "usage: ukey-agent [--config FILE.json]\n"
-    "       ukey-agent trust install|status|remove [--config FILE.json] [--nssdb DIR]...\n"
+    "       ukey-agent trust install|status|remove [--json] [--config FILE.json] [--nssdb DIR]...\n"
+    "       ukey-agent trust install|status|remove --system [--ca FILE] [--site ORIGIN]... [--root "
+    "DIR] [--json]\n"
     "       ukey-agent origins list [--json] [--config FILE.json]\n"
     "       ukey-agent origins revoke|deny ORIGIN [--config FILE.json]\n"
     "       ukey-agent audit verify|list [--json] [--config FILE.json]\n"
@@ -66,7 +70,8 @@ static const char help_en[] =
     "SIGHUP: read policy, list of sites and log level again; sessions live on.\n"
     "  --config FILE   the configuration (JSON; else ~/.config/openukey/agent.json or "
     "/etc/openukey/agent.json)\n"
-    "  trust           make browsers trust this agent's certificate (default ~/.pki/nssdb)\n"
+    "  trust           make your browsers trust this agent's certificate; --system: the whole "
+    "machine (as root)\n"
     "  origins         which sites may use the UKey; take that from one, or refuse it\n"
     "  audit           who asked what, and what was answered: check it, or list it\n"
     "  --help, --version\n";

@@ -52,6 +52,11 @@ void agent_reload(struct agent *agent, const char *config_path, struct agent_con
         } else if (standing[i].class == ORIGIN_PAIRED && now != ORIGIN_PAIRED) {
             end_sessions(agent, standing[i].origin, "no longer paired");
         }
+        struct policy_rules rules;
+        policy_rules(agent->policy, standing[i].origin, &rules);
+        if ((rules.actions & POLICY_READ) == 0) {
+            events_close_origin(agent->events, standing[i].origin);
+        }
     }
     while (pairing_store_next_revoked(agent->pairings, revoked)) {
         end_sessions(agent, revoked, "revoked");

@@ -1,57 +1,108 @@
-/* The command line of browser trust: which databases, what to do, what to say. */
+/* The command line of browser trust: which places, what to do, what to say. */
 #include "agent/trust_command.h"
-#include "agent/clock.h"
 
+#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <unistd.h>
 
+#include "agent/access/origin.h"
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/identity/identity.h"
+#include "agent/identity/machine.h"
+#include "agent/identity/places.h"
 #include "agent/identity/trust.h"
 
 enum { DONE = 0, NOT_DONE = 1, USAGE = 2 };
 
-#define MAX_DATABASES 32
+#define MAX_GIVEN 32
 
-struct request {
-    enum trust_state (*act)(const char *ca, const char *nssdb);
+struct verb {
+    const char *word;
+    enum trust_state (*in_database)(const char *ca, const char *nssdb);
+    machine_act *in_machine;
     enum trust_state wanted;
-    const char *config;
-    const char *databases[MAX_DATABASES];
-    size_t database_count;
 };
 
+static const struct verb verbs[] = {
+    {"install", trust_install, machine_install, TRUST_INSTALLED},
+    {"status", trust_status, machine_status, TRUST_INSTALLED},
+    {"remove", trust_remove, machine_remove, TRUST_MISSING},
+};
+
+struct request {
+    const struct verb *verb;
+    const char *config, *ca, *root;
+    bool is_json, is_machine;
+    const char *databases[MAX_GIVEN + 1], *sites[MAX_GIVEN + 1];
+    json_t *places; /* what was found in each */
+    bool all_done;
+};
+
+/* ---- reading the arguments ---- */
+
+static bool give(const char **list, const char *value) {
+    size_t count = 0;
+    while (list[count] != NULL) {
+        count++;
+    }
+    list[count < MAX_GIVEN ? count : 0] = count < MAX_GIVEN ? value : list[0];
+    return count < MAX_GIVEN;
+}
+
+/* An https site that is not this machine: that one would open the agent to every site (Firefox). */
+static bool is_site(const char *text) {
+    return origin_is_eligible(text) && strncmp(text, "https://", 8) == 0 &&
+           strncmp(text + 8, "localhost", 9) != 0 && strncmp(text + 8, "127.", 4) != 0 &&
+           text[8] != '[';
+}
+
 static bool parse(int argc, char **argv, struct request *request) {
-    static const struct {
-        const char *word;
-        enum trust_state (*act)(const char *ca, const char *nssdb);
-        enum trust_state wanted;
-    } actions[] = {{"install", trust_install, TRUST_INSTALLED},
-                   {"status", trust_status, TRUST_INSTALLED},
-                   {"remove", trust_remove, TRUST_MISSING}};
-    for (size_t i = 0; argc > 0 && i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (strcmp(argv[0], actions[i].word) == 0) {
-            request->act = actions[i].act;
-            request->wanted = actions[i].wanted;
+    for (size_t i = 0; argc > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(argv[0], verbs[i].word) == 0) {
+            request->verb = &verbs[i];
         }
     }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc && request->config == NULL) {
-            request->config = argv[++i];
-        } else if (strcmp(argv[i], "--nssdb") == 0 && i + 1 < argc &&
-                   request->database_count < MAX_DATABASES) {
-            request->databases[request->database_count++] = argv[++i];
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        const char **single = strcmp(argv[i], "--config") == 0 ? &request->config
+                              : strcmp(argv[i], "--ca") == 0   ? &request->ca
+                              : strcmp(argv[i], "--root") == 0 ? &request->root
+                                                               : NULL;
+        const char **list = strcmp(argv[i], "--nssdb") == 0  ? request->databases
+                            : strcmp(argv[i], "--site") == 0 ? request->sites
+                                                             : NULL;
+        if (strcmp(argv[i], "--json") == 0) {
+            request->is_json = true;
+        } else if (strcmp(argv[i], "--system") == 0) {
+            request->is_machine = true;
+        } else if (single != NULL && value != NULL && *single == NULL) {
+            *single = value;
+            i++;
+        } else if (list == NULL || value == NULL || !give(list, value)) {
+            return false;
         } else {
+            i++;
+        }
+    }
+    for (size_t i = 0; request->sites[i] != NULL; i++) {
+        if (!is_site(request->sites[i])) {
+            fprintf(stderr, "ukey-agent: not a site (https://host): %s\n", request->sites[i]);
             return false;
         }
     }
-    return request->act != NULL;
+    return request->verb != NULL &&
+           (request->is_machine
+                ? request->databases[0] == NULL
+                : request->sites[0] == NULL && request->root == NULL && request->ca == NULL);
 }
+
+/* ---- saying what was found ---- */
 
 static const char *describe(enum trust_state state) {
     switch (state) {
@@ -61,50 +112,128 @@ static const char *describe(enum trust_state state) {
         return "not trusted";
     case TRUST_NO_DATABASE:
         return "no database";
+    case TRUST_LOCKED:
+        return "locked (it has a main password: import the CA in the browser's own settings)";
     case TRUST_ERROR:
-        return "failed (is certutil, package libnss3-tools, installed?)";
+        return "failed";
     }
     return "unknown";
 }
 
-int trust_command(int argc, char **argv) {
-    struct request request = {0};
+static const char *state_word(enum trust_state state) {
+    static const char *const words[] = {[TRUST_INSTALLED] = "trusted",
+                                        [TRUST_MISSING] = "missing",
+                                        [TRUST_NO_DATABASE] = "no-database",
+                                        [TRUST_LOCKED] = "locked",
+                                        [TRUST_ERROR] = "failed"};
+    return words[state];
+}
+
+static void note(struct request *request, const char *reader, const char *path,
+                 enum trust_state state) {
+    bool is_gone = request->verb->wanted == TRUST_MISSING && state == TRUST_NO_DATABASE;
+    request->all_done = request->all_done && (state == request->verb->wanted || is_gone);
+    if (request->is_json) {
+        json_array_append_new(request->places, json_pack("{s:s,s:s,s:s}", "browser", reader, "path",
+                                                         path, "state", state_word(state)));
+    } else {
+        printf("%s (%s): %s%s\n", path, reader, describe(state),
+               state == TRUST_ERROR && !request->is_machine
+                   ? " (is certutil, package libnss3-tools, installed?)"
+                   : "");
+    }
+}
+
+/* ---- a person's browsers, a machine's ---- */
+
+static bool act_for_person(struct request *request, const char *ca) {
+    struct places places;
+    if (request->databases[0] != NULL) {
+        for (size_t i = 0; request->databases[i] != NULL; i++) {
+            note(request, "NSS", request->databases[i],
+                 request->verb->in_database(ca, request->databases[i]));
+        }
+        return true;
+    }
+    const char *home = getenv("HOME");
+    if (home == NULL || home[0] != '/') {
+        fputs("ukey-agent: there is no home folder: name a database with --nssdb\n", stderr);
+        return false;
+    }
+    if (places_find(home, &places) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < places.count; i++) {
+        note(request, places.list[i].browser, places.list[i].path,
+             request->verb->in_database(ca, places.list[i].path));
+    }
+    places_free(&places);
+    return true;
+}
+
+static bool act_for_machine(struct request *request, const char *ca) {
+    const struct machine machine = {
+        .root = request->root != NULL ? request->root : "", .ca = ca, .sites = request->sites};
+    char path[PATH_MAX];
+    if (request->root == NULL && request->verb->in_machine != machine_status && geteuid() != 0) {
+        fputs("ukey-agent: only root can change what the whole machine trusts\n", stderr);
+        return false;
+    }
+    for (size_t i = 0; i < MACHINE_PLACES; i++) {
+        enum trust_state state = request->verb->in_machine(&machine, i, path);
+        note(request, machine_reader(i), path, state);
+    }
+    return true;
+}
+
+/* ---- whose CA ---- */
+
+static bool find_ca(const struct request *request, char ca[PATH_MAX]) {
     struct agent_config *config = NULL;
-    struct identity identity;
-    char complaint[512], folder[PATH_MAX], standard[PATH_MAX];
-    int result = DONE;
-    if (!parse(argc, argv, &request)) {
-        return USAGE;
+    char complaint[512], folder[PATH_MAX];
+    if (request->ca != NULL) {
+        return snprintf(ca, PATH_MAX, "%s", request->ca) < PATH_MAX;
     }
-    if (agent_config_read(request.config, &config, complaint, sizeof(complaint)) != 0) {
+    if (agent_config_read(request->config, &config, complaint, sizeof(complaint)) != 0) {
         fprintf(stderr, "ukey-agent: %s\n", complaint);
-        return NOT_DONE;
+        return false;
     }
+    clock_start_at(config->clock);
     mkdir(config->state_dir, 0700);
     int len = snprintf(folder, sizeof(folder), "%s/tls", config->state_dir);
     agent_config_free(config);
+    struct identity identity;
     enum identity_error error =
         len < (int)sizeof(folder)
             ? identity_ensure(folder, "OpenUKey agent", clock_now(), &identity)
             : IDENTITY_ERROR_DIRECTORY;
     if (error != IDENTITY_OK) {
         fprintf(stderr, "ukey-agent: %s: %s\n", folder, identity_error_text(error));
-        return NOT_DONE;
+        return false;
     }
-    if (request.database_count == 0) {
-        if (trust_default_nssdb(standard, sizeof(standard)) != 0) {
-            fputs("ukey-agent: there is no home folder: name a database with --nssdb\n", stderr);
-            return NOT_DONE;
+    memcpy(ca, identity.ca, sizeof(identity.ca));
+    return true;
+}
+
+int trust_command(int argc, char **argv) {
+    struct request request = {.all_done = true};
+    char ca[PATH_MAX];
+    int result = NOT_DONE;
+    if (!parse(argc, argv, &request)) {
+        return USAGE;
+    }
+    request.places = json_array();
+    if (find_ca(&request, ca) &&
+        (request.is_machine ? act_for_machine(&request, ca) : act_for_person(&request, ca))) {
+        result = request.all_done ? DONE : NOT_DONE;
+        if (request.is_json) {
+            json_t *said = json_pack("{s:s,s:b,s:O}", "ca", ca, "done", request.all_done, "places",
+                                     request.places);
+            json_dumpf(said, stdout, JSON_INDENT(2));
+            putchar('\n');
+            json_decref(said);
         }
-        request.databases[request.database_count++] = standard;
     }
-    for (size_t i = 0; i < request.database_count; i++) {
-        enum trust_state state = request.act(identity.ca, request.databases[i]);
-        printf("%s: %s\n", request.databases[i], describe(state));
-        bool removed = request.wanted == TRUST_MISSING && state == TRUST_NO_DATABASE;
-        if (state != request.wanted && !removed) {
-            result = NOT_DONE;
-        }
-    }
+    json_decref(request.places);
     return result;
 }

@@ -92,7 +92,7 @@ static json_t *certificate_json(const struct key *key, const struct token_certif
         (json_int_t)certificate_days_left(certificate, now), "pair",
         partner ? partner->certificate->id : NULL, "hasPrivateKey", one->has_key, "current",
         is_current, "pem", (const char *)pem.data, pem.len);
-    json_t *trust = trust_json(key, certificate->x509, NULL);
+    json_t *trust = trust_json(key, certificate->x509);
     json_object_set_new(json, "keyBits", json_integer(certificate->key_bits));
     json_object_update(json, trust);
     json_decref(trust);

@@ -101,6 +101,17 @@ void events_session_ended(struct events *events, uint64_t session_id) {
     pthread_mutex_unlock(&events->mutex);
 }
 
+void events_close_origin(struct events *events, const char *origin) {
+    pthread_mutex_lock(&events->mutex);
+    for (size_t i = 0; i < MAX_LISTENERS; i++) {
+        const struct listener *listener = &events->listeners[i];
+        if (listener->socket != NULL && strcmp(listener->origin, origin) == 0) {
+            http_websocket_close(listener->socket);
+        }
+    }
+    pthread_mutex_unlock(&events->mutex);
+}
+
 void events_expire(struct events *events) {
     int64_t now = clock_lasting();
     pthread_mutex_lock(&events->mutex);

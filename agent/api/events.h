@@ -22,6 +22,8 @@ void event_publish(struct events *events, json_t *message);
 void event_publish_session(struct events *events, uint64_t session_id, json_t *message);
 /* Tell the listening sessions of one origin, e.g. {"type":"job","job":{...}}. */
 void event_publish_origin(struct events *events, const char *origin, json_t *message);
+/* This origin may not listen any more: its connections are closed. */
+void events_close_origin(struct events *events, const char *origin);
 /* The session has ended: tell its listeners {"type":"session","state":"ended"} and close them. */
 void events_session_ended(struct events *events, uint64_t session_id);
 /* Close listeners that have not shown a session within 5 s. To be called about once a second. */

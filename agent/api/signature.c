@@ -2,6 +2,7 @@
 #include "agent/api/signature.h"
 
 #include "agent/api/ask.h"
+#include "agent/api/pin_dialog.h"
 #include "agent/clock.h"
 
 #include <string.h>
@@ -136,6 +137,63 @@ bool signature_confirm(struct signature_work *work, const struct signature_quest
 
 /* ---- signatures ---- */
 
+/* The PIN for one use of a key that wants it before each; the try is counted and written down as every other. False: answered. */
+static bool sign_with_pin(struct signature_work *work, const struct octets *message,
+                          struct octets *signature) {
+    static const struct pin_question question = {.title = WORD_PIN_TITLE,
+                                                 .prompt = WORD_PIN_PROMPT,
+                                                 .error = WORD_COUNT,
+                                                 .is_for_a_try = true};
+    struct http_request *request = work->request;
+    struct token_facts facts;
+    struct consent_pin *pin = NULL;
+    struct key_watch watch;
+    enum token_error error = token_read_facts(work->token, &facts);
+    if (error) {
+        key_respond_token_error(request, error);
+        return false;
+    }
+    if (pin_try_is_refused(request, &facts) || !agent_action_begin(request))
+        return false;
+    const struct pin_asker asker = pin_dialog_asker(request, work->token, &watch);
+    enum consent_result result = pin_dialog_ask(&asker, &facts, &question, &pin);
+    agent_action_end(request);
+    if (result != CONSENT_GIVEN) {
+        agent_record(request, "pin", json_pack("{s:s}", "answer", agent_answer_word(result)));
+        key_respond_consent_error(request, result, work->token);
+        return false;
+    }
+    error = token_sign_with_pin(work->token, &work->signer->key_id, work->scheme, message->data,
+                                message->len, pin->text, pin->len, signature);
+    consent_pin_free(pin);
+    if (!error || error == TOKEN_PIN_WRONG || error == TOKEN_PIN_LOCKED)
+        access_pin_tried(agent_of(request)->access, agent_session(request)->origin, !error);
+    bool is_recorded =
+        agent_record(request, "pin",
+                     json_pack("{s:s, s:s, s:s}", "answer", "given", "by", "person", "result",
+                               error ? agent_problem_code(key_token_problem(error)) : "verified"));
+    if (error)
+        key_respond_token_error(request, error);
+    else if (!is_recorded)
+        agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
+    return !error && is_recorded;
+}
+
+bool signature_sign(struct signature_work *work, const struct octets *message,
+                    struct octets *signature) {
+    bool wants_pin = false;
+    *signature = (struct octets){0};
+    enum token_error error = token_key_wants_pin(work->token, &work->signer->key_id, &wants_pin);
+    if (!error && wants_pin)
+        return sign_with_pin(work, message, signature);
+    if (!error)
+        error = token_sign(work->token, &work->signer->key_id, work->scheme, message->data,
+                           message->len, signature);
+    if (error)
+        key_respond_token_error(work->request, error);
+    return !error;
+}
+
 static void respond_formats_error(struct http_request *request, enum formats_error error) {
     agent_respond_problem(request,
                           error == FORMATS_SIGNATURE || error == FORMATS_KEY
@@ -158,7 +216,7 @@ bool signature_make(struct signature_work *work, const struct signature_item *it
                     struct octets *out) {
     const struct octets *certificate = &work->signer->certificate->der;
     const struct signed_facts facts = facts_of(work, item);
-    struct document_digests own;
+    struct document_digests own = {0};
     const struct document_digests *digests = item->digests ? item->digests : &own;
     struct octets attributes = {0}, signature = {0};
     *out = (struct octets){0};
@@ -169,11 +227,9 @@ bool signature_make(struct signature_work *work, const struct signature_item *it
         made = signed_data_attributes(NULL, &facts, certificate->data, certificate->len,
                                       document_digest(digests, work->scheme), &attributes);
     if (!made) {
-        enum token_error error = token_sign(work->token, &work->signer->key_id, work->scheme,
-                                            attributes.data, attributes.len, &signature);
-        if (error) {
-            key_respond_token_error(work->request, error);
+        if (!signature_sign(work, &attributes, &signature)) {
             octets_free(&attributes);
+            octets_free(&signature);
             return false;
         }
         made = signed_data_assemble(NULL, work->scheme, certificate->data, certificate->len,
@@ -196,11 +252,9 @@ bool signature_make_jws(struct signature_work *work, const struct signature_item
     enum formats_error made = jws_message_begin(NULL, &facts, certificate->data, certificate->len,
                                                 item->content, &to_be_signed);
     if (!made) {
-        enum token_error error = token_sign(work->token, &work->signer->key_id, work->scheme,
-                                            to_be_signed.data, to_be_signed.len, &signature);
-        if (error) {
-            key_respond_token_error(work->request, error);
+        if (!signature_sign(work, &to_be_signed, &signature)) {
             octets_free(&to_be_signed);
+            octets_free(&signature);
             return false;
         }
         made = jws_message_assemble(NULL, work->scheme, &to_be_signed, &signature, !item->attached,

@@ -34,6 +34,10 @@ struct signature_question {
 /* Show it and wait. True: the person has agreed, and the PIN is (still) verified. False: answered. */
 bool signature_confirm(struct signature_work *work, const struct signature_question *question);
 
+/* Have the key sign bytes by the work's scheme; asks for the PIN where the key wants it before each use. False: answered. */
+bool signature_sign(struct signature_work *work, const struct octets *message,
+                    struct octets *signature);
+
 /* What is signed. */
 struct signature_item {
     const struct octets *content;           /* NULL: only its digests are known */

@@ -166,18 +166,14 @@ static bool make(struct signature_work *work, const struct stamp_wish *wish,
     struct stamp *made = NULL;
     memcpy(description.data_hash, wish->hash, SM3_SIZE);
     enum formats_error error = stamp_build(&description, &to_be_signed);
-    enum token_error failed = error ? TOKEN_OK
-                                    : token_sign(work->token, &work->signer->key_id, work->scheme,
-                                                 to_be_signed.data, to_be_signed.len, &signature);
-    if (!error && !failed)
+    bool is_signed = !error && signature_sign(work, &to_be_signed, &signature);
+    if (is_signed)
         error =
             stamp_assemble(NULL, &to_be_signed, &work->signer->certificate->der, &signature, out);
-    if (!error && !failed)
+    if (is_signed && !error)
         error = stamp_parse(NULL, out->data, out->len, &made);
-    bool is_good = !error && !failed;
-    if (failed)
-        key_respond_token_error(work->request, failed);
-    else if (error)
+    bool is_good = is_signed && !error;
+    if (error)
         agent_respond_problem(work->request,
                               error == FORMATS_SIGNATURE  ? PROBLEM_CERTIFICATE_MISMATCH
                               : error == FORMATS_ARGUMENT ? PROBLEM_BAD_REQUEST

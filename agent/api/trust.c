@@ -15,6 +15,8 @@
 enum {
     REFRESH_S = 600, /* a list is asked for again when it has been here that long */
     RETRY_S = 60,    /* and after a failure */
+    CHAIN_S = 60,    /* a chain that was verified is believed for so long */
+    CHAINS = 64,
 };
 
 /* The list of one service's issuer. */
@@ -26,6 +28,13 @@ struct crl {
     bool is_wanted, has_failed;
 };
 
+/* What was found of a certificate's chain, so that a page that lists certificates again and again is answered at once. */
+struct chain {
+    unsigned char id[EVP_MAX_MD_SIZE]; /* SHA-256 of the certificate */
+    enum trust_chain found;
+    int64_t until; /* clock_lasting(); 0: none */
+};
+
 struct trust {
     const struct key *key;
     struct crl *crls; /* one for each service with `crl`; the list itself does not change */
@@ -33,6 +42,8 @@ struct trust {
     pthread_mutex_t lock; /* guards what follows, and the crls' members but anchor */
     pthread_cond_t wake;
     bool is_stopping;
+    struct chain chains[CHAINS];
+    size_t next_chain;
 };
 
 /* ---- chains ---- */
@@ -209,7 +220,31 @@ void trust_status_of(struct trust *trust, X509 *certificate, struct trust_status
     pthread_mutex_unlock(&trust->lock);
 }
 
-json_t *trust_json(const struct key *key, X509 *certificate, STACK_OF(X509) *others) {
+/* The chain now, perhaps as it was found a moment ago. */
+static enum trust_chain chain_now(const struct key *key, X509 *certificate) {
+    struct trust *trust = key->trust;
+    struct chain one = {.found = TRUST_CHAIN_UNKNOWN};
+    int64_t lasting = clock_lasting();
+    if (X509_digest(certificate, EVP_sha256(), one.id, NULL) != 1)
+        return trust_chain_of(key, certificate, NULL, key_now());
+    pthread_mutex_lock(&trust->lock);
+    for (size_t i = 0; i < CHAINS && one.until == 0; i++)
+        if (trust->chains[i].until > lasting &&
+            memcmp(trust->chains[i].id, one.id, sizeof one.id) == 0)
+            one = trust->chains[i];
+    pthread_mutex_unlock(&trust->lock);
+    if (one.until != 0)
+        return one.found;
+    one.found = trust_chain_of(key, certificate, NULL, key_now());
+    one.until = lasting + CHAIN_S;
+    pthread_mutex_lock(&trust->lock);
+    trust->chains[trust->next_chain] = one;
+    trust->next_chain = (trust->next_chain + 1) % CHAINS;
+    pthread_mutex_unlock(&trust->lock);
+    return one.found;
+}
+
+json_t *trust_json(const struct key *key, X509 *certificate) {
     static const char *const names[] = {
         [TRUST_REVOCATION_UNKNOWN] = "unknown",
         [TRUST_REVOCATION_GOOD] = "good",
@@ -227,7 +262,6 @@ json_t *trust_json(const struct key *key, X509 *certificate, STACK_OF(X509) *oth
         calendar_rfc3339(status.revoked, time);
         json_object_set_new(revocation, "revoked", json_string(time));
     }
-    return json_pack("{s:s, s:o}", "chain",
-                     trust_chain_name(trust_chain_of(key, certificate, others, key_now())),
+    return json_pack("{s:s, s:o}", "chain", trust_chain_name(chain_now(key, certificate)),
                      "revocation", revocation);
 }

@@ -42,7 +42,8 @@ struct trust_status {
 /* What the list at hand says of the certificate; asks for a newer one when it is old. */
 void trust_status_of(struct trust *trust, X509 *certificate, struct trust_status *status);
 
-/* {"chain": name, "revocation": {"state", "checked"?, "revoked"?}} of a certificate now, for JSON answers. New reference. */
-json_t *trust_json(const struct key *key, X509 *certificate, STACK_OF(X509) *others);
+/* {"chain": name, "revocation": {"state", "checked"?, "revoked"?}} of a certificate now (its chain as of the last minute), for JSON answers.
+ * New reference. */
+json_t *trust_json(const struct key *key, X509 *certificate);
 
 #endif

@@ -54,8 +54,8 @@ static json_t *failed(const char *format, enum formats_error error) {
 }
 
 /* The signer for people. */
-static void add_signer(json_t *answer, const struct key *key, X509 *x509,
-                       const struct octets *der) {
+static void add_signer(json_t *answer, const struct key *key, X509 *x509, const struct octets *der,
+                       STACK_OF(X509) *others) {
     struct certificate *certificate = NULL;
     if (certificate_parse(NULL, der->data, der->len, &certificate) != FORMATS_OK)
         return;
@@ -67,8 +67,12 @@ static void add_signer(json_t *answer, const struct key *key, X509 *x509,
                                "subjectText", key_text_json(certificate->subject.text),
                                "issuerText", key_text_json(certificate->issuer.text), "serial",
                                certificate->serial, "notBefore", not_before, "notAfter", not_after);
-    json_t *trust = trust_json(key, x509, NULL);
+    json_t *trust = trust_json(key, x509);
     json_object_update(signer, trust);
+    if (sk_X509_num(others) > 0) /* with what the message brings along */
+        json_object_set_new(
+            signer, "chain",
+            json_string(trust_chain_name(trust_chain_of(key, x509, others, key_now()))));
     json_decref(trust);
     json_object_set_new(answer, "signer", signer);
     certificate_free(certificate);
@@ -129,7 +133,7 @@ static json_t *verify_signed_data(const struct key *key, const struct octets *de
     json_t *answer =
         error ? failed(format, error) : judge_signer(format, key, message->signer, message->others);
     if (!error) {
-        add_signer(answer, key, message->signer, &message->signer_der);
+        add_signer(answer, key, message->signer, &message->signer_der, message->others);
         add_text(answer, "nonce", message->nonce);
         add_text(answer, "origin", message->origin);
         add_text(answer, "purpose", message->purpose);
@@ -154,7 +158,7 @@ static json_t *verify_jws(const struct key *key, const char *text, size_t len,
     json_t *answer =
         error ? failed("jws", error) : judge_signer("jws", key, message->signer, message->others);
     if (!error) {
-        add_signer(answer, key, message->signer, &message->signer_der);
+        add_signer(answer, key, message->signer, &message->signer_der, message->others);
         add_text(answer, "nonce", message->nonce);
         add_text(answer, "origin", message->origin);
         add_text(answer, "purpose", message->purpose);
@@ -201,7 +205,7 @@ static json_t *verify_stamp(const struct key *key, const struct octets *der,
         struct certificate *signer = NULL;
         if (certificate_parse(NULL, stamp->certificate.data, stamp->certificate.len, &signer) ==
             FORMATS_OK)
-            add_signer(answer, key, signer->x509, &stamp->certificate);
+            add_signer(answer, key, signer->x509, &stamp->certificate, NULL);
         certificate_free(signer);
         add_text(answer, "propertyInfo", stamp->property_info);
         add_time(answer, stamp->has_time, stamp->time);

@@ -178,6 +178,18 @@ out:
 
 /* ---- checking ---- */
 
+bool identity_is_confined(const X509 *ca) {
+    X509_EXTENSION *ours = X509V3_EXT_conf_nid(NULL, NULL, NID_name_constraints, constraints);
+    int at = X509_get_ext_by_NID(ca, NID_name_constraints, -1);
+    X509_EXTENSION *theirs = at >= 0 ? X509_get_ext(ca, at) : NULL;
+    bool confined =
+        ours != NULL && theirs != NULL && X509_EXTENSION_get_critical(theirs) == 1 &&
+        X509_get_ext_by_NID(ca, NID_name_constraints, at) < 0 &&
+        ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(ours), X509_EXTENSION_get_data(theirs)) == 0;
+    X509_EXTENSION_free(ours);
+    return confined;
+}
+
 static X509 *read_certificate(const char *path) {
     BIO *bio = BIO_new_file(path, "r");
     X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;

@@ -4,6 +4,7 @@
 #define AGENT_IDENTITY_IDENTITY_H
 
 #include <limits.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -31,6 +32,9 @@ enum identity_error {
  * The CA (P-256) has critical name constraints: DNS localhost, IP 127.0.0.1/32 and ::1/128. */
 enum identity_error identity_ensure(const char *directory, const char *owner, time_t now,
                                     struct identity *identity);
+
+/* True for a CA that has our critical name constraints: whoever trusts it trusts it for this machine alone. */
+bool identity_is_confined(const X509 *ca);
 
 const char *identity_error_text(enum identity_error error);
 

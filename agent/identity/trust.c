@@ -29,19 +29,41 @@ static X509 *read_certificate(BIO *bio) {
     return certificate;
 }
 
-/* One nickname per CA: its name and a piece of its fingerprint. */
-static bool make_nickname(const char *ca, char nickname[64]) {
+/* A piece of the fingerprint, in hex. */
+static bool make_mark(const char *ca, char mark[13]) {
     X509 *certificate = read_certificate(BIO_new_file(ca, "r"));
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     bool made = certificate != NULL && X509_digest(certificate, EVP_sha256(), digest, &len) == 1;
     X509_free(certificate);
     if (made) {
-        snprintf(nickname, 64, "OpenUKey local CA %02x%02x%02x%02x%02x%02x", digest[0], digest[1],
-                 digest[2], digest[3], digest[4], digest[5]);
+        snprintf(mark, 13, "%02x%02x%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3],
+                 digest[4], digest[5]);
     }
     return made;
 }
+
+bool trust_file_name(const char *ca, char name[32]) {
+    char mark[13];
+    bool made = make_mark(ca, mark);
+    if (made) {
+        snprintf(name, 32, "openukey-%s", mark);
+    }
+    return made;
+}
+
+/* One nickname per CA. */
+static bool make_nickname(const char *ca, char nickname[64]) {
+    char mark[13];
+    bool made = make_mark(ca, mark);
+    if (made) {
+        snprintf(nickname, 64, "OpenUKey local CA %s", mark);
+    }
+    return made;
+}
+
+/* certutil would ask a terminal for a database's main password; an empty password file keeps it from that. */
+#define NO_PASSWORD "-f", "/dev/null"
 
 /* Run certutil with these arguments (ended by NULL); its output goes to `output` when not NULL. Its exit status, or -1. */
 static int certutil(const char *const *arguments, char *output) {
@@ -165,15 +187,24 @@ enum trust_state trust_install(const char *ca, const char *nssdb) {
     }
     snprintf(database, sizeof(database), "sql:%s", nssdb);
     const char *const make[] = {"certutil", "-d", database, "-N", "--empty-password", NULL};
-    const char *const add[] = {"certutil", "-d",     database, "-A", "-t", "C,,",
-                               "-n",       nickname, "-i",     ca,   NULL};
+    const char *const add[] = {"certutil", "-d",     database, "-A", "-t",        "C,,",
+                               "-n",       nickname, "-i",     ca,   NO_PASSWORD, NULL};
     if (!has_database(nssdb) && (!make_folders(nssdb) || certutil(make, NULL) != 0)) {
         return TRUST_ERROR;
     }
-    if (certutil(add, NULL) != 0) {
-        return TRUST_ERROR;
+    const char *const delete[] = {"certutil", "-d",     database,    "-D",
+                                  "-n",       nickname, NO_PASSWORD, NULL};
+    enum trust_state state = ask(ca, nssdb, nickname);
+    if (state != TRUST_MISSING) {
+        return state;
     }
-    return ask(ca, nssdb, nickname);
+    int status = certutil(add, NULL);
+    state = status >= 0 ? ask(ca, nssdb, nickname) : TRUST_ERROR;
+    if (status > 0 && state == TRUST_MISSING) {
+        /* the certificate went in; its trust is sealed with the main password, which we do not have */
+        return certutil(delete, NULL) == 0 ? TRUST_LOCKED : TRUST_ERROR;
+    }
+    return state == TRUST_MISSING ? TRUST_ERROR : state;
 }
 
 enum trust_state trust_remove(const char *ca, const char *nssdb) {
@@ -185,19 +216,11 @@ enum trust_state trust_remove(const char *ca, const char *nssdb) {
         return TRUST_ERROR;
     }
     snprintf(database, sizeof(database), "sql:%s", nssdb);
-    const char *const delete[] = {"certutil", "-d", database, "-D", "-n", nickname, NULL};
+    const char *const delete[] = {"certutil", "-d",     database,    "-D",
+                                  "-n",       nickname, NO_PASSWORD, NULL};
     if (certutil(delete, NULL) < 0) {
         return TRUST_ERROR;
     }
     enum trust_state state = ask(ca, nssdb, nickname);
     return state == TRUST_INSTALLED ? TRUST_ERROR : state;
-}
-
-int trust_default_nssdb(char *path, size_t size) {
-    const char *home = getenv("HOME");
-    if (home == NULL || home[0] != '/') {
-        return -1;
-    }
-    int len = snprintf(path, size, "%s/.pki/nssdb", home);
-    return len > 0 && (size_t)len < size ? 0 : -1;
 }

@@ -2,13 +2,14 @@
 #ifndef AGENT_IDENTITY_TRUST_H
 #define AGENT_IDENTITY_TRUST_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 enum trust_state {
     TRUST_INSTALLED,   /* our CA is there, as a CA for servers */
     TRUST_MISSING,     /* it is not */
     TRUST_NO_DATABASE, /* there is no database in that folder */
-    TRUST_ERROR,       /* certutil is missing (package libnss3-tools) or failed */
+    TRUST_LOCKED, /* the database has a main password, which only its owner can give: nothing was changed */
+    TRUST_ERROR, /* certutil is missing (package libnss3-tools) or failed */
 };
 
 /* `ca` is the CA's PEM file, `nssdb` a folder with an NSS database (sql:). */
@@ -18,7 +19,8 @@ enum trust_state trust_install(const char *ca, const char *nssdb);
 /* Remove this CA; TRUST_MISSING is success. */
 enum trust_state trust_remove(const char *ca, const char *nssdb);
 
-/* ~/.pki/nssdb, that Chromium reads; -1 if there is no home. */
-int trust_default_nssdb(char *path, size_t size);
+/* The name that the CA has in databases and policy files: "openukey-" and a piece of its fingerprint. False if the file is
+ * no certificate. */
+bool trust_file_name(const char *ca, char name[32]);
 
 #endif

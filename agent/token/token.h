@@ -229,6 +229,14 @@ enum token_error token_sign(struct token *token, const struct token_key_id *id,
                             enum signature_scheme scheme, const void *message, size_t len,
                             struct octets *signature);
 
+/* Does this private key want the PIN before each use (CKA_ALWAYS_AUTHENTICATE, as PIV's 9C does)? Then token_sign() is
+ * TOKEN_LOGIN_NEEDED, and this does it. A wrong PIN costs a try. */
+enum token_error token_key_wants_pin(struct token *token, const struct token_key_id *id,
+                                     bool *wants_pin);
+enum token_error token_sign_with_pin(struct token *token, const struct token_key_id *id,
+                                     enum signature_scheme scheme, const void *message, size_t len,
+                                     const char *pin, size_t pin_len, struct octets *signature);
+
 /* The same over a digest that comes from elsewhere, digest_len bytes of the scheme (SM2: e). */
 enum token_error token_sign_digest(struct token *token, const struct token_key_id *id,
                                    enum signature_scheme scheme, const void *digest, size_t len,

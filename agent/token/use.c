@@ -33,24 +33,36 @@ static const CK_MECHANISM_TYPE signing[SCHEME_COUNT] = {
     [SCHEME_P384] = CKM_ECDSA_SHA384,
 };
 
+/* One signature to make. */
+struct signing {
+    const struct token_key_id *key;
+    CK_MECHANISM *mechanism;
+    enum signature_scheme scheme;
+    struct octets message;
+    const char *pin; /* for a key that wants it before each use; NULL: none */
+    size_t pin_len;
+};
+
 static enum token_error sign(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
-                             CK_OBJECT_HANDLE key, CK_MECHANISM *mechanism,
-                             enum signature_scheme scheme, const struct octets *message,
+                             CK_OBJECT_HANDLE key, const struct signing *what,
                              struct octets *signature) {
+    const CK_FUNCTION_LIST *f = cryptoki->functions;
     CK_BYTE raw[SCHEME_SIGNATURE_MAX];
     CK_ULONG raw_len = sizeof raw;
-    CK_RV rv = cryptoki->functions->C_SignInit(session, mechanism, key);
+    CK_RV rv = f->C_SignInit(session, what->mechanism, key);
+    if (rv == CKR_OK && what->pin)
+        rv = f->C_Login(session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)(uintptr_t)what->pin,
+                        what->pin_len);
     if (rv == CKR_OK)
-        rv = cryptoki->functions->C_Sign(session, message->data, message->len, raw, &raw_len);
+        rv = f->C_Sign(session, what->message.data, what->message.len, raw, &raw_len);
     if (rv != CKR_OK)
         return cryptoki_error(rv, "signing");
-    return signature_to_der(scheme, raw, raw_len, signature) == FORMATS_OK ? TOKEN_OK
-                                                                           : TOKEN_FAILED;
+    return signature_to_der(what->scheme, raw, raw_len, signature) == FORMATS_OK ? TOKEN_OK
+                                                                                 : TOKEN_FAILED;
 }
 
-static enum token_error sign_with(struct token *token, const struct token_key_id *id,
-                                  CK_MECHANISM *mechanism, enum signature_scheme scheme,
-                                  const struct octets *message, struct octets *signature) {
+static enum token_error sign_with(struct token *token, const struct signing *what,
+                                  struct octets *signature) {
     const struct cryptoki *cryptoki = &token->owner->cryptoki;
     CK_OBJECT_HANDLE key;
     CK_SESSION_HANDLE session;
@@ -60,24 +72,55 @@ static enum token_error sign_with(struct token *token, const struct token_key_id
         return error;
     error = token_require_login(cryptoki, session);
     if (!error)
-        error = token_private_key(cryptoki, session, id, &key);
+        error = token_private_key(cryptoki, session, what->key, &key);
     if (!error)
-        error = sign(cryptoki, session, key, mechanism, scheme, message, signature);
+        error = sign(cryptoki, session, key, what, signature);
     return token_end(token, session, error);
+}
+
+enum token_error token_key_wants_pin(struct token *token, const struct token_key_id *id,
+                                     bool *wants_pin) {
+    const struct cryptoki *cryptoki = &token->owner->cryptoki;
+    CK_BBOOL wants = CK_FALSE;
+    CK_ATTRIBUTE attribute = {CKA_ALWAYS_AUTHENTICATE, &wants, sizeof wants};
+    CK_OBJECT_HANDLE key;
+    CK_SESSION_HANDLE session;
+    *wants_pin = false;
+    enum token_error error = token_begin(token, false, &session);
+    if (error)
+        return error;
+    error = token_require_login(cryptoki, session);
+    if (!error)
+        error = token_private_key(cryptoki, session, id, &key);
+    /* a module that does not know the attribute has no such keys */
+    if (!error && cryptoki->functions->C_GetAttributeValue(session, key, &attribute, 1) == CKR_OK)
+        *wants_pin = wants == CK_TRUE;
+    return token_end(token, session, error);
+}
+
+enum token_error token_sign_with_pin(struct token *token, const struct token_key_id *id,
+                                     enum signature_scheme scheme, const void *message, size_t len,
+                                     const char *pin, size_t pin_len, struct octets *signature) {
+    CK_RSA_PKCS_PSS_PARAMS pss = {.hashAlg = CKM_SHA256, .mgf = CKG_MGF1_SHA256, .sLen = 32};
+    CK_MECHANISM mechanism = {.mechanism = signing[scheme]};
+    /* Cryptoki's prototype takes the data without const; it does not write to it */
+    const struct signing what = {.key = id,
+                                 .mechanism = &mechanism,
+                                 .scheme = scheme,
+                                 .message = {(unsigned char *)(uintptr_t)message, len},
+                                 .pin = pin,
+                                 .pin_len = pin_len};
+    if (scheme == SCHEME_RSA_PSS) {
+        mechanism.pParameter = &pss;
+        mechanism.ulParameterLen = sizeof pss;
+    }
+    return sign_with(token, &what, signature);
 }
 
 enum token_error token_sign(struct token *token, const struct token_key_id *id,
                             enum signature_scheme scheme, const void *message, size_t len,
                             struct octets *signature) {
-    CK_RSA_PKCS_PSS_PARAMS pss = {.hashAlg = CKM_SHA256, .mgf = CKG_MGF1_SHA256, .sLen = 32};
-    CK_MECHANISM mechanism = {.mechanism = signing[scheme]};
-    /* Cryptoki's prototype takes the data without const; it does not write to it */
-    const struct octets data = {(unsigned char *)(uintptr_t)message, len};
-    if (scheme == SCHEME_RSA_PSS) {
-        mechanism.pParameter = &pss;
-        mechanism.ulParameterLen = sizeof pss;
-    }
-    return sign_with(token, id, &mechanism, scheme, &data, signature);
+    return token_sign_with_pin(token, id, scheme, message, len, NULL, 0, signature);
 }
 
 enum token_error token_sign_digest(struct token *token, const struct token_key_id *id,
@@ -100,8 +143,9 @@ enum token_error token_sign_digest(struct token *token, const struct token_key_i
         used = sizeof info;
     }
     memcpy(message + used, digest, len);
-    const struct octets data = {message, used + len};
-    return sign_with(token, id, &mechanism, scheme, &data, signature);
+    const struct signing what = {
+        .key = id, .mechanism = &mechanism, .scheme = scheme, .message = {message, used + len}};
+    return sign_with(token, &what, signature);
 }
 
 /* ---- decryption ---- */

@@ -40,15 +40,15 @@ static json_t *header_json(OSSL_LIB_CTX *libctx, const struct signed_facts *fact
 /* a "." b */
 static enum formats_error join(const char *a, const char *b, struct octets *out) {
     size_t a_len = strlen(a), b_len = strlen(b);
-    *out = (struct octets){NULL, 0};
-    char *text = malloc(a_len + 1 + b_len + 1);
-    if (text == NULL)
+    out->len = 0;
+    out->data = malloc(a_len + 1 + b_len + 1);
+    if (out->data == NULL)
         return FORMATS_MEMORY;
-    memcpy(text, a, a_len);
-    text[a_len] = '.';
-    memcpy(text + a_len + 1, b, b_len);
-    text[a_len + 1 + b_len] = '\0';
-    *out = (struct octets){(unsigned char *)text, a_len + 1 + b_len};
+    memcpy(out->data, a, a_len);
+    out->data[a_len] = '.';
+    memcpy(out->data + a_len + 1, b, b_len);
+    out->len = a_len + 1 + b_len;
+    out->data[out->len] = '\0';
     return FORMATS_OK;
 }
 

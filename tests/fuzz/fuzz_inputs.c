@@ -4,7 +4,6 @@
 
 #include "agent/http/json.h"
 #include "agent/http/route.h"
-#include "module/formats/gm_cms.h"
 #include "tools/orderd/config.h"
 #include "tools/orderd/engine/field.h"
 #include "tools/orderd/engine/form.h"

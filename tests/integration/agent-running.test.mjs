@@ -69,13 +69,20 @@ test('a policy pairs, refuses and limits sites, and SIGHUP reads it again withou
     assert.equal((await tokens(agent, PORTAL, session)).json.code, 'ACTION_REFUSED');
     assert.equal((await agent.webSocket({ origin: PORTAL })).status, 403);
     assert.equal((await tokens(agent, OTHER, other)).json.code, 'ACTION_REFUSED');
+    assert.equal(await listener.next(), null, 'who listened hears no more');
 
-    // who is refused from now on, or no longer paired, loses its session at once
+    // who is no longer paired, or refused from now on, loses its session at once
+    policy(agent, {});
+    await reload(agent);
+    assert.equal((await tokens(agent, PORTAL, session)).status, 401);
+    assert.equal((await tokens(agent, OTHER, other)).status, 200);
+    const again = await agent.webSocket({ origin: OTHER });
+    again.send({ session: other });
+    assert.deepEqual(await again.next(), { type: 'hello' });
     policy(agent, { origins: { [OTHER]: { pairing: 'never' } } });
     await reload(agent);
-    assert.deepEqual(await listener.next(), { type: 'session', state: 'ended' });
+    assert.deepEqual(await again.next(), { type: 'session', state: 'ended' });
     assert.equal((await tokens(agent, OTHER, other)).status, 403);
-    assert.equal((await tokens(agent, PORTAL, session)).status, 401);
 });
 
 test('a policy that cannot be used keeps the agent from starting, with the reason', async (t) => {

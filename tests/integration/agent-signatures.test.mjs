@@ -46,6 +46,7 @@ describe('signatures', () => {
         keys.sm2Encrypt = { token: gmToken, ...gm.find((one) => one.usage === 'encrypt') };
         keys.gmRsa = { token: gmToken, ...gm.find((one) => one.algorithm === 'RSA') };
         keys.pivRsa = { token: pivToken, ...piv.find((one) => one.keyId === '01') };
+        keys.pivSign = { token: pivToken, ...piv.find((one) => one.keyId === '02') };
         keys.pivEc = { token: pivToken, ...piv.find((one) => one.keyId === '04') };
     });
     after(async () => {
@@ -320,6 +321,22 @@ describe('signatures', () => {
         const content = sequence(oid(`${GM}.1`), sequence(oid('1.2.156.10197.1.104.2'), octets(iv)), tlv(0x80, encrypted));
         return sequence(oid(`${GM}.3`), explicit(0, sequence(integer(1), tlv(0x31, recipient), content)));
     }
+
+    test('a key that wants the PIN before each use is asked for it each time, and a wrong one signs nothing', async () => {
+        const asked = () => world.dialogs.pinentryLog.filter((line) => line === 'GETPIN').length;
+        const before = asked();
+        for (let i = 1; i <= 2; i += 1) {
+            const { signature } = await sign(keys.pivSign, { document: inline(), attached: true });
+            assert.equal(asked(), before + i);
+            assert.equal(await opensslTakes(keys.pivSign, bytesOf(signature)), true);
+        }
+        world.dialogs.typePin('654321', '123456');
+        await assert.rejects(sign(keys.pivSign, { document: inline() }), { code: 'PIN_WRONG' });
+        assert.equal((await sign(keys.pivSign, { document: inline() })).format, 'cms');
+        world.dialogs.closePinDialog();
+        await assert.rejects(sign(keys.pivSign, { document: inline() }), { code: 'USER_CANCELLED' });
+        world.dialogs.typePin('123456');
+    });
 
     test('bare digests are not signed: no policy says so', async () => {
         const before = world.dialogs.shown.length;

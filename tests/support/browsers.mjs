@@ -1,6 +1,6 @@
 // Chromium and Firefox as one thing to a test: fresh profiles that trust the given CAs and find *.test on this machine. Nothing is
 // switched off that protects a person.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from '../../tools/demo/program.mjs';
 import { until } from './agent.mjs';
@@ -57,12 +57,15 @@ class ChromiumPage {
 }
 
 export class Chromium {
+    static home = (dir) => join(dir, 'chromium');
+
     static missing = () => (existsSync(CHROMIUM) ? missing('certutil') : 'chromium is not installed');
 
-    static async start(dir, { cas }) {
+    /* cas: none given, and the databases stay as they are (the same `dir` is the same person). */
+    static async start(dir, { cas } = {}) {
         const { chromium } = await import('playwright-core');
-        const home = join(dir, 'chromium');
-        await trustingDatabase(join(home, '.pki', 'nssdb'), cas);
+        const home = Chromium.home(dir);
+        if (cas) await trustingDatabase(join(home, '.pki', 'nssdb'), cas);
         const browser = new Chromium();
         browser.context = await chromium.launchPersistentContext(join(home, 'profile'), {
             executablePath: CHROMIUM,
@@ -131,16 +134,22 @@ class FirefoxPage {
 }
 
 export class Firefox {
+    static home = (dir) => join(dir, 'firefox');
+
     static missing = () => missing('firefox-esr', 'certutil');
 
-    static async start(dir, { cas, hosts }) {
-        const home = join(dir, 'firefox');
+    static async start(dir, { cas, hosts = [] } = {}) {
+        const home = Firefox.home(dir);
         const profile = join(home, 'profile');
-        await trustingDatabase(profile, cas);
+        if (cas) await trustingDatabase(profile, cas);
         const preferences = { ...FIREFOX_PREFERENCES, 'network.dns.localDomains': hosts.join(',') };
         const lines = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+        mkdirSync(join(home, '.mozilla/firefox'), { recursive: true });
         mkdirSync(profile, { recursive: true });
+        writeFileSync(join(home, '.mozilla/firefox/profiles.ini'), `[Profile0]\nName=person\nIsRelative=0\nPath=${profile}\n`);
         writeFileSync(join(profile, 'user.js'), lines.join(''));
+        const portFile = join(profile, 'MarionetteActivePort');
+        rmSync(portFile, { force: true }); // an earlier run's
         const browser = new Firefox();
         browser.program = await Program.start({
             name: 'firefox',
@@ -150,7 +159,6 @@ export class Firefox {
             env: { HOME: home, MOZ_HEADLESS: '1' },
             cwd: home,
         });
-        const portFile = join(profile, 'MarionetteActivePort');
         const isUp = () => browser.program.exit || (existsSync(portFile) && readFileSync(portFile, 'utf8').trim());
         await until(isUp, 'Firefox', 90_000);
         if (browser.program.exit) throw new Error(browser.program.said);

@@ -83,18 +83,24 @@ const WITHOUT_RSA = { containers: [{ name: 'openukey-sm2', algorithm: 'SM2', enc
 export async function makeWorld(t, { keys = { key: {} }, ...options } = {}) {
     const world = new World(options);
     t?.after(() => world.close());
-    await world.makeCa();
-    await world.writeServiceConfig();
-    for (const [name, wanted] of Object.entries(keys)) {
-        const { profile = 'org-expiring-30-days', changes, plug = true, rsa = false } = wanted;
-        world[name] = await world.addKey(name, profile, { changes: { ...(rsa ? {} : WITHOUT_RSA), ...changes } });
-        world[name].wantsPlug = plug;
+    try {
+        await world.makeCa();
+        await world.writeServiceConfig();
+        for (const [name, wanted] of Object.entries(keys)) {
+            const { profile = 'org-expiring-30-days', changes, plug = true, rsa = false } = wanted;
+            world[name] = await world.addKey(name, profile, { changes: { ...(rsa ? {} : WITHOUT_RSA), ...changes } });
+            world[name].wantsPlug = plug;
+        }
+        await world.startService();
+        await world.startTransport();
+        for (const key of world.keys) if (key.wantsPlug) await key.plug();
+        await world.startAgent();
+        await world.seen();
+    } catch (error) {
+        // nobody else could: programs that go on keep the test from its end
+        if (!t) await world.close().catch(() => {});
+        throw error;
     }
-    await world.startService();
-    await world.startTransport();
-    for (const key of world.keys) if (key.wantsPlug) await key.plug();
-    await world.startAgent();
-    await world.seen();
     return world;
 }
 

@@ -126,7 +126,8 @@ static struct octets der_of(unsigned char tag, const struct octets *parts, size_
     unsigned char *data = malloc(2048);
     assert_non_null(data);
     for (size_t i = 0; i < count; i++) {
-        memcpy(data + 4 + len, parts[i].data, parts[i].len);
+        if (parts[i].len > 0)
+            memcpy(data + 4 + len, parts[i].data, parts[i].len);
         len += parts[i].len;
     }
     size_t head = len < 0x80 ? 2 : len < 0x100 ? 3 : 4;

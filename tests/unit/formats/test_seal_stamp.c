@@ -97,9 +97,11 @@ static int make(void **state) {
 
 static int drop(void **state) {
     (void)state;
-    struct party *const parties[] = {&root, &maker, &signer, &encryptor, &stranger};
-    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++)
-        party_free(parties[i]);
+    party_free(&root);
+    party_free(&maker);
+    party_free(&signer);
+    party_free(&encryptor);
+    party_free(&stranger);
     octets_free(&hash);
     octets_free(&seal);
     octets_free(&stamp);
@@ -215,7 +217,8 @@ static struct octets wrap(unsigned char tag, const struct octets *parts, size_t 
     memcpy(out.data, head, head_len);
     out.len = head_len;
     for (size_t i = 0; i < count; i++) {
-        memcpy(out.data + out.len, parts[i].data, parts[i].len);
+        if (parts[i].len > 0)
+            memcpy(out.data + out.len, parts[i].data, parts[i].len);
         out.len += parts[i].len;
     }
     return out;

@@ -2,6 +2,8 @@
  * windows. S0 is "hall", S1 "building", S2 "cecep", S3 "hainan", S4 "resource". */
 #include "tests/unit/orderd/fixture.h"
 
+#include "tools/orderd/engine/account.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -248,6 +250,10 @@ static void money_comes_by_the_channels_of_the_manuals(void **state) {
     assert_int_equal(PORTAL("hainan")->channels & CHANNEL_TRANSFER, 0);
     assert_int_equal(PORTAL("resource")->channels, CHANNEL_ALIPAY | CHANNEL_WECHAT);
     assert_false(passes("cecep", KIND_REPLACE, GATE_PAY));
+    for (size_t i = 0; profiles[i] != NULL; i++) { /* R130 */
+        bool transfer = (profiles[i]->channels & CHANNEL_TRANSFER) != 0;
+        assert_true(transfer == (profiles[i]->payee.account != NULL));
+    }
     /* R132: a transfer has a review of its own, besides that of the documents */
     assert_true(passes("hall", KIND_REPLACE, GATE_PAY_REVIEW));
     assert_true(passes("hall", KIND_REPLACE, GATE_REVIEW));
@@ -337,6 +343,33 @@ static void the_forms_ask_for_what_the_manuals_show(void **state) {
     assert_string_equal(asks("building", KIND_NEW, SUBJECT_PERSON, "orgType"), "no");
 }
 
+/* R053: with the key, the name alone is changed; nothing else needs another key. */
+static void a_change_asks_for_the_new_name_and_no_other_of_the_subject(void **state) {
+    (void)state;
+    static const char *const portals[] = {"default", "building", "hainan", "resource"};
+    static const char *const subject[] = {"legalName", "licenceNumber", "taxNumber",
+                                          "address",   "orgType",       NULL};
+    for (size_t p = 0; p < sizeof portals / sizeof portals[0]; p++) {
+        assert_string_equal(asks(portals[p], KIND_CHANGE, SUBJECT_ORG, "newName"), "required");
+        for (size_t i = 0; subject[i] != NULL; i++) {
+            assert_string_equal(asks(portals[p], KIND_CHANGE, SUBJECT_ORG, subject[i]), "no");
+        }
+    }
+}
+
+/* R002 */
+static void a_password_has_6_to_18_characters_of_two_kinds(void **state) {
+    (void)state;
+    static const char *const good[] = {"abc123", "a-----", "1234567890abcdefgh", "12345!"};
+    static const char *const bad[] = {"abc12", "1234567890abcdefghi", "123456", "abcdef", "!!!!!!"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(password_is_valid(good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(password_is_valid(bad[i]));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_portal_offers_the_business_of_its_manual),
@@ -352,6 +385,8 @@ int main(void) {
         cmocka_unit_test(s3_renews_in_the_last_60_days_and_s4_in_the_last_90),
         cmocka_unit_test(pins_and_invoices_follow_the_portal_s_policy),
         cmocka_unit_test(the_forms_ask_for_what_the_manuals_show),
+        cmocka_unit_test(a_change_asks_for_the_new_name_and_no_other_of_the_subject),
+        cmocka_unit_test(a_password_has_6_to_18_characters_of_two_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

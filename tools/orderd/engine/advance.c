@@ -27,6 +27,24 @@ static enum order_error ready(const struct engine *engine, struct db *db,
                : error;
 }
 
+/* R247: paid, and the portal writes the invoice at once. */
+static bool invoice_is_due(const struct engine *engine, const struct order *order,
+                           enum order_state from) {
+    bool paid = false;
+    if (engine->profile->invoice != INVOICE_ON_PAYMENT || order->amount_fen == 0 ||
+        (from != STATE_AWAIT_PAYMENT && from != STATE_PAY_REVIEW)) {
+        return false;
+    }
+    for (size_t i = 0; i < order->gate_count; i++) {
+        if (order->gates[i].gate == GATE_PAY) {
+            paid = order->gates[i].status == GATE_DONE;
+        } else if (order->gates[i].gate == GATE_PAY_REVIEW && paid) {
+            paid = order->gates[i].status != GATE_OPEN;
+        }
+    }
+    return paid;
+}
+
 enum order_error order_advanced(const struct engine *engine, struct db *db, struct order *order,
                                 enum order_state from) {
     enum order_error error = ORDER_OK;
@@ -35,6 +53,9 @@ enum order_error order_advanced(const struct engine *engine, struct db *db, stru
     }
     if (from != STATE_COUNT) {
         error = tell(engine, db, order, TOPIC_NOTIFY);
+    }
+    if (error == ORDER_OK && invoice_is_due(engine, order, from)) {
+        error = tell(engine, db, order, TOPIC_INVOICE);
     }
     if (error != ORDER_OK || state_is_final(order->state)) {
         return error;

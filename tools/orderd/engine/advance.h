@@ -6,9 +6,10 @@
 #include "tools/orderd/engine/order.h"
 
 /* Outbox topics. Payload {order: internal id} with further members where the comment says so. */
-#define TOPIC_APPLY_CA "ca.apply"      /* freeze, unfreeze, revoke, unbind: engine/standing.h */
-#define TOPIC_INVOICE  "invoice.issue" /* engine/invoice.h */
-#define TOPIC_NOTIFY   "notify"        /* and {state}: tell the applicant where the order stands */
+#define TOPIC_APPLY_CA    "ca.apply"      /* freeze, unfreeze, revoke, unbind: engine/standing.h */
+#define TOPIC_INVOICE     "invoice.issue" /* engine/invoice.h */
+#define TOPIC_INVOICE_RED "invoice.reverse"
+#define TOPIC_NOTIFY      "notify" /* and {state}: tell the applicant where the order stands */
 
 /* The order has just come to its present state from `from` (STATE_COUNT: it is new). */
 enum order_error order_advanced(const struct engine *engine, struct db *db, struct order *order,

@@ -1,15 +1,12 @@
-/* base64 (RFC 4648 section 4, padded) to and from bytes. */
+/* base64 (RFC 4648 section 4, padded) of at most so many bytes; the rest is in module/formats. */
 #ifndef TOOLS_ORDERD_ENGINE_BASE64_H
 #define TOOLS_ORDERD_ENGINE_BASE64_H
 
-#include "module/formats/octets.h"
+#include "module/formats/base64.h"
 
-#include <jansson.h>
+#include <stdbool.h>
 
 /* Text to bytes, at most `max`; false when it is not base64. *out is the caller's. */
 bool base64_read(const char *text, size_t max, struct octets *out);
-
-/* Bytes to base64 as a JSON string; NULL when memory is out. */
-json_t *base64_json(const struct octets *bytes);
 
 #endif

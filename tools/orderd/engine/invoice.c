@@ -72,6 +72,10 @@ static enum order_error collect(const struct engine *engine, struct db *db,
             json_object_set(fields, names[i], value);
         }
     }
+    if (error == ORDER_OK && json_object_get(fields, "invoiceEmail") == NULL &&
+        form_text(form, "handlerEmail")[0] != '\0') { /* R247: the address that is known */
+        json_object_set(fields, "invoiceEmail", json_object_get(form, "handlerEmail"));
+    }
     if (error == ORDER_OK && strcmp(subject.type, "ORG") == 0) {
         json_object_set_new(fields, "invoiceTitle", json_string(subject.name));
     }
@@ -234,12 +238,20 @@ static enum order_error ask(const struct engine *engine, struct db *db, const st
     return error;
 }
 
+static bool money_goes_back(const struct order *order) {
+    return order->state == STATE_REFUNDING || order->state == STATE_REJECTED ||
+           order->state == STATE_CANCELLED;
+}
+
 enum order_error invoice_issue(const struct engine *engine, struct db *db, const char *id) {
     struct order order;
     struct invoice invoice = {.fields = NULL};
     char number[32] = "";
     char sha256[DIGEST_HEX_SIZE] = "";
     enum order_error error = order_load_id(db, id, &order);
+    if (error == ORDER_OK && money_goes_back(&order)) {
+        return ORDER_OK;
+    }
     if (error == ORDER_OK) {
         error = ensure(engine, db, &order, &invoice);
     }
@@ -264,6 +276,17 @@ enum order_error invoice_issue(const struct engine *engine, struct db *db, const
     db_rollback(db);
     json_decref(invoice.fields);
     return error;
+}
+
+enum order_error invoice_reverse(const struct engine *engine, struct db *db, const char *id) {
+    const struct invoicer *invoicer = engine->invoicer;
+    if (!invoicer->reverse(invoicer->context, db, id)) {
+        return ORDER_PROVIDER_FAILED;
+    }
+    return order_error_of(db_run(
+        db, NULL,
+        "UPDATE invoices SET state = 'RED', updated = $2 WHERE order_id = $1 AND state <> 'RED'",
+        "ti", id, engine_now_ms(engine)));
 }
 
 /* ---- looking ---- */

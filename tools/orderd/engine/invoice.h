@@ -17,6 +17,9 @@ enum order_error invoice_request(const struct engine *engine, struct db *db,
 /* Have the invoice issued (TOPIC_INVOICE), mail it, and move on an order that waited for it (T30). Harmless when it was done. */
 enum order_error invoice_issue(const struct engine *engine, struct db *db, const char *order);
 
+/* The order's money went back: its invoice is taken back too (TOPIC_INVOICE_RED). Harmless when there is none or it was done. */
+enum order_error invoice_reverse(const struct engine *engine, struct db *db, const char *order);
+
 /* {state, number?, title}; state NONE when there is none. */
 enum order_error invoice_view(const struct engine *engine, struct db *db, const struct order *order,
                               json_t **out);

@@ -1,6 +1,8 @@
 /* See payment.h. */
 #include "tools/orderd/engine/payment.h"
 
+#include "tools/orderd/engine/advance.h"
+
 #include "tools/orderd/engine/transition.h"
 
 #include <stdio.h>
@@ -356,6 +358,12 @@ enum order_error payment_refund(const struct engine *engine, struct db *db, cons
     }
     if (error == ORDER_OK) {
         error = gone_back(engine, db, &payment, &order, "provider", NULL);
+    }
+    if (error == ORDER_OK && state_is_final(order.state) && order.state != STATE_COMPLETED) {
+        json_t *payload = json_pack("{s:s}", "order", order.id);
+        error = payload != NULL ? outbox_put(db, TOPIC_INVOICE_RED, payload, engine_now_ms(engine))
+                                : ORDER_INTERNAL;
+        json_decref(payload);
     }
     if (error == ORDER_OK) {
         error = order_error_of(db_commit(db));

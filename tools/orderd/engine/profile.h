@@ -97,6 +97,13 @@ struct gate_words {
     unsigned kinds;
 };
 
+/* R130: where a transfer goes. */
+struct payee {
+    const char *name;
+    const char *bank;
+    const char *account;
+};
+
 struct profile {
     const char *id;
     const char *title_zh;
@@ -116,6 +123,7 @@ struct profile {
     const struct gate_words *steps;   /* likewise */
     unsigned methods[PARTY_COUNT];    /* sets of enum verify_method */
     unsigned channels;                /* set of enum payment_channel */
+    struct payee payee;               /* where CHANNEL_TRANSFER is one of them */
     unsigned two_persons;             /* kinds that two reviewers must approve (R157) */
     enum number_format number;
     char number_letter; /* R262: the letter of the day's first numbers */

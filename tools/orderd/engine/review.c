@@ -18,22 +18,28 @@
 
 /* ---- the queue ---- */
 
-/* The orders that wait for a role, as a condition for SQL; $1: now, $2: who has rested since then has been forgotten. */
-static const char *waiting_for(enum role role) {
+#define QUEUE(waiting)                                                                             \
+    "SELECT public_no FROM orders WHERE $1 > $2 AND (" waiting                                     \
+    ") AND (updated > $3 OR (updated = $3 AND public_no > $4)) ORDER BY updated, public_no LIMIT " \
+    "$5"
+
+/* The query for the orders that wait for a role; $1: now, $2: who has rested since then has been forgotten, $3 and $4:
+ * the place after which it begins, $5: how many. */
+static const char *queue_of(enum role role) {
     switch (role) {
     case ROLE_REVIEWER:
-        return "state = 'IN_REVIEW'";
+        return QUEUE("state = 'IN_REVIEW'");
     case ROLE_FINANCE:
         /* and what was transferred, which goes back by hand */
-        return "state = 'PAY_REVIEW' OR (state = 'REFUNDING' AND EXISTS (SELECT 1 FROM payments p "
-               "WHERE p.order_id = orders.id AND p.channel = 'TRANSFER' AND p.state = "
-               "'REFUNDING'))";
+        return QUEUE("state = 'PAY_REVIEW' OR (state = 'REFUNDING' AND EXISTS (SELECT 1 FROM "
+                     "payments p WHERE p.order_id = orders.id AND p.channel = 'TRANSFER' AND "
+                     "p.state = 'REFUNDING'))");
     case ROLE_OPERATOR:
         /* and what can never be downloaded, as its end has come, or is not */
-        return "state IN ('AWAIT_PAPERS', 'APPROVED', 'PRODUCING', 'ISSUE_FAILED') OR (state = "
-               "'READY_TO_ISSUE' AND (updated <= $2 OR (kind IN ('CHANGE', 'REPLACE') AND EXISTS "
-               "(SELECT 1 FROM certificates c WHERE c.id = orders.certificate AND c.not_after <= "
-               "$1))))";
+        return QUEUE("state IN ('AWAIT_PAPERS', 'APPROVED', 'PRODUCING', 'ISSUE_FAILED') OR "
+                     "(state = 'READY_TO_ISSUE' AND (updated <= $2 OR (kind IN ('CHANGE', "
+                     "'REPLACE') AND EXISTS (SELECT 1 FROM certificates c WHERE c.id = "
+                     "orders.certificate AND c.not_after <= $1))))");
     default:
         return NULL;
     }
@@ -49,18 +55,13 @@ static bool read_place(const char *cursor, struct page *out) {
 }
 
 /* The numbers of one page and of one more. */
-static enum order_error read_queue(const struct engine *engine, struct db *db, const char *waiting,
+static enum order_error read_queue(const struct engine *engine, struct db *db, const char *sql,
                                    const struct page *place, char numbers[][PUBLIC_NUMBER_SIZE],
                                    size_t *count) {
-    char sql[800];
     struct db_rows *rows = NULL;
     int64_t now_ms = engine_now_ms(engine);
     int64_t forgotten_ms = now_ms - (int64_t)engine->profile->idle_days * 24 * 3600 * 1000;
     *count = 0;
-    snprintf(sql, sizeof sql,
-             "SELECT public_no FROM orders WHERE $1 > $2 AND (%s) AND (updated > $3 OR (updated = "
-             "$3 AND public_no > $4)) ORDER BY updated, public_no LIMIT $5",
-             waiting);
     enum db_result result = db_query(db, &rows, sql, "iiiti", now_ms, forgotten_ms,
                                      place->created_ms, place->id, (int64_t)PAGE_ROWS + 1);
     if (result != DB_OK) {
@@ -79,16 +80,16 @@ enum order_error review_queue(const struct engine *engine, struct db *db,
     size_t count = 0;
     struct page place;
     struct order order = {.updated_ms = 0};
-    const char *waiting =
-        caller->session.kind == SESSION_ACCOUNT ? waiting_for(caller->session.role) : NULL;
+    const char *sql =
+        caller->session.kind == SESSION_ACCOUNT ? queue_of(caller->session.role) : NULL;
     *out = NULL;
-    if (waiting == NULL) {
+    if (sql == NULL) {
         return ORDER_FORBIDDEN;
     }
     if (!read_place(cursor, &place)) {
         return ORDER_BAD_REQUEST;
     }
-    enum order_error error = read_queue(engine, db, waiting, &place, numbers, &count);
+    enum order_error error = read_queue(engine, db, sql, &place, numbers, &count);
     json_t *list = json_array();
     for (size_t i = 0; error == ORDER_OK && i < count && i < PAGE_ROWS; i++) {
         json_t *item = NULL;

@@ -297,6 +297,17 @@ static enum order_error add_linked(struct db *db, const struct order *order, jso
     return result == DB_DONE ? ORDER_OK : order_error_of(result);
 }
 
+/* R130: where a transfer goes, while it may. */
+static void add_payee(const struct engine *engine, const struct order *order, json_t *object) {
+    const struct payee *payee = &engine->profile->payee;
+    if ((engine->profile->channels & CHANNEL_TRANSFER) != 0 &&
+        order->state == STATE_AWAIT_PAYMENT) {
+        json_object_set_new(object, "payee",
+                            json_pack("{s:s,s:s,s:s}", "name", payee->name, "bank", payee->bank,
+                                      "account", payee->account));
+    }
+}
+
 static enum order_error add_progress(struct db *db, const struct order *order, json_t *object) {
     static const char *const review[] = {"part", "decision", "reason", NULL};
     static const char *const invoice[] = {"state", "number", NULL};
@@ -430,6 +441,7 @@ enum order_error view_order(const struct engine *engine, struct db *db, const st
     }
     if (error == ORDER_OK) {
         json_object_set_new(object, "actions", view_actions(order, caller));
+        add_payee(engine, order, object);
     }
     if (error == ORDER_OK && caller_sees_masked(caller)) {
         mask_order(object);

@@ -19,6 +19,8 @@ struct invoicer {
     /* The invoice's number and its file (PDF, the caller's). False: cannot be reached now. */
     bool (*issue)(void *context, struct db *db, const struct invoice_request *request,
                   char number[32], struct octets *file);
+    /* Take the invoice of this order back (a red one). Harmless when there is none or it was done. False: cannot be reached now. */
+    bool (*reverse)(void *context, struct db *db, const char *id);
 };
 
 /* The played one: numbers of its own book (table sim_invoices), and a one-page PDF. */

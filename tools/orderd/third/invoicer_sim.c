@@ -82,4 +82,11 @@ static bool issue(void *context, struct db *db, const struct invoice_request *re
     return draw_number(db, request, number) && draw_page(request, number, file);
 }
 
-const struct invoicer invoicer_sim = {.name = "sim", .context = NULL, .issue = issue};
+static bool reverse(void *context, struct db *db, const char *id) {
+    (void)context;
+    return db_run(db, NULL, "UPDATE sim_invoices SET state = 'RED' WHERE id = $1", "t", id) ==
+           DB_OK;
+}
+
+const struct invoicer invoicer_sim = {
+    .name = "sim", .context = NULL, .issue = issue, .reverse = reverse};

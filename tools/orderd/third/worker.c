@@ -116,6 +116,10 @@ static bool deliver_first_pin(struct worker *worker, struct db *db,
            ORDER_OK;
 }
 
+static bool deliver_reversal(struct worker *worker, struct db *db, const struct outbox_item *item) {
+    return invoice_reverse(worker->options.engine, db, payload_text(item, "order")) == ORDER_OK;
+}
+
 static const struct {
     const char *topic;
     deliver *deliver;
@@ -124,6 +128,7 @@ static const struct {
     {TOPIC_QUERY, deliver_query},           {TOPIC_APPLY_CA, deliver_change},
     {TOPIC_INVOICE, deliver_invoice},       {TOPIC_FIRST_PIN, deliver_first_pin},
     {TOPIC_SIM_CALLBACK, deliver_callback}, {TOPIC_REFUND, deliver_refund},
+    {TOPIC_INVOICE_RED, deliver_reversal},
 };
 
 static bool deliver_item(struct worker *worker, struct db *db, const struct outbox_item *item) {

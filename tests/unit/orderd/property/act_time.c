@@ -42,6 +42,9 @@ static bool deliver(struct world *world, const struct outbox_item *item) {
     if (strcmp(item->topic, TOPIC_INVOICE) == 0) {
         return invoice_issue(world->engine, world->db, order) == ORDER_OK;
     }
+    if (strcmp(item->topic, TOPIC_INVOICE_RED) == 0) {
+        return invoice_reverse(world->engine, world->db, order) == ORDER_OK;
+    }
     if (strcmp(item->topic, TOPIC_REFUND) == 0) {
         return payment_refund(world->engine, world->db, payment) == ORDER_OK;
     }

@@ -156,6 +156,7 @@ const struct profile profile_building = {
     .steps = steps,
     .methods = {[PARTY_HANDLER] = METHOD_FACE},
     .channels = CHANNEL_ALIPAY | CHANNEL_TRANSFER,
+    .payee = {"建筑行业数字认证有限公司", "示范银行北京分行", "1100555566667777888"},
     .two_persons = KINDS(KIND_KEY_RECOVERY),
     .number = NUMBER_RECEIPT,
     .invoice = INVOICE_ON_REQUEST,

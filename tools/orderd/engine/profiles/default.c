@@ -139,6 +139,7 @@ const struct profile profile_default = {
                 [PARTY_HANDLER] = METHOD_PHONE | METHOD_BANK_CARD | METHOD_FACE,
                 [PARTY_PERSON] = METHOD_PHONE | METHOD_BANK_CARD | METHOD_TRANSFER},
     .channels = CHANNEL_ALIPAY | CHANNEL_WECHAT | CHANNEL_TRANSFER,
+    .payee = {"数字证书服务有限公司", "示范银行长沙分行", "4300100200300400500"},
     .two_persons = KINDS(KIND_KEY_RECOVERY),
     .number = NUMBER_LETTER,
     .number_letter = 'A',

@@ -85,6 +85,7 @@ const struct profile profile_hall = {
     .states = states,
     .steps = steps,
     .channels = CHANNEL_TRANSFER,
+    .payee = {"在线服务厅数字认证有限公司", "示范银行湖南省分行", "4300111122223333444"},
     .number = NUMBER_UO,
     .invoice = INVOICE_ON_RECEIPT,
     .unlock = UNLOCK_CHOSEN_PIN,
