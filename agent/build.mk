@@ -29,7 +29,7 @@ agent_core_PKGS := jansson libcurl libcrypto
 agent_core_LDLIBS := -lpthread
 
 PROGRAMS += ukey-agent
-ukey-agent_SRCS := agent/main.c agent/audit_command.c agent/origins_command.c agent/reload.c
+ukey-agent_SRCS := agent/main.c agent/audit_command.c agent/origins_command.c agent/reload.c agent/rollover.c
 ukey-agent_DEPS := agent_core agent_key
 
 TESTS += test_route test_json test_http_server test_identity test_origin test_peer test_access test_proxy_path \

@@ -21,6 +21,7 @@
 #include "agent/origins_command.h"
 #include "agent/port.h"
 #include "agent/reload.h"
+#include "agent/rollover.h"
 #include "agent/state_folder.h"
 #include "agent/trust_command.h"
 
@@ -209,7 +210,7 @@ static int listen_for_pages(struct agent *agent) {
         (int)sizeof(folder)) {
         return -1;
     }
-    enum identity_error error = identity_ensure(folder, "OpenUKey agent", clock_now(), &identity);
+    enum identity_error error = identity_hold(folder, "OpenUKey agent", clock_now(), &identity);
     if (error != IDENTITY_OK) {
         log_error("agent", "the TLS identity in %s: %s", folder, identity_error_text(error));
         return -1;
@@ -246,6 +247,7 @@ static void wait_for_the_end(struct agent *agent, const char *config_path,
         }
         access_expire(agent->access);
         events_expire(agent->events);
+        rollover_look(agent);
     }
     log_info("agent", "ending");
     pairing_store_reload(agent->pairings, agent->config);

@@ -39,6 +39,7 @@ struct request {
     const struct verb *verb;
     const char *config, *ca, *root;
     bool is_json, is_machine;
+    char next_ca[PATH_MAX]; /* of the agent's next identity; empty: there is none */
     const char *databases[MAX_GIVEN + 1], *sites[MAX_GIVEN + 1];
     json_t *places; /* what was found in each */
     bool all_done;
@@ -144,6 +145,20 @@ static void note(struct request *request, const char *reader, const char *path,
     }
 }
 
+/* What is not as it is wanted for the one CA or the other. */
+static enum trust_state worse(const struct request *request, enum trust_state one,
+                              enum trust_state other) {
+    return one == request->verb->wanted ? other : one;
+}
+
+static enum trust_state act_in_database(const struct request *request, const char *ca,
+                                        const char *nssdb) {
+    enum trust_state state = request->verb->in_database(ca, nssdb);
+    return request->next_ca[0] == 0
+               ? state
+               : worse(request, state, request->verb->in_database(request->next_ca, nssdb));
+}
+
 /* ---- a person's browsers, a machine's ---- */
 
 static bool act_for_person(struct request *request, const char *ca) {
@@ -151,7 +166,7 @@ static bool act_for_person(struct request *request, const char *ca) {
     if (request->databases[0] != NULL) {
         for (size_t i = 0; request->databases[i] != NULL; i++) {
             note(request, "NSS", request->databases[i],
-                 request->verb->in_database(ca, request->databases[i]));
+                 act_in_database(request, ca, request->databases[i]));
         }
         return true;
     }
@@ -165,7 +180,7 @@ static bool act_for_person(struct request *request, const char *ca) {
     }
     for (size_t i = 0; i < places.count; i++) {
         note(request, places.list[i].browser, places.list[i].path,
-             request->verb->in_database(ca, places.list[i].path));
+             act_in_database(request, ca, places.list[i].path));
     }
     places_free(&places);
     return true;
@@ -174,6 +189,8 @@ static bool act_for_person(struct request *request, const char *ca) {
 static bool act_for_machine(struct request *request, const char *ca) {
     const struct machine machine = {
         .root = request->root != NULL ? request->root : "", .ca = ca, .sites = request->sites};
+    const struct machine next = {
+        .root = machine.root, .ca = request->next_ca, .sites = request->sites};
     char path[PATH_MAX];
     if (request->root == NULL && request->verb->in_machine != machine_status && geteuid() != 0) {
         fputs("ukey-agent: only root can change what the whole machine trusts\n", stderr);
@@ -181,6 +198,9 @@ static bool act_for_machine(struct request *request, const char *ca) {
     }
     for (size_t i = 0; i < MACHINE_PLACES; i++) {
         enum trust_state state = request->verb->in_machine(&machine, i, path);
+        if (request->next_ca[0] != 0) {
+            state = worse(request, state, request->verb->in_machine(&next, i, path));
+        }
         note(request, machine_reader(i), path, state);
     }
     return true;
@@ -188,7 +208,7 @@ static bool act_for_machine(struct request *request, const char *ca) {
 
 /* ---- whose CA ---- */
 
-static bool find_ca(const struct request *request, char ca[PATH_MAX]) {
+static bool find_ca(struct request *request, char ca[PATH_MAX]) {
     struct agent_config *config = NULL;
     char complaint[512], folder[PATH_MAX];
     if (request->ca != NULL) {
@@ -204,15 +224,17 @@ static bool find_ca(const struct request *request, char ca[PATH_MAX]) {
     agent_config_free(config);
     struct identity identity;
     enum identity_error error =
-        len < (int)sizeof(folder)
-            ? identity_ensure(folder, "OpenUKey agent", clock_now(), &identity)
-            : IDENTITY_ERROR_DIRECTORY;
+        len < (int)sizeof(folder) ? identity_hold(folder, "OpenUKey agent", clock_now(), &identity)
+                                  : IDENTITY_ERROR_DIRECTORY;
     if (error != IDENTITY_OK) {
         fprintf(stderr, "ukey-agent: %s: %s\n", folder, identity_error_text(error));
         return false;
     }
     memcpy(ca, identity.ca, sizeof(identity.ca));
-    return true;
+    /* while an agent goes over to its next identity, both are to be trusted */
+    return snprintf(request->next_ca, sizeof(request->next_ca), "%s/next/ca.pem", folder) <
+               (int)sizeof(request->next_ca) &&
+           (access(request->next_ca, F_OK) == 0 || (request->next_ca[0] = 0) == 0);
 }
 
 int trust_command(int argc, char **argv) {

@@ -111,6 +111,8 @@ enum http_error http_server_start(const struct http_server_options *options,
                                   struct http_server **server);
 /* Stop: no new requests, WebSockets closed, running handlers awaited. NULL is harmless. */
 void http_server_stop(struct http_server *server);
+/* New connections see this certificate (a leaf alone) from now on; those that are open stay. False: it cannot be used. */
+bool http_server_set_identity(struct http_server *server, const char *certificate, const char *key);
 /* True once http_server_stop() has begun: long handlers end early. Also true through http_request_client_gone(). */
 bool http_server_is_stopping(const struct http_server *server);
 

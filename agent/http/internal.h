@@ -18,7 +18,9 @@ struct http_server {
     char *listen; /* as civetweb wants it */
     char *certificate, *key;
     atomic_bool stopping, stopped;
-    pthread_mutex_t mutex; /* guards connections */
+    pthread_mutex_t mutex; /* guards connections, leaf and leaf_key */
+    X509 *leaf;            /* NULL: the certificate of the start */
+    EVP_PKEY *leaf_key;
     pthread_cond_t wake;
     struct http_connection *connections;
     pthread_t warden; /* cuts off connections that overrun their deadline */

@@ -175,10 +175,47 @@ static void tls_info(const SSL *ssl, int where, int result) {
     }
 }
 
+/* At each handshake: the newest identity. */
+static int choose_identity(SSL *tls, void *context) {
+    struct http_server *server = context;
+    pthread_mutex_lock(&server->mutex);
+    bool chosen = server->leaf == NULL || (SSL_use_certificate(tls, server->leaf) == 1 &&
+                                           SSL_use_PrivateKey(tls, server->leaf_key) == 1);
+    pthread_mutex_unlock(&server->mutex);
+    return chosen;
+}
+
+bool http_server_set_identity(struct http_server *server, const char *certificate,
+                              const char *key) {
+    BIO *certificate_file = BIO_new_file(certificate, "r"), *key_file = BIO_new_file(key, "r");
+    X509 *leaf =
+        certificate_file != NULL ? PEM_read_bio_X509(certificate_file, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *leaf_key =
+        key_file != NULL ? PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL) : NULL;
+    bool fits = leaf != NULL && leaf_key != NULL && X509_check_private_key(leaf, leaf_key) == 1;
+    BIO_free(certificate_file);
+    BIO_free(key_file);
+    ERR_clear_error();
+    if (fits) {
+        X509 *old = server->leaf;
+        EVP_PKEY *old_key = server->leaf_key;
+        pthread_mutex_lock(&server->mutex);
+        server->leaf = leaf;
+        server->leaf_key = leaf_key;
+        pthread_mutex_unlock(&server->mutex);
+        leaf = old;
+        leaf_key = old_key;
+    }
+    X509_free(leaf);
+    EVP_PKEY_free(leaf_key);
+    return fits;
+}
+
 static int init_ssl(void *tls_context, void *user_data) {
     SSL_CTX *tls = tls_context;
     struct http_server *server = user_data;
     SSL_CTX_set_info_callback(tls, tls_info);
+    SSL_CTX_set_cert_cb(tls, choose_identity, server);
     if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(tls, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!aPSK") != 1 ||
         SSL_CTX_use_certificate_chain_file(tls, server->certificate) != 1 ||
@@ -287,6 +324,8 @@ static void server_free(struct http_server *server) {
     free(server->listen);
     free(server->certificate);
     free(server->key);
+    X509_free(server->leaf);
+    EVP_PKEY_free(server->leaf_key);
     pthread_cond_destroy(&server->wake);
     pthread_mutex_destroy(&server->mutex);
     free(server);

@@ -209,17 +209,27 @@ static EVP_PKEY *read_key(const char *path) {
     return key;
 }
 
-static bool is_good(const struct identity *paths, time_t now) {
+static int64_t unix_time(const ASN1_TIME *time) {
+    struct tm utc;
+    return ASN1_TIME_to_tm(time, &utc) == 1 ? (int64_t)timegm(&utc) : 0;
+}
+
+/* Do the three files fit together, for at least `days` more? Fills in the dates. */
+static bool is_good(struct identity *paths, time_t now, int days) {
     X509 *ca = read_certificate(paths->ca);
     X509 *leaf = read_certificate(paths->certificate);
     EVP_PKEY *key = read_key(paths->key);
-    time_t renew_at = now + IDENTITY_RENEW_DAYS * DAY;
+    time_t renew_at = now + days * DAY;
     bool good = ca != NULL && leaf != NULL && key != NULL &&
                 X509_check_private_key(leaf, key) == 1 &&
                 X509_verify(leaf, X509_get0_pubkey(ca)) == 1 &&
                 X509_verify(ca, X509_get0_pubkey(ca)) == 1 &&
                 X509_cmp_time(X509_get0_notBefore(leaf), &now) < 0 &&
                 X509_cmp_time(X509_get0_notAfter(leaf), &renew_at) > 0;
+    if (leaf != NULL) {
+        paths->not_before = unix_time(X509_get0_notBefore(leaf));
+        paths->not_after = unix_time(X509_get0_notAfter(leaf));
+    }
     EVP_PKEY_free(key);
     X509_free(leaf);
     X509_free(ca);
@@ -241,17 +251,91 @@ static bool join(char *out, const char *directory, const char *name) {
     return len > 0 && len < PATH_MAX;
 }
 
+static bool name_files(const char *directory, struct identity *identity) {
+    memset(identity, 0, sizeof(*identity));
+    return join(identity->ca, directory, "ca.pem") &&
+           join(identity->certificate, directory, "cert.pem") &&
+           join(identity->key, directory, "key.pem");
+}
+
+static enum identity_error make_and_check(const char *owner, time_t now,
+                                          struct identity *identity) {
+    enum identity_error error = make(owner, now, identity);
+    identity->is_new = true;
+    return error != IDENTITY_OK        ? error
+           : is_good(identity, now, 0) ? IDENTITY_OK
+                                       : IDENTITY_ERROR_CRYPTO;
+}
+
 enum identity_error identity_ensure(const char *directory, const char *owner, time_t now,
                                     struct identity *identity) {
-    memset(identity, 0, sizeof(*identity));
-    if (!join(identity->ca, directory, "ca.pem") ||
-        !join(identity->certificate, directory, "cert.pem") ||
-        !join(identity->key, directory, "key.pem") || !directory_is_ours(directory)) {
+    if (!name_files(directory, identity) || !directory_is_ours(directory)) {
         return IDENTITY_ERROR_DIRECTORY;
     }
-    if (is_good(identity, now)) {
+    return is_good(identity, now, IDENTITY_RENEW_DAYS) ? IDENTITY_OK
+                                                       : make_and_check(owner, now, identity);
+}
+
+/* ---- one after the other ---- */
+
+static bool keep_as_previous(const char *directory, const struct identity *identity) {
+    char previous[PATH_MAX];
+    return join(previous, directory, "previous.pem") &&
+           (rename(identity->ca, previous) == 0 || errno == ENOENT);
+}
+
+/* Move what is there of the next identity. The key goes first: what has been moved then fits nothing but the rest. */
+static bool take_next(const char *directory, const struct identity *identity) {
+    char folder[PATH_MAX];
+    struct identity next;
+    if (!join(folder, directory, "next") || !name_files(folder, &next)) {
+        return false;
+    }
+    bool moved = (rename(next.key, identity->key) == 0 || errno == ENOENT) &&
+                 (rename(next.certificate, identity->certificate) == 0 || errno == ENOENT) &&
+                 (rename(next.ca, identity->ca) == 0 || errno == ENOENT);
+    rmdir(folder);
+    return moved;
+}
+
+enum identity_error identity_hold(const char *directory, const char *owner, time_t now,
+                                  struct identity *identity) {
+    if (!name_files(directory, identity) || !directory_is_ours(directory)) {
+        return IDENTITY_ERROR_DIRECTORY;
+    }
+    if (is_good(identity, now, 0) ||
+        (take_next(directory, identity) && is_good(identity, now, 0))) {
         return IDENTITY_OK;
     }
-    identity->is_new = true;
-    return make(owner, now, identity);
+    return keep_as_previous(directory, identity) ? make_and_check(owner, now, identity)
+                                                 : IDENTITY_ERROR_WRITE;
+}
+
+enum identity_error identity_next(const char *directory, const char *owner, time_t now,
+                                  struct identity *identity, struct identity *next) {
+    char folder[PATH_MAX];
+    memset(next, 0, sizeof(*next));
+    if (!name_files(directory, identity)) {
+        return IDENTITY_ERROR_DIRECTORY;
+    }
+    /* the agent asks while it holds one; that may have ended meanwhile, and is the one whose place is taken all the same */
+    if (!is_good(identity, now, IDENTITY_RENEW_DAYS)) {
+        return join(folder, directory, "next") ? identity_ensure(folder, owner, now, next)
+                                               : IDENTITY_ERROR_DIRECTORY;
+    }
+    return IDENTITY_OK;
+}
+
+enum identity_error identity_switch(const char *directory, struct identity *identity) {
+    char previous[PATH_MAX];
+    bool kept = join(previous, directory, "previous.pem") && name_files(directory, identity);
+    unlink(previous);
+    /* a second name, so that there is a CA at every moment */
+    return kept && link(identity->ca, previous) == 0 && take_next(directory, identity)
+               ? IDENTITY_OK
+               : IDENTITY_ERROR_WRITE;
+}
+
+bool identity_previous_ca(const char *directory, char path[PATH_MAX]) {
+    return join(path, directory, "previous.pem") && access(path, F_OK) == 0;
 }

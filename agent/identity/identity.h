@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 #define IDENTITY_LEAF_DAYS  820  /* at most 825, what browsers accept */
@@ -13,10 +14,11 @@
 #define IDENTITY_BACKDATE   3600 /* seconds: for clocks that run behind */
 
 struct identity {
-    char ca[PATH_MAX];          /* PEM: the CA certificate, to be trusted by browsers */
-    char certificate[PATH_MAX]; /* PEM: the leaf */
-    char key[PATH_MAX];         /* PEM: the leaf's key, mode 0600 */
-    bool is_new;                /* made just now: it is not trusted anywhere yet */
+    char ca[PATH_MAX];             /* PEM: the CA certificate, to be trusted by browsers */
+    char certificate[PATH_MAX];    /* PEM: the leaf */
+    char key[PATH_MAX];            /* PEM: the leaf's key, mode 0600 */
+    int64_t not_before, not_after; /* of the leaf, Unix seconds */
+    bool is_new;                   /* made just now: it is not trusted anywhere yet */
 };
 
 enum identity_error {
@@ -32,6 +34,23 @@ enum identity_error {
  * The CA (P-256) has critical name constraints: DNS localhost, IP 127.0.0.1/32 and ::1/128. */
 enum identity_error identity_ensure(const char *directory, const char *owner, time_t now,
                                     struct identity *identity);
+
+/* The same, but an identity stays until its end: who makes the next one while it lasts is identity_next(). The CA of one that had to be
+ * replaced is kept as "previous". */
+enum identity_error identity_hold(const char *directory, const char *owner, time_t now,
+                                  struct identity *identity);
+
+/* The identity that is held, and, when it ends within IDENTITY_RENEW_DAYS or has ended, the one to come after it, in "directory/next", made when absent.
+ * Else next->ca is empty. */
+enum identity_error identity_next(const char *directory, const char *owner, time_t now,
+                                  struct identity *identity, struct identity *next);
+
+/* The next identity takes the place of the one that is held; its CA is kept as "previous". Broken off at any point, the next
+ * identity_hold() finishes it. */
+enum identity_error identity_switch(const char *directory, struct identity *identity);
+
+/* The kept CA; false: there is none. */
+bool identity_previous_ca(const char *directory, char path[PATH_MAX]);
 
 /* True for a CA that has our critical name constraints: whoever trusts it trusts it for this machine alone. */
 bool identity_is_confined(const X509 *ca);
