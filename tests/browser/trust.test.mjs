@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { run } from '../../tools/demo/program.mjs';
-import { TestAgent } from '../support/agent.mjs';
+import { TestAgent, until } from '../support/agent.mjs';
 import { Chromium, Firefox } from '../support/browsers.mjs';
 
 for (const Browser of [Chromium, Firefox]) {
@@ -22,13 +22,18 @@ for (const Browser of [Chromium, Firefox]) {
             const browser = await Browser.start(agent.dir);
             try {
                 const page = await browser.open(`https://localhost:${agent.port}/.well-known/openukey`);
-                return await page.text().catch(() => '');
+                // the page, or what the browser says instead of it, comes when the browser is ready
+                let text = '';
+                await until(async () => (text = await page.text().catch(() => '')) !== '', 'something to read', 60_000);
+                return text;
             } finally {
                 await browser.close();
             }
         }
 
-        test('a fresh profile trusts the agent after install, and no longer after remove', async () => {
+        test('a fresh profile does not trust the agent, does after install, and no longer after remove', async () => {
+            // the profile is there when the person installs trust
+            assert.doesNotMatch(await seen(), /openukey-agent/);
             await trust('install');
             assert.match(await seen(), /openukey-agent/);
             await trust('remove');

@@ -56,7 +56,8 @@ test('a wrong PIN: the tries left are told, and the right one is taken afterward
     assert.equal(en.status, 403);
     assert.ok(en.triesLeft >= 1 && en.triesLeft < 10);
     world.dialogs.typePin('123456');
-    const bidder = await world.bidder();
+    // after the second wrong PIN that site has to wait; another has not
+    const bidder = await world.bidder({ origin: 'https://another.example' });
     await bidder.look();
     assert.equal(bidder.token.pin.triesLeft, en.triesLeft);
     await bidder.verifyPin();
@@ -67,10 +68,12 @@ test('a wrong PIN: the tries left are told, and the right one is taken afterward
 test('the agent never uses the last try of a PIN', async (t) => {
     const world = await makeWorld(t);
     world.dialogs.typePin('000000');
-    const bidder = await world.bidder();
-    await bidder.look();
     const codes = [];
+    let bidder;
+    // from as many sites: each has to wait after its second wrong PIN
     for (let i = 0; i < 12 && codes.at(-1) !== 'PIN_LAST_TRY'; i++) {
+        bidder = await world.bidder({ origin: `https://site-${i}.example` });
+        await bidder.look();
         codes.push(await bidder.verifyPin().then(() => 'verified', (error) => error.code));
     }
     assert.equal(codes.at(-1), 'PIN_LAST_TRY', codes.join(' '));

@@ -127,7 +127,7 @@ static int ask(struct client *client, const char *head, size_t head_len, const c
             client->closes = connection != NULL && strncasecmp(connection, "close", 5) == 0;
         }
     }
-    client->body = end + 4;
+    client->body = end != NULL ? end + 4 : client->text;
     return (int)strtol(client->text + strlen("HTTP/1.1 "), NULL, 10);
 }
 

@@ -113,9 +113,11 @@ class FirefoxPage {
         return value.value;
     }
 
+    /* Of a page of Firefox's own, which has its words in shadow trees: its address. */
     async text() {
         await this.#here();
-        return (await this.remote.ask('WebDriver:ExecuteScript', { script: 'return document.documentElement.innerText', args: [] })).value;
+        const script = 'return document.documentElement.innerText || (/^about:/.test(document.documentURI) ? document.documentURI : "")';
+        return (await this.remote.ask('WebDriver:ExecuteScript', { script, args: [] })).value;
     }
 
     async frames() {

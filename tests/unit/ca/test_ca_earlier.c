@@ -82,8 +82,8 @@ static void what_was_planned_before_goes_on_to_the_same_bytes(void **state) {
     struct fixture *f = *state;
     struct ca_issued issued, again;
     struct ca_plan plan;
-    strcpy(plan.sign_serial, SIGN_SERIAL);
-    strcpy(plan.encrypt_serial, ENCRYPT_SERIAL);
+    snprintf(plan.sign_serial, sizeof plan.sign_serial, "%s", SIGN_SERIAL);
+    snprintf(plan.encrypt_serial, sizeof plan.encrypt_serial, "%s", ENCRYPT_SERIAL);
     f->request.crl_url = "https://new.example/ca/crl";
     assert_ca(ca_issued_find(f->ca, SIGN_SERIAL, &issued));
     assert_ca(ca_issue(f->ca, &f->request, &plan, &again));

@@ -220,7 +220,7 @@ static void the_limits_of_documents_are_those_of_the_manuals(void **state) {
     assert_int_equal(limits->formats, FORMAT_GIF | FORMAT_JPEG | FORMAT_PNG);
     assert_int_equal(limits->max_bytes, 1536 * 1024);
     /* R094: S1's "300 KB is enough" is a hint, and no limit */
-    assert_true(limits_of("building", "AUTH_LETTER")->max_bytes > 300 * 1024);
+    assert_true(limits_of("building", "AUTH_LETTER")->max_bytes > 300L * 1024);
 }
 
 /* R060 to R065 */

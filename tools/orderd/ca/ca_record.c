@@ -18,12 +18,14 @@ static const char LOG[] = "kmc.log";
 /* The hash that stands at a line's end: over the hash before it and the text. */
 static enum ca_error line_hash(const struct ca *ca, const char before[HASH + 1], const char *text,
                                size_t len, char out[HASH + 1]) {
-    char both[HASH + LINE_MAX_BYTES];
+    unsigned char both[HASH + LINE_MAX_BYTES]; /* no text: nothing ends it */
     unsigned char digest[SM3_SIZE];
-    size_t before_len = strlen(before);
-    memcpy(both, before, before_len);
-    memcpy(both + before_len, text, len);
-    enum ca_error error = ca_error_of(sm3_digest(ca->libctx, both, before_len + len, digest));
+    size_t used = 0;
+    for (; before[used] != '\0'; used++) {
+        both[used] = (unsigned char)before[used];
+    }
+    memcpy(both + used, text, len);
+    enum ca_error error = ca_error_of(sm3_digest(ca->libctx, both, used + len, digest));
     octets_to_hex(digest, SM3_SIZE, out);
     return error;
 }

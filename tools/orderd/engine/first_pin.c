@@ -239,8 +239,11 @@ static enum order_error find_listener(const struct engine *engine, struct db *db
     if (error == ORDER_OK) {
         out->phone = form_text(out->form, "handlerPhone");
         out->email = form_text(out->form, "handlerEmail");
-        for (size_t i = sizeof phones / sizeof phones[0]; out->fields != NULL && i-- > 0;) {
-            if (form_text(out->fields, phones[i])[0] != '\0') {
+        /* the first of them that was checked */
+        bool found = out->fields == NULL;
+        for (size_t i = 0; i < sizeof phones / sizeof phones[0] && !found; i++) {
+            found = form_text(out->fields, phones[i])[0] != '\0';
+            if (found) {
                 out->phone = form_text(out->fields, phones[i]);
             }
         }

@@ -512,7 +512,7 @@ static enum order_error fail_for_now(const struct engine *engine, struct db *db,
 enum order_error task_fail(const struct engine *engine, struct db *db, const struct caller *caller,
                            const char *id, const char *code, bool permanent, json_t **out) {
     struct task task = {.lease_until_ms = 0};
-    struct order order;
+    struct order order = {.state = STATE_DRAFT};
     *out = NULL;
     json_t *data = json_pack("{s:s,s:s}", "task", id, "code", code);
     enum order_error error = order_error_of(db_begin(db));

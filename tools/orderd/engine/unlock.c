@@ -146,7 +146,7 @@ static enum order_error check_allowed(struct db *db, const struct task *task) {
 static enum order_error find_or_put(const struct engine *engine, struct db *db,
                                     const struct task *task, const struct order *order,
                                     struct answer *answer) {
-    struct answer known;
+    struct answer known = {.number = 0};
     struct answer last = {.number = 0};
     enum order_error error = of_challenge(db, task->token, answer->challenge, &known);
     if (error == ORDER_NOT_FOUND) {
@@ -247,7 +247,7 @@ enum order_error unlock_answer(const struct engine *engine, struct db *db,
 static enum order_error check_worked(const struct engine *engine, struct db *db,
                                      const struct task *task, const struct order *order,
                                      const struct octets *proof) {
-    struct answer answer;
+    struct answer answer = {.number = 0};
     enum order_error error = newest(db, task->id, &answer);
     if (error != ORDER_OK) {
         return error == ORDER_NOT_FOUND ? ORDER_TASK_NOT_LEASED : error;

@@ -288,7 +288,7 @@ static void deliver_all(struct world *world) {
 
 /* Invariant 9: whoever goes on in the right way comes to an end, or an operator can end it. */
 static void end_order(struct run *run, const char *number, struct dice *dice) {
-    struct order order;
+    struct order order = {.state = STATE_DRAFT};
     struct world *world = run->world;
     for (int i = 0; i < END_STEPS && world->broken[0] == '\0'; i++) {
         if (order_load(world->db, number, &order) != ORDER_OK || state_is_final(order.state)) {
