@@ -167,8 +167,8 @@ test('100 MiB pass up and down, unchanged, and the agent does not grow', async (
     const down = await stream('GET', 'fine/down');
     assert.equal(down.received, LARGE);
     assert.equal(down.hash, hashOf(LARGE));
-    // a sanitizer's own bookkeeping grows with every allocation
-    const slack = /address|thread/.test(build) ? 64 * 1024 : 8 * 1024;
+    // AddressSanitizer keeps 256 MiB of what was freed, and its own books beside it
+    const slack = /address|thread/.test(build) ? 384 * 1024 : 8 * 1024;
     for (const { most } of [up, down]) assert.ok(most > 0 && most - before < slack, `${before} KiB before, ${most} KiB during`);
     assert.ok(anonymous() - before < slack);
 });
