@@ -78,6 +78,7 @@ static void random_sequences_keep_the_invariants(void **state) {
         sequence_make(options.seed + (uint64_t)i, &sequence);
         if (!sequence_run(world, &sequence, thorough, &tally)) {
             printf("sequence %ld of seed %" PRIu64 "\n", i, options.seed);
+            fprintf(stderr, "sequence %ld of seed %" PRIu64 "\n", i, options.seed);
             explain(world, &sequence, thorough);
             fail_msg("an invariant is broken");
         }
@@ -115,7 +116,8 @@ static int close_world(void **state) {
 }
 
 static bool read_options(int argc, char **argv) {
-    options.seed = (uint64_t)time(NULL) * 1000003U;
+    /* a check is the same every time; the campaign looks further */
+    options.seed = getenv("LONG") != NULL ? (uint64_t)time(NULL) * 1000003U : 20261122U;
     const char *is_long = getenv("LONG");
     options.count = is_long != NULL && strcmp(is_long, "0") != 0 ? COUNT_LONG : COUNT_PLAIN;
     for (int i = 1; i < argc; i++) {
