@@ -116,8 +116,7 @@ static int close_world(void **state) {
 }
 
 static bool read_options(int argc, char **argv) {
-    /* a check is the same every time; the campaign looks further */
-    options.seed = getenv("LONG") != NULL ? (uint64_t)time(NULL) * 1000003U : 20261122U;
+    options.seed = (uint64_t)time(NULL) * 1000003U;
     const char *is_long = getenv("LONG");
     options.count = is_long != NULL && strcmp(is_long, "0") != 0 ? COUNT_LONG : COUNT_PLAIN;
     for (int i = 1; i < argc; i++) {
