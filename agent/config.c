@@ -12,7 +12,8 @@
 #include "agent/http/json.h"
 #include "module/formats/calendar.h"
 
-#define CONFIG_MAX ((size_t)1 << 20)
+#define CONFIG_MAX        ((size_t)1 << 20)
+#define TERMINAL_TEXT_MAX 200
 
 /* What reading needs at hand: where relative paths start, and where to put the complaint. */
 struct reader {
@@ -401,6 +402,29 @@ static int take_log(struct reader *reader, const json_t *root, struct agent_conf
     return complain(reader, "log must be one of error, warn, info, debug");
 }
 
+/* The terminal for dialogs: a device, and what terminfo calls its kind. Both go into lines and arguments of other programs. */
+static int take_terminal(struct reader *reader, const json_t *root,
+                         struct consent_terminal *terminal) {
+    if (take_path(reader, root, "", "tty", false, &terminal->device) != 0 ||
+        take_string(reader, root, "", "ttyType", &terminal->type) != 0) {
+        return -1;
+    }
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"tty", terminal->device}, {"ttyType", terminal->type}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *c = texts[i].value != NULL ? texts[i].value : "";
+        while (*c > ' ' && *c < 0x7F && *c != '%' && c - texts[i].value < TERMINAL_TEXT_MAX) {
+            c++;
+        }
+        if (*c != 0) {
+            return complain(reader, "%s must be at most %d printable characters, without '%%'",
+                            texts[i].name, TERMINAL_TEXT_MAX);
+        }
+    }
+    return 0;
+}
+
 /* What comes with the agent lies beside it: BIN/ukey-consent, BIN/../lib/openukey-pkcs11.so. */
 static char *beside_program(const char *name) {
     char program[PATH_MAX], path[2 * PATH_MAX];
@@ -439,8 +463,15 @@ static int fill_defaults(struct reader *reader, struct agent_config *config) {
     if (config->pinentry == NULL) {
         config->pinentry = strdup("pinentry");
     }
-    if (config->consent == NULL) {
-        config->consent = beside_program("ukey-consent");
+    if (config->consent.program == NULL) {
+        config->consent.program = beside_program("ukey-consent");
+    }
+    if (config->consent.tty_program == NULL) {
+        config->consent.tty_program = beside_program("ukey-consent-tty");
+    }
+    if (config->consent.terminal.type == NULL) {
+        const char *type = getenv("TERM");
+        config->consent.terminal.type = strdup(type != NULL && *type != 0 ? type : "vt100");
     }
     if (config->module == NULL) {
         config->module = beside_program("../lib/openukey-pkcs11.so");
@@ -448,17 +479,19 @@ static int fill_defaults(struct reader *reader, struct agent_config *config) {
     if (config->host == NULL) {
         config->host = beside_program("ukey-module-host");
     }
-    return config->state_dir != NULL && config->pinentry != NULL && config->consent != NULL &&
-                   config->module != NULL && config->host != NULL
+    return config->state_dir != NULL && config->pinentry != NULL &&
+                   config->consent.program != NULL && config->consent.tty_program != NULL &&
+                   config->consent.terminal.type != NULL && config->module != NULL &&
+                   config->host != NULL
                ? 0
                : complain(reader, "out of memory");
 }
 
 static int take_all(struct reader *reader, const json_t *root, struct agent_config *config) {
-    static const char *const names[] = {"state",   "ports",      "module",  "moduleOptions",
-                                        "modules", "moduleHost", "p11Kit",  "pinentry",
-                                        "consent", "services",   "origins", "policy",
-                                        "clock",   "log",        NULL};
+    static const char *const names[] = {
+        "state",    "ports",    "module",  "moduleOptions", "modules", "moduleHost",
+        "p11Kit",   "pinentry", "consent", "consentTty",    "tty",     "ttyType",
+        "services", "origins",  "policy",  "clock",         "log",     NULL};
     if (check_names(reader, root, "", names) != 0 ||
         take_path(reader, root, "", "state", false, &config->state_dir) != 0 ||
         take_ports(reader, root, config) != 0 ||
@@ -467,7 +500,9 @@ static int take_all(struct reader *reader, const json_t *root, struct agent_conf
         take_path(reader, root, "", "moduleHost", false, &config->host) != 0 ||
         take_p11_kit(reader, root, config) != 0 ||
         take_path(reader, root, "", "pinentry", true, &config->pinentry) != 0 ||
-        take_path(reader, root, "", "consent", true, &config->consent) != 0 ||
+        take_path(reader, root, "", "consent", true, &config->consent.program) != 0 ||
+        take_path(reader, root, "", "consentTty", true, &config->consent.tty_program) != 0 ||
+        take_terminal(reader, root, &config->consent.terminal) != 0 ||
         take_services(reader, root, config) != 0 || take_origins(reader, root, config) != 0 ||
         take_path(reader, root, "", "policy", false, &config->policy) != 0 ||
         take_clock(reader, root, config) != 0 || take_log(reader, root, config) != 0) {
@@ -559,7 +594,10 @@ void agent_config_free(struct agent_config *config) {
     free(config->state_dir);
     free(config->module);
     free(config->pinentry);
-    free(config->consent);
+    free(config->consent.program);
+    free(config->consent.tty_program);
+    free(config->consent.terminal.device);
+    free(config->consent.terminal.type);
     free(config->policy);
     free(config);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/consent/consent.h"
 #include "agent/foreign/registry.h"
 #include "agent/log.h"
 
@@ -51,7 +52,8 @@ struct agent_config {
     bool uses_p11_kit;              /* and those of p11-kit's registry; default true */
     char *host;     /* program that they run in; default ukey-module-host beside the agent */
     char *pinentry; /* program; default "pinentry" from PATH */
-    char *consent;  /* program; default ukey-consent beside the agent */
+    struct consent_means
+        consent; /* defaults: ukey-consent and ukey-consent-tty beside the agent, no terminal */
     struct agent_service *services;
     size_t service_count;
     char **allow; /* origins that are paired by policy; canonical */

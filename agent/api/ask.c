@@ -41,7 +41,7 @@ enum consent_result agent_ask(struct http_request *request, const json_t *docume
     enum consent_choice chosen = CONSENT_CHOICE_NONE;
     const json_t *certificate = json_object_get(document, "certificate");
     enum consent_result result =
-        consent_ask(agent_of(request)->config->consent, document, watch, &chosen);
+        consent_ask(&agent_of(request)->config->consent, document, watch, &chosen);
     json_t *facts =
         json_pack("{s:s, s:s*, s:O*}", "answer", agent_answer_word(result), "choice",
                   choice_word(chosen), "certificate", json_object_get(certificate, "subject"));

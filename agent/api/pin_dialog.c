@@ -25,7 +25,9 @@ static void describe(const struct pin_asker *asker, const struct token_facts *fa
 struct pin_asker pin_dialog_asker(const struct http_request *request, struct token *token,
                                   struct key_watch *watch) {
     key_watch_init(watch, request, token);
-    return (struct pin_asker){.pinentry = agent_of(request)->config->pinentry,
+    const struct agent_config *config = agent_of(request)->config;
+    return (struct pin_asker){.pinentry = config->pinentry,
+                              .terminal = &config->consent.terminal,
                               .origin = agent_session(request)->origin,
                               .language = http_request_language(request),
                               .watch = &watch->watch};
@@ -49,7 +51,8 @@ enum consent_result pin_dialog_ask(const struct pin_asker *asker, const struct t
         .prompt = word_text(wanted->prompt, language),
         .error = wanted->error != WORD_COUNT ? word_text(wanted->error, language) : NULL,
         .ok = word_text(WORD_OK, language),
-        .cancel = word_text(WORD_CANCEL, language)};
+        .cancel = word_text(WORD_CANCEL, language),
+        .terminal = asker->terminal};
     for (int i = 0; i < PIN_LENGTH_RETRIES; i++) {
         enum consent_result result = consent_ask_pin(asker->pinentry, &question, asker->watch, pin);
         if (result != CONSENT_GIVEN)

@@ -13,6 +13,7 @@ struct pin_question {
 /* Who asks, and until when. */
 struct pin_asker {
     const char *pinentry;
+    const struct consent_terminal *terminal;
     const char *origin;
     enum http_language language;
     const struct consent_watch *watch;

@@ -20,10 +20,17 @@ enum consent_choice {
     CONSENT_CHOICE_NEVER
 };
 
-/* Show `request` (docs of ukey-consent: {kind, lang, origin, title, fields ...}; borrowed) with the consent program and wait for
- * the decision. Only {"decision":"agree"} from a program that then exits with 0 is CONSENT_GIVEN; *choice (may be NULL) is then ONCE,
+/* What asks a person. */
+struct consent_means {
+    char *program;     /* shows a window: ukey-consent */
+    char *tty_program; /* its twin on a terminal: ukey-consent-tty */
+    struct consent_terminal terminal;
+};
+
+/* Show `request` (docs of ukey-consent: {kind, lang, origin, title, fields ...}; borrowed) with the consent program, or where there is no
+ * display and a terminal is named with its twin, and wait for the decision. Only {"decision":"agree"} from a program that then exits with 0 is CONSENT_GIVEN; *choice (may be NULL) is then ONCE,
  * ALWAYS or NONE. {"decision":"refuse","choice":"never"} is CONSENT_REFUSED for good: *choice is NEVER. */
-enum consent_result consent_ask(const char *program, const json_t *request,
+enum consent_result consent_ask(const struct consent_means *means, const json_t *request,
                                 const struct consent_watch *watch, enum consent_choice *choice);
 
 #endif

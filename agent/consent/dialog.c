@@ -65,42 +65,56 @@ static enum consent_result read_decision(const char *text, size_t len,
     return agrees ? CONSENT_GIVEN : CONSENT_REFUSED;
 }
 
-enum consent_result consent_ask(const char *program, const json_t *request,
-                                const struct consent_watch *watch, enum consent_choice *choice) {
-    enum consent_choice chosen = CONSENT_CHOICE_NONE;
-    if (choice)
-        *choice = CONSENT_CHOICE_NONE;
-    char *document = json_dumps(request, JSON_COMPACT);
-    if (!document)
-        return CONSENT_BAD_REQUEST;
+/* Give one program the document, and read its decision. */
+static enum consent_result ask_with(const char *const argv[], const char *document,
+                                    const struct consent_watch *watch,
+                                    enum consent_choice *choice) {
     struct child child;
-    const char *const argv[] = {program, NULL};
     char answer[CONSENT_ANSWER_MAX + 1];
-    size_t len = strlen(document), answer_len = 0;
-    enum consent_result result = CONSENT_BAD_REQUEST;
-    int status = -1;
-    if (len > CONSENT_REQUEST_MAX)
-        goto out;
-    result = from_child(child_start(&child, argv, watch));
+    size_t answer_len = 0;
+    enum consent_result result = from_child(child_start(&child, argv, watch));
     if (result != CONSENT_GIVEN)
-        goto out;
-    enum child_error error = child_write(&child, document, len);
+        return result;
+    enum child_error error = child_write(&child, document, strlen(document));
     child_close_input(&child);
     /* a program may answer, or say that it has no display, without reading to the end */
     result = error && error != CHILD_EOF ? from_child(error)
                                          : read_all(&child, answer, sizeof answer, &answer_len);
-    status = child_end(&child, result == CONSENT_GIVEN ? DIALOG_GRACE_MS : 0);
+    int status = child_end(&child, result == CONSENT_GIVEN ? DIALOG_GRACE_MS : 0);
     if (result != CONSENT_GIVEN)
-        goto out;
+        return result;
     if (status == CONSENT_EXIT_NO_DISPLAY)
-        result = CONSENT_UNAVAILABLE;
-    else if (status != 0 || answer_len > CONSENT_ANSWER_MAX)
-        result = CONSENT_REFUSED;
-    else
-        result = read_decision(answer, answer_len, &chosen);
+        return CONSENT_UNAVAILABLE;
+    if (status != 0 || answer_len > CONSENT_ANSWER_MAX)
+        return CONSENT_REFUSED;
+    return read_decision(answer, answer_len, choice);
+}
+
+static bool has_display(void) {
+    const char *x11 = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    return (x11 && *x11) || (wayland && *wayland);
+}
+
+enum consent_result consent_ask(const struct consent_means *means, const json_t *request,
+                                const struct consent_watch *watch, enum consent_choice *choice) {
+    const char *const window[] = {means->program, NULL};
+    const char *const terminal[] = {means->tty_program,   "--tty", means->terminal.device, "--type",
+                                    means->terminal.type, NULL};
+    enum consent_choice chosen = CONSENT_CHOICE_NONE;
+    enum consent_result result = CONSENT_UNAVAILABLE;
+    char *document = json_dumps(request, JSON_COMPACT);
+    if (!document || strlen(document) > CONSENT_REQUEST_MAX) {
+        result = CONSENT_BAD_REQUEST;
+        goto out;
+    }
+    if (has_display() || !means->terminal.device)
+        result = ask_with(window, document, watch, &chosen);
+    /* also when the display that the environment names is not there any more */
+    if (result == CONSENT_UNAVAILABLE && means->terminal.device)
+        result = ask_with(terminal, document, watch, &chosen);
+out:
     if (choice)
         *choice = chosen;
-out:
     free(document);
     return result;
 }

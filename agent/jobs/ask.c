@@ -68,7 +68,7 @@ bool work_ask_person(struct work *work, enum word title, enum word message) {
     bool is_agreed = begin(work);
     if (is_agreed) {
         enum consent_result result =
-            consent_ask(agent_of_work(work)->config->consent, document, &watch, NULL);
+            consent_ask(&agent_of_work(work)->config->consent, document, &watch, NULL);
         access_action_end(agent_of_work(work)->access);
         is_agreed = settle(work, "job-confirm", result);
     }
@@ -79,7 +79,9 @@ bool work_ask_person(struct work *work, enum word title, enum word message) {
 bool work_ask_new_pin(struct work *work, struct consent_pin **pin) {
     const struct job *job = work->job;
     const struct consent_watch watch = {.is_gone = is_over, .context = work->job};
-    const struct pin_asker asker = {.pinentry = agent_of_work(work)->config->pinentry,
+    const struct agent_config *config = agent_of_work(work)->config;
+    const struct pin_asker asker = {.pinentry = config->pinentry,
+                                    .terminal = &config->consent.terminal,
                                     .origin = job->origin,
                                     .language = job->language,
                                     .watch = &watch};

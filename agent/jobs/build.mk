@@ -33,8 +33,26 @@ agent_key_PKGS := jansson libcrypto
 agent_key_LDLIBS := -lpthread
 
 PROGRAMS += ukey-consent
-ukey-consent_SRCS := $(addprefix agent/consent/dialog/,main.c request.c texts.c window.c) module/pinentry/visible.c agent/http/json.c
+ukey-consent_SRCS := $(addprefix agent/consent/dialog/,main.c window.c)
+ukey-consent_DEPS := dialog
 ukey-consent_PKGS := gtk+-3.0 jansson
+
+PROGRAMS += ukey-consent-tty
+ukey-consent-tty_SRCS := agent/consent/terminal/main.c
+ukey-consent-tty_DEPS := dialog_terminal
+
+# what both of them show, and the terminal's own part
+ARCHIVES += dialog dialog_terminal
+dialog_SRCS := $(addprefix agent/consent/dialog/,content.c program.c request.c texts.c) module/pinentry/visible.c agent/http/json.c
+dialog_PKGS := jansson
+dialog_terminal_SRCS := $(addprefix agent/consent/terminal/,device.c flow.c pages.c)
+dialog_terminal_DEPS := dialog
+dialog_terminal_PKGS := jansson
+
+TESTS += test_pages
+test_pages_SRCS := tests/unit/agent-key/test_pages.c
+test_pages_DEPS := dialog_terminal
+test_pages_PKGS := cmocka
 
 TESTS += test_consent
 test_consent_SRCS := tests/unit/agent-key/test_consent.c

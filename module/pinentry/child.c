@@ -57,7 +57,8 @@ char **child_environment(char *const environment[]) {
     return kept;
 }
 
-/* Spawn with `input` and `output` as its stdin and stdout, in its own process group, with default signals. */
+/* Spawn with `input` and `output` as its stdin and stdout, with default signals, in its own session: so its process group can be ended, and
+ * a terminal's job control does not stop a dialog on the terminal that we were started from. */
 static int spawn(pid_t *pid, const char *const argv[], int input, int output) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -84,12 +85,10 @@ static int spawn(pid_t *pid, const char *const argv[], int input, int output) {
     if ((error = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)) == 0 &&
         (error = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)) == 0 &&
         (error = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)) == 0 &&
-        (error = posix_spawnattr_setpgroup(&attributes, 0)) == 0 &&
         (error = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
         (error = posix_spawnattr_setsigdefault(&attributes, &defaults)) == 0 &&
-        (error =
-             posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                       POSIX_SPAWN_SETSIGDEF)) == 0) {
+        (error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                           POSIX_SPAWN_SETSIGDEF)) == 0) {
         /* posix_spawn only reads the strings: the cast drops a const that its prototype cannot say */
         char **arguments = (char **)(uintptr_t)argv;
         error = posix_spawnp(pid, argv[0], &actions, &attributes, arguments, environment);

@@ -123,7 +123,13 @@ static enum consent_result command(struct conversation *talk, char *line, const 
 static enum consent_result converse(struct conversation *talk, char *line,
                                     const struct consent_pin_request *request,
                                     const struct consent_watch *watch, struct consent_pin *pin) {
-    char timeout[16];
+    const struct consent_terminal *terminal = request->terminal;
+    bool has_terminal = terminal && terminal->device;
+    char timeout[16], tty_name[ASSUAN_ARGUMENT_MAX], tty_type[ASSUAN_ARGUMENT_MAX];
+    if (has_terminal) {
+        snprintf(tty_name, sizeof tty_name, "ttyname=%s", terminal->device);
+        snprintf(tty_type, sizeof tty_type, "ttytype=%s", terminal->type);
+    }
     snprintf(timeout, sizeof timeout, "%d",
              watch && watch->timeout_ms > 0 ? watch->timeout_ms / 1000 + 1
                                             : PINENTRY_DEFAULT_TIMEOUT_S);
@@ -132,6 +138,8 @@ static enum consent_result converse(struct conversation *talk, char *line,
         const char *name, *argument;
         bool optional;
     } commands[] = {
+        {"OPTION", has_terminal ? tty_name : NULL, true},
+        {"OPTION", has_terminal ? tty_type : NULL, true},
         {"OPTION", "lc-ctype=C.UTF-8", true},
         {"OPTION", chinese ? "lc-messages=zh_CN.UTF-8" : "lc-messages=C.UTF-8", true},
         {"SETTIMEOUT", timeout, true},

@@ -30,6 +30,12 @@ struct consent_pin {
     char text[CONSENT_PIN_MAX + 1]; /* NUL-terminated */
 };
 
+/* The terminal for dialogs on a machine without a display. */
+struct consent_terminal {
+    char *device; /* its path, printable ASCII, short; NULL: there is none */
+    char *type;   /* its terminfo name, the same */
+};
+
 /* What the PIN window says; all UTF-8, shown with control and bidi characters as escapes. */
 struct consent_pin_request {
     const char *lang; /* "zh-CN" or "en": for pinentry's own words */
@@ -39,6 +45,7 @@ struct consent_pin_request {
     const char *error; /* shown in red, e.g. after a PIN of the wrong length; may be NULL */
     const char *ok;    /* button texts */
     const char *cancel;
+    const struct consent_terminal *terminal; /* for a pinentry that has no display; may be NULL */
 };
 
 /* Ask for a PIN with `pinentry` (a program's path, or a name found in PATH). On CONSENT_GIVEN *pin is the person's PIN (it may be

@@ -9,7 +9,7 @@ AUTOSTART ?= /etc/xdg/autostart
 P11_KIT_MODULES ?= /usr/share/p11-kit/modules
 UDEV_RULES ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/udev/rules.d,/etc/udev/rules.d)
 
-INSTALLED_PROGRAMS := $(filter ukey ukey-agent ukey-consent ukey-module-host ukey-inspect ukey-orderd ukey-sim ukey-sim-usb,$(PROGRAMS))
+INSTALLED_PROGRAMS := $(filter ukey ukey-agent ukey-consent ukey-consent-tty ukey-module-host ukey-inspect ukey-orderd ukey-sim ukey-sim-usb,$(PROGRAMS))
 INSTALLED_MANUALS := $(wildcard docs/man/*.1 docs/man/*.5)
 
 .PHONY: install uninstall

@@ -10,7 +10,7 @@ static const struct {
     [TEXT_CERTIFICATE] = {"所用证书", "Certificate"},
     [TEXT_ISSUER] = {"颁发者", "Issued by"},
     [TEXT_NOT_AFTER] = {"有效期至", "Valid until"},
-    [TEXT_DAYS_LEFT] = {"（还有 %s 天）", " (%s days left)"},
+    [TEXT_DAYS_LEFT] = {"（还有 # 天）", " (# days left)"},
     [TEXT_LAST_DAY] = {"（今天到期）", " (expires today)"},
     [TEXT_EXPIRED] = {"（已过期）", " (expired)"},
     [TEXT_USAGE_OF] = {"证书用途", "Used for"},
@@ -29,6 +29,44 @@ static const struct {
     [TEXT_REMEMBER] = {"记住对此网站的选择", "Remember my choice for this website"},
     [TEXT_AGREE] = {"同意", "Agree"},
     [TEXT_REFUSE] = {"拒绝", "Refuse"},
+    [TEXT_ABOUT] = {"事由", "Subject"},
+    [TEXT_ESCAPED_PLAIN] = {"注意：内容含有不可见字符或控制字符，显示为 \\u{…}。",
+                            "Note: invisible or control characters are shown as \\u{…}."},
+    [TEXT_BACKSLASH] = {"内容中原有的反斜杠显示为两个：\\\\",
+                        "A backslash that was written by somebody is shown twice: \\\\"},
+    [TEXT_ANSWERS] = {"可以输入的答复：", "What you can answer:"},
+    [TEXT_ONCE] = {"（仅此一次）", " (this time)"},
+    [TEXT_FOR_GOOD] = {"（记住对此网站的选择）", " (and remember that for this website)"},
+    [TEXT_READ_ON] = {"空格：下一页。b：上一页。no 加回车：拒绝。",
+                      "Space: next page. b: back. no + Enter: refuse."},
+    [TEXT_DECIDE] = {"已显示全部内容。请输入答复并按回车。b：上一页。",
+                     "This is the end. Type your answer and Enter. b: back."},
+    [TEXT_UNKNOWN] = {"没有这个答复。", "That is not one of the answers."},
+    [TEXT_TOO_SMALL] =
+        {"终端窗口太小：请放大到至少 20 列 6 行。Esc：拒绝。",
+         "The terminal is too small: 20 columns and 6 rows are needed. Esc: refuse."},
+    [TEXT_AGREED] = {"已同意。", "You have agreed."},
+    [TEXT_REFUSED] = {"已拒绝。", "You have refused."},
+    [TEXT_WITHDRAWN] = {"请求已撤回。", "The request has been withdrawn."},
+    [TEXT_NO_TERMINAL] = {"没有可用的终端，无法显示确认内容", "there is no terminal to ask on"},
+    [TEXT_USAGE_TTY] =
+        {"用法：ukey-consent-tty [--tty 设备] [--type 类型] <请求.json >答复.json\n"
+         "在文字终端上显示一份 JSON 请求（标准输入），写出用户的决定 "
+         "{\"decision\":\"agree\"|\"refuse\"}（标准输出）。\n"
+         "选项：\n"
+         "  --tty 设备    所用终端（默认 /dev/tty）\n"
+         "  --type 类型   终端类型（默认 $TERM）；dumb：不加反显标记\n"
+         "  --help --version\n"
+         "退出状态：0 已决定，1 请求有误，2 用法错误，3 没有终端\n",
+         "usage: ukey-consent-tty [--tty DEVICE] [--type TYPE] <request.json >answer.json\n"
+         "Shows a JSON request (standard input) on a text terminal and writes the person's "
+         "decision\n"
+         "{\"decision\":\"agree\"|\"refuse\"} (standard output).\n"
+         "options:\n"
+         "  --tty DEVICE  the terminal (default /dev/tty)\n"
+         "  --type TYPE   its terminfo name (default $TERM); dumb: no reverse video\n"
+         "  --help --version\n"
+         "exit status: 0 decided, 1 bad request, 2 bad usage, 3 no terminal\n"},
     [TEXT_NO_DISPLAY] = {"ukey-consent：没有可用的图形界面，无法显示确认窗口",
                          "ukey-consent: there is no display to show the confirmation on"},
     [TEXT_USAGE] = {"用法：ukey-consent <请求.json >答复.json\n"

@@ -1,4 +1,4 @@
-/* The words of ukey-consent itself, in Chinese and English. */
+/* The words of ukey-consent and its twin themselves, in Chinese and English. */
 #ifndef AGENT_CONSENT_DIALOG_TEXTS_H
 #define AGENT_CONSENT_DIALOG_TEXTS_H
 
@@ -11,7 +11,7 @@ enum dialog_text {
     TEXT_CERTIFICATE,  /* label: the certificate that will sign */
     TEXT_ISSUER,
     TEXT_NOT_AFTER,
-    TEXT_DAYS_LEFT, /* format of one number */
+    TEXT_DAYS_LEFT, /* '#' stands for the number */
     TEXT_LAST_DAY,
     TEXT_EXPIRED,
     TEXT_USAGE_OF, /* label: what the certificate is for */
@@ -27,6 +27,22 @@ enum dialog_text {
     TEXT_REMEMBER,     /* check box: the decision holds for good */
     TEXT_AGREE,
     TEXT_REFUSE,
+    /* on the terminal */
+    TEXT_ABOUT,         /* label: the request's title */
+    TEXT_ESCAPED_PLAIN, /* warning: something is shown as escapes */
+    TEXT_BACKSLASH,     /* and what stands for a backslash */
+    TEXT_ANSWERS,       /* heading of the words that decide */
+    TEXT_ONCE,
+    TEXT_FOR_GOOD,
+    TEXT_READ_ON, /* what can be typed below a page */
+    TEXT_DECIDE,  /* below the last one */
+    TEXT_UNKNOWN,
+    TEXT_TOO_SMALL,
+    TEXT_AGREED, /* how it ended */
+    TEXT_REFUSED,
+    TEXT_WITHDRAWN,
+    TEXT_NO_TERMINAL, /* on stderr */
+    TEXT_USAGE_TTY,
     TEXT_NO_DISPLAY, /* on stderr */
     TEXT_USAGE,
     TEXT_COUNT

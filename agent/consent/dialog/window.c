@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/consent/dialog/content.h"
 #include "agent/consent/dialog/texts.h"
 #include "module/pinentry/visible.h"
 
@@ -220,9 +221,10 @@ static void append_marked(struct window *window, GtkTextIter *end, const char *t
     free(shown);
 }
 
-static void append_pair(struct window *window, const char *label, const char *value) {
-    if (!value || !*value)
-        value = "—";
+/* dialog_content_pair: the label, and below it the value. */
+static void append_pair(void *context, size_t number, const char *label, const char *value) {
+    struct window *window = context;
+    (void)number;
     GtkTextIter end;
     gtk_text_buffer_get_end_iter(window->text, &end);
     if (gtk_text_buffer_get_char_count(window->text) > 0)
@@ -232,66 +234,14 @@ static void append_pair(struct window *window, const char *label, const char *va
     append_marked(window, &end, value, "value");
 }
 
-static const char *usage_word(const struct window *window) {
-    const char *usage = window->request->usage;
-    return word(window, strcmp(usage, "sign") == 0      ? TEXT_USAGE_SIGN
-                        : strcmp(usage, "encrypt") == 0 ? TEXT_USAGE_ENCRYPT
-                                                        : TEXT_USAGE_BOTH);
-}
-
-static char *days_left_text(const struct window *window) {
-    char number[24];
-    snprintf(number, sizeof number, "%lld", (long long)window->request->days_left);
-    GString *text = g_string_new(word(window, TEXT_DAYS_LEFT));
-    g_string_replace(text, "%s", number, 1);
-    return g_string_free(text, FALSE);
-}
-
-/* The certificate's last day, and how far away it is. */
-static void append_not_after(struct window *window) {
-    const struct dialog_request *request = window->request;
-    char *left = !request->has_days_left   ? g_strdup("")
-                 : request->days_left > 0  ? days_left_text(window)
-                 : request->days_left == 0 ? g_strdup(word(window, TEXT_LAST_DAY))
-                                           : g_strdup(word(window, TEXT_EXPIRED));
-    char *text = g_strdup_printf("%s%s", request->not_after, left);
-    append_pair(window, word(window, TEXT_NOT_AFTER), text);
-    g_free(text);
-    g_free(left);
-}
-
-/* All that is to be read, in the order: fields, certificate, key. */
+/* All that is to be read. */
 static void fill_text(struct window *window) {
-    const struct dialog_request *request = window->request;
-    size_t i;
-    json_t *field;
     gtk_text_buffer_create_tag(window->text, "label", "foreground", "#5a5a5a", "scale", 0.9,
                                "pixels-above-lines", 8, NULL);
     gtk_text_buffer_create_tag(window->text, "value", "left-margin", 24, NULL);
     gtk_text_buffer_create_tag(window->text, "escape", "background", "#ffd79f", NULL);
-    json_array_foreach(request->fields, i, field) {
-        append_pair(window, json_string_value(json_object_get(field, "label")),
-                    json_string_value(json_object_get(field, "value")));
-    }
-    if (request->subject)
-        append_pair(window, word(window, TEXT_CERTIFICATE), request->subject);
-    if (request->issuer)
-        append_pair(window, word(window, TEXT_ISSUER), request->issuer);
-    if (request->usage)
-        append_pair(window, word(window, TEXT_USAGE_OF), usage_word(window));
-    if (request->not_after)
-        append_not_after(window);
-    if (request->token_label || request->token_serial) {
-        char *key = g_strdup_printf("%s  %s", request->token_label ? request->token_label : "",
-                                    request->token_serial ? request->token_serial : "");
-        append_pair(window, word(window, TEXT_TOKEN), key);
-        g_free(key);
-    }
-}
-
-static bool has_text(const struct dialog_request *request) {
-    return json_array_size(request->fields) > 0 || request->subject || request->issuer ||
-           request->not_after || request->token_label || request->token_serial;
+    if (!dialog_content_each(window->request, append_pair, window))
+        g_error("out of memory");
 }
 
 static void add_text(struct window *window, GtkBox *box) {
@@ -375,14 +325,14 @@ struct dialog_decision dialog_window_run(const struct dialog_request *request) {
     gtk_window_set_urgency_hint(GTK_WINDOW(window.top), TRUE);
     gtk_window_set_icon_name(GTK_WINDOW(window.top), "dialog-password");
     gtk_container_set_border_width(GTK_CONTAINER(window.top), 14);
-    if (has_text(request))
+    if (dialog_content_is_there(request))
         gtk_window_set_default_size(GTK_WINDOW(window.top), WINDOW_WIDTH, WINDOW_HEIGHT);
     else
         gtk_window_set_resizable(GTK_WINDOW(window.top), FALSE);
     GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, WINDOW_SPACING);
     gtk_container_add(GTK_CONTAINER(window.top), box);
     add_head(&window, GTK_BOX(box));
-    if (has_text(request))
+    if (dialog_content_is_there(request))
         add_text(&window, GTK_BOX(box));
     else
         window.end_seen = true;

@@ -62,7 +62,9 @@ static void a_full_configuration_is_read(void **state) {
         "{\"state\":\"st\",\"ports\":[24400,24401],\"module\":\"lib/"
         "m.so\",\"moduleOptions\":{\"socket-dir\":\"keys\",\"pcsc\":\"off\"},"
         "\"pinentry\":\"pinentry-gtk-2\",\"consent\":\"./"
-        "c.mjs\",\"services\":{\"default\":{\"upstream\":\"https://localhost:9443/ca\","
+        "c.mjs\",\"tty\":\"/dev/"
+        "tty7\",\"ttyType\":\"linux\",\"services\":{\"default\":{\"upstream\":\"https://"
+        "localhost:9443/ca\","
         "\"ca\":\"ca.pem\",\"taskKeys\":\"/v1/keys\",\"issuers\":[\"x\"],\"root\":\"/abs/"
         "root.pem\"}},"
         "\"origins\":{\"allow\":[\"https://a.cn\"],\"deny\":[\"https://b.cn\"]},\"log\":\"warn\","
@@ -84,7 +86,9 @@ static void a_full_configuration_is_read(void **state) {
     snprintf(expected, sizeof(expected), "%s/p.json", folder);
     assert_string_equal(config->policy, expected);
     snprintf(expected, sizeof(expected), "%s/./c.mjs", folder);
-    assert_string_equal(config->consent, expected);
+    assert_string_equal(config->consent.program, expected);
+    assert_string_equal(config->consent.terminal.device, "/dev/tty7");
+    assert_string_equal(config->consent.terminal.type, "linux");
     const struct agent_service *service = agent_config_service(config, "default");
     assert_non_null(service);
     assert_string_equal(service->upstream, "https://localhost:9443/ca");
@@ -102,7 +106,10 @@ static void what_is_left_out_has_a_default(void **state) {
     assert_int_equal(config->ports[0], 24317);
     assert_int_equal(config->ports[3], 24320);
     assert_string_equal(config->pinentry, "pinentry");
-    assert_non_null(strstr(config->consent, "/ukey-consent"));
+    assert_non_null(strstr(config->consent.program, "/ukey-consent"));
+    assert_non_null(strstr(config->consent.tty_program, "/ukey-consent-tty"));
+    assert_null(config->consent.terminal.device);
+    assert_non_null(config->consent.terminal.type);
     assert_non_null(strstr(config->module, "/../lib/openukey-pkcs11.so"));
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_null(config->policy);
@@ -132,6 +139,8 @@ static void every_mistake_is_named(void **state) {
         {"{\"state\":\"s\",\"policy\":1}", "policy"},
         {"[]", "object"},
         {"{\"state\":\"s\",\"stat\":1}", "unknown key stat"},
+        {"{\"state\":\"s\",\"tty\":\"/dev/tty 1\"}", "tty must be"},
+        {"{\"state\":\"s\",\"ttyType\":\"x%0a\"}", "ttyType must be"},
         {"{\"state\":\"s\",\"state\":\"t\"}", "duplicate"},
         {"{\"state\":\"s\"", "line"},
         {"{\"state\":\"\"}", "state"},

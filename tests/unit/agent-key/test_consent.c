@@ -37,7 +37,7 @@ static int remove_folder(void **state) {
 }
 
 /* A program that runs this shell text. */
-static const char *script(const char *text) {
+static char *script(const char *text) {
     static char path[128];
     snprintf(path, sizeof path, "%s/program", folder);
     FILE *file = fopen(path, "w");
@@ -85,6 +85,14 @@ static const struct consent_pin_request pin_request = {
     .ok = "OK",
     .cancel = "Cancel",
 };
+
+/* consent_ask() with a window's program alone. */
+static enum consent_result ask_consent(char *program, const json_t *request,
+                                       const struct consent_watch *watch,
+                                       enum consent_choice *choice) {
+    const struct consent_means means = {.program = program};
+    return consent_ask(&means, request, watch, choice);
+}
 
 static enum consent_result ask(const char *program, struct consent_pin **pin) {
     const struct consent_watch watch = {.timeout_ms = 20000};
@@ -281,17 +289,19 @@ static void a_dialog_ends_when_its_time_is_over(void **state) {
     assert_int_equal(consent_ask_pin(pinentry("sleep 600"), &pin_request, &watch, &pin),
                      CONSENT_TIMEOUT);
     json_t *request = json_pack("{s:s}", "kind", "confirm");
-    assert_int_equal(consent_ask(script("trap '' TERM; sleep 600\n"), request, &watch, NULL),
+    assert_int_equal(ask_consent(script("trap '' TERM; sleep 600\n"), request, &watch, NULL),
                      CONSENT_TIMEOUT);
     json_decref(request);
 }
 
 /* ---- consent program ---- */
 
+static char nowhere[] = "/nonexistent/consent";
+
 static enum consent_result consent(const char *text, enum consent_choice *choice) {
     const struct consent_watch watch = {.timeout_ms = 20000};
     json_t *request = json_pack("{s:s, s:s}", "kind", "confirm", "title", "t");
-    enum consent_result result = consent_ask(script(text), request, &watch, choice);
+    enum consent_result result = ask_consent(script(text), request, &watch, choice);
     json_decref(request);
     return result;
 }
@@ -348,8 +358,75 @@ static void no_display_is_told_apart_from_a_refusal(void **state) {
     (void)state;
     assert_int_equal(consent("exit 3\n", NULL), CONSENT_UNAVAILABLE);
     json_t *request = json_object();
-    assert_int_equal(consent_ask("/nonexistent/consent", request, NULL, NULL), CONSENT_UNAVAILABLE);
+    assert_int_equal(ask_consent(nowhere, request, NULL, NULL), CONSENT_UNAVAILABLE);
     json_decref(request);
+}
+
+/* ---- the terminal ---- */
+
+static char a_tty[] = "/dev/pts/77", a_type[] = "vt220";
+
+/* What a program that agrees was started with. */
+static const char *agreed_by(char *program, char *tty_program, char *device) {
+    const struct consent_watch watch = {.timeout_ms = 20000};
+    const struct consent_means means = {.program = program,
+                                        .tty_program = tty_program,
+                                        .terminal = {.device = device, .type = a_type}};
+    json_t *request = json_pack("{s:s}", "kind", "confirm");
+    enum consent_result result = consent_ask(&means, request, &watch, NULL);
+    json_decref(request);
+    return result == CONSENT_GIVEN ? written("arguments") : NULL;
+}
+
+static void a_terminal_is_asked_on_where_there_is_no_display(void **state) {
+    (void)state;
+    char *agreeing =
+        script("cat >/dev/null; echo \"$*\" >arguments; echo '{\"decision\":\"agree\"}'\n");
+    unsetenv("DISPLAY");
+    setenv("WAYLAND_DISPLAY", "", 1);
+    assert_string_equal(agreed_by(nowhere, agreeing, a_tty), "--tty /dev/pts/77 --type vt220\n");
+    assert_null(agreed_by(nowhere, agreeing, NULL)); /* none is named */
+    assert_string_equal(agreed_by(agreeing, nowhere, NULL), "\n");
+    setenv("DISPLAY", ":77", 1);
+    assert_string_equal(agreed_by(agreeing, nowhere, a_tty), "\n");
+    /* the display's program cannot show anything */
+    assert_string_equal(agreed_by(nowhere, agreeing, a_tty), "--tty /dev/pts/77 --type vt220\n");
+    unsetenv("DISPLAY");
+}
+
+static void a_refusal_in_a_window_is_not_asked_again_on_the_terminal(void **state) {
+    (void)state;
+    setenv("DISPLAY", ":77", 1);
+    char *program = script("cat >/dev/null; [ $# = 0 ] && answer=refuse || answer=agree\n"
+                           "printf '{\"decision\":\"%s\"}' $answer\n");
+    assert_null(agreed_by(program, program, a_tty));
+    unsetenv("DISPLAY");
+}
+
+static void pinentry_is_told_which_terminal(void **state) {
+    (void)state;
+    struct consent_pin *pin;
+    const struct consent_terminal terminal = {.device = a_tty, .type = a_type};
+    struct consent_pin_request request = pin_request;
+    assert_int_equal(ask(pinentry("printf 'D 123456\\nOK\\n'"), &pin), CONSENT_GIVEN);
+    consent_pin_free(pin);
+    assert_null(strstr(written("heard"), "tty"));
+    request.terminal = &terminal;
+    assert_int_equal(consent_ask_pin(pinentry("printf 'D 123456\\nOK\\n'"), &request, NULL, &pin),
+                     CONSENT_GIVEN);
+    consent_pin_free(pin);
+    assert_non_null(strstr(written("heard"), "OPTION ttyname=/dev/pts/77\n"));
+    assert_non_null(strstr(written("heard"), "OPTION ttytype=vt220\n"));
+}
+
+/* Else a dialog on the terminal that the agent was started from would be stopped. */
+static void a_dialog_is_no_background_job_of_our_terminal(void **state) {
+    (void)state;
+    consent("cat >/dev/null; cut -d' ' -f1,5,6 /proc/$$/stat >ids\n", NULL);
+    int pid = 0, group = 0, session = 0;
+    assert_int_equal(sscanf(written("ids"), "%d %d %d", &pid, &group, &session), 3);
+    assert_int_equal(pid, group);
+    assert_int_equal(pid, session);
 }
 
 static void a_request_over_the_limit_is_not_shown(void **state) {
@@ -358,13 +435,13 @@ static void a_request_over_the_limit_is_not_shown(void **state) {
     memset(value, 'x', CONSENT_REQUEST_MAX);
     value[CONSENT_REQUEST_MAX] = '\0';
     json_t *request = json_pack("{s:s}", "title", value);
-    assert_int_equal(consent_ask(script("cat >/dev/null; echo '{\"decision\":\"agree\"}'\n"),
+    assert_int_equal(ask_consent(script("cat >/dev/null; echo '{\"decision\":\"agree\"}'\n"),
                                  request, NULL, NULL),
                      CONSENT_BAD_REQUEST);
     json_decref(request);
     value[CONSENT_REQUEST_MAX - 100] = '\0';
     request = json_pack("{s:s}", "title", value);
-    assert_int_equal(consent_ask(script("cat >/dev/null; echo '{\"decision\":\"agree\"}'\n"),
+    assert_int_equal(ask_consent(script("cat >/dev/null; echo '{\"decision\":\"agree\"}'\n"),
                                  request, NULL, NULL),
                      CONSENT_GIVEN);
     json_decref(request);
@@ -379,7 +456,7 @@ static void a_program_that_does_not_read_cannot_hang_or_kill_us(void **state) {
     json_t *request = json_pack("{s:s}", "title", value);
     const struct consent_watch watch = {.timeout_ms = 20000};
     assert_int_equal(
-        consent_ask(script("exec <&-; echo '{\"decision\":\"refuse\"}'\n"), request, &watch, NULL),
+        ask_consent(script("exec <&-; echo '{\"decision\":\"refuse\"}'\n"), request, &watch, NULL),
         CONSENT_REFUSED);
     json_decref(request);
     free(value);
@@ -500,6 +577,10 @@ int main(void) {
         WITH_FOLDER(only_an_agreement_with_status_zero_is_one),
         WITH_FOLDER(the_choice_comes_with_the_agreement),
         WITH_FOLDER(no_display_is_told_apart_from_a_refusal),
+        WITH_FOLDER(a_terminal_is_asked_on_where_there_is_no_display),
+        WITH_FOLDER(a_refusal_in_a_window_is_not_asked_again_on_the_terminal),
+        WITH_FOLDER(pinentry_is_told_which_terminal),
+        WITH_FOLDER(a_dialog_is_no_background_job_of_our_terminal),
         WITH_FOLDER(a_request_over_the_limit_is_not_shown),
         WITH_FOLDER(a_program_that_does_not_read_cannot_hang_or_kill_us),
         cmocka_unit_test(children_see_only_what_a_dialog_needs),
