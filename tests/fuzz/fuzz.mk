@@ -42,10 +42,10 @@ fuzz_house_ASSETS := $(patsubst %,$(B)/gen/%_assets.c,orderd_sql orderd_web orde
 fuzz_house_SRCS := tests/fuzz/fake_house.c tests/fuzz/fake_web.c $(fuzz_house_ASSETS) $(http_SRCS) $(identity_SRCS) $(ca_SRCS) $(formats_SRCS) \
     $(filter-out tools/orderd/server.c tools/orderd/store/pool.c tools/orderd/third/worker.c tools/orderd/third/http_post.c,$(orderd_SRCS))
 fuzz_house_WRAPS := RAND_bytes RAND_priv_bytes PKCS5_PBKDF2_HMAC fsync sqlite3_open_v2 clock_now_ms inspector_run
-fuzz_house_LINK := $(patsubst %,-Wl$(comma)--wrap=%,$(fuzz_house_WRAPS)) $(call pkg_ask,libs,pangocairo) -ljansson -lsqlite3 -lssl -lcrypto -lm -lpthread -ldl
+fuzz_house_LINK := $(patsubst %,-Wl$(comma)--wrap=%,$(fuzz_house_WRAPS)) $(call pkg_ask,libs,pangocairo) -ljansson -lsqlite3 -lpq -lssl -lcrypto -lm -lpthread -ldl
 fuzz_inputs_SRCS := tests/fuzz/fuzz_inputs.c $(fuzz_house_SRCS)
 fuzz_requests_SRCS := tests/fuzz/fuzz_requests.c $(fuzz_house_SRCS)
-$(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs: FUZZ_CFLAGS += -isystem $(CIVETWEB)/include $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,pangocairo))
+$(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs: FUZZ_CFLAGS += -isystem $(CIVETWEB)/include $(patsubst -I%,-isystem%,$(call pkg_ask,cflags,pangocairo) $(call pkg_ask,cflags,libpq))
 $(FUZZ)/obj/tests/fuzz/fake_web.o: FUZZ_CFLAGS += -w -isystem $(CIVETWEB)/src
 $(FUZZ)/fuzz_requests: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_requests_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(fuzz_house_LINK)

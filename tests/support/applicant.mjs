@@ -128,7 +128,7 @@ export class Applicant extends Person {
     async unlockCode() {
         for (;;) {
             const [row] = await this.service.rows(
-                `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${this.entries.handlerPhone}' AND body GLOB '*解锁授权码*' ORDER BY created DESC, rowid DESC LIMIT 1`,
+                `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${this.entries.handlerPhone}' AND body LIKE '%解锁授权码%' ORDER BY created DESC, rowid DESC LIMIT 1`,
             );
             if (row && row.id !== this.lastUnlock) {
                 this.lastUnlock = row.id;
@@ -142,7 +142,7 @@ export class Applicant extends Person {
     async downloadCode() {
         for (;;) {
             const [row] = await this.service.rows(
-                `SELECT id, body FROM sim_deliveries WHERE medium = 'MAIL' AND recipient = '${this.entries.handlerEmail}' AND body GLOB '*授权码*' ORDER BY created DESC, rowid DESC LIMIT 1`,
+                `SELECT id, body FROM sim_deliveries WHERE medium = 'MAIL' AND recipient = '${this.entries.handlerEmail}' AND body LIKE '%授权码%' ORDER BY created DESC, rowid DESC LIMIT 1`,
             );
             if (row && row.id !== this.lastMail) {
                 this.lastMail = row.id;

@@ -261,7 +261,7 @@ export class Person {
     async code(phone = this.phone) {
         for (;;) {
             const [row] = await this.service.rows(
-                `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${phone}' AND body GLOB '*验证码*' ORDER BY created DESC, rowid DESC LIMIT 1`,
+                `SELECT id, body FROM sim_deliveries WHERE medium = 'SMS' AND recipient = '${phone}' AND body LIKE '%验证码%' ORDER BY created DESC, rowid DESC LIMIT 1`,
             );
             if (row && !this.seenCodes.has(row.id)) {
                 this.seenCodes.add(row.id);
@@ -437,6 +437,12 @@ export class Service {
 
     /* Rows of the service's database. */
     async rows(sql) {
+        const { database } = this.changes;
+        if (database) {
+            // what is called rowid there is where a row lies here; both grow
+            const script = `SELECT coalesce(json_agg(t), '[]') FROM (${sql.replaceAll('rowid', 'ctid')}) t`;
+            return JSON.parse((await run('psql', ['-X', '-q', '-At', '-d', database, '-c', script])).stdout);
+        }
         const { stdout } = await run('sqlite3', ['-readonly', '-json', join(this.state, 'orders.db'), sql]);
         return stdout.trim() ? JSON.parse(stdout) : [];
     }

@@ -9,7 +9,7 @@ orderd_SRCS := tools/orderd/server.c tools/orderd/config.c tools/orderd/clock.c 
                $(sort $(wildcard tools/orderd/store/*.c tools/orderd/engine/*.c tools/orderd/engine/profiles/*.c \
                                  tools/orderd/third/*.c tools/orderd/api/*.c))
 orderd_DEPS := orderd_sql orderd_web orderd_sdk ca formats http identity
-orderd_PKGS := jansson libcrypto libcurl sqlite3
+orderd_PKGS := jansson libcrypto libcurl sqlite3 libpq
 orderd_LDLIBS := -lpthread
 
 PROGRAMS += ukey-orderd

@@ -4,6 +4,7 @@
 #include "agent/http/json.h"
 #include "agent/log.h"
 #include "module/formats/calendar.h"
+#include "tools/orderd/store/db.h"
 
 #include <libgen.h>
 #include <limits.h>
@@ -191,6 +192,9 @@ static bool complete(const struct reading *reading, struct config *out) {
     if (out->state == NULL) {
         return complain(reading, "state", "is required");
     }
+    if (out->database != NULL && !db_is_url(out->database)) {
+        return complain(reading, "database", "begins with postgresql://");
+    }
     if (out->listen[0] == NULL) {
         return complain(reading, "listen", "is required");
     }
@@ -212,14 +216,15 @@ static bool complete(const struct reading *reading, struct config *out) {
 }
 
 static bool read_object(const struct reading *reading, const json_t *object, struct config *out) {
-    static const char *const names[] = {"state",   "listen",  "publicUrl",   "tls",
-                                        "profile", "origins", "clock",       "simulators",
-                                        "log",     "ca",      "taskKeyDays", NULL};
+    static const char *const names[] = {"state",       "listen",   "publicUrl",  "tls", "profile",
+                                        "origins",     "clock",    "simulators", "log", "ca",
+                                        "taskKeyDays", "database", NULL};
     const char *unknown = NULL;
     if (!json_members_are(object, names, &unknown)) {
         return complain(reading, unknown, "there is no such setting");
     }
     return read_text(reading, object, "state", true, &out->state) &&
+           read_text(reading, object, "database", false, &out->database) &&
            read_list(reading, object, "listen", out->listen) &&
            read_text(reading, object, "publicUrl", false, &out->public_url) &&
            read_tls(reading, object, out) && read_ca(reading, object, out) &&
@@ -252,6 +257,7 @@ bool config_read(const char *path, struct config *out, char error[CONFIG_ERROR_S
 void config_free(struct config *config) {
     free(config->state);
     free(config->ca_name);
+    free(config->database);
     free(config->public_url);
     free(config->ca_url);
     free(config->tls_certificate);

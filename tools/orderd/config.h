@@ -13,6 +13,7 @@ enum config_size { CONFIG_LIST_MAX = 16, CONFIG_ERROR_SIZE = 256 };
 
 struct config {
     char *state;                             /* folder of everything that the service keeps */
+    char *database;                          /* postgresql://...; NULL: orders.db in the folder */
     const char *listen[CONFIG_LIST_MAX + 1]; /* ended by NULL */
     char *public_url;                        /* no trailing slash */
     char *tls_certificate;                   /* PEM files; NULL: an own development identity */

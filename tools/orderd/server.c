@@ -40,7 +40,8 @@ static bool open_store(struct house *house) {
         [MIGRATE_AHEAD] = "the database was made by a newer version",
         [MIGRATE_FAILED] = "a migration failed",
     };
-    char *path = config_state_path(&house->config, "orders.db");
+    const char *url = house->config.database;
+    char *path = url != NULL ? strdup(url) : config_state_path(&house->config, "orders.db");
     if (path == NULL) {
         return false;
     }
@@ -52,7 +53,8 @@ static bool open_store(struct house *house) {
             ? MIGRATE_FAILED
             : migrate_run(db, orderd_sql_assets, engine_now_ms(&house->service.engine), &applied);
     if (result != MIGRATE_OK) {
-        log_error("store", "%s: %s (%s)", path, reasons[result],
+        /* a URL may hold a password */
+        log_error("store", "%s: %s (%s)", url != NULL ? "database" : path, reasons[result],
                   db != NULL ? db_message(db) : "cannot be opened");
     } else if (applied > 0) {
         log_info("store", "%d migrations applied", applied);

@@ -40,7 +40,7 @@ long_files() {
 # the compiler's own flags, as the Makefile has them
 mapfile -t flags < <(
     printf '%s\n' -std=c17 -D_GNU_SOURCE '-DOPENUKEY_VERSION="lint"' -DOPENUKEY_QEMU_ONLY -I. -Iinclude -isystem "$civetweb/include" -isystem "$civetweb/src"
-    pkg-config --cflags gtk+-3.0 libpcsclite jansson libcurl sqlite3 umockdev-1.0 | sed 's/-I/-isystem /g' | xargs -n 1
+    pkg-config --cflags gtk+-3.0 libpcsclite jansson libcurl sqlite3 libpq umockdev-1.0 | sed 's/-I/-isystem /g' | xargs -n 1
 )
 
 tidy_one() { # quiet unless something is wrong

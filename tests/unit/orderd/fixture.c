@@ -46,19 +46,35 @@ int64_t fixture_count(struct fixture *fixture, const char *sql) {
     return count;
 }
 
+void fixture_database(struct fixture *fixture, const char *name, char path[256]) {
+    const char *url = getenv("ORDERD_TEST_DATABASE");
+    char script[128];
+    struct db *db = NULL;
+    if (url == NULL) {
+        snprintf(path, 256, "%s/%s.db", fixture->folder, name);
+        return;
+    }
+    snprintf(script, sizeof script, "DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %s", name,
+             name);
+    assert_int_equal(db_open(url, &db), DB_OK);
+    assert_int_equal(db_script(db, script), DB_OK);
+    db_close(db);
+    assert_true(snprintf(path, 256, "%s&options=-csearch_path%%3D%s", url, name) < 256);
+}
+
 int fixture_open(void **state) {
     static const char *const origins[] = {"https://portal.test", NULL};
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     snprintf(fixture->folder, sizeof fixture->folder, "/tmp/openukey-unit-XXXXXX");
     assert_non_null(mkdtemp(fixture->folder));
-    snprintf(fixture->path, sizeof fixture->path, "%s/orders.db", fixture->folder);
+    char vault[96];
+    fixture_database(fixture, "orders", fixture->path);
     assert_int_equal(db_open(fixture->path, &fixture->db), DB_OK);
     assert_int_equal(migrate_run(fixture->db, orderd_sql_assets, 0, NULL), MIGRATE_OK);
-    snprintf(fixture->path, sizeof fixture->path, "%s/vault.key", fixture->folder);
-    fixture->engine.vault = vault_open(fixture->path);
+    snprintf(vault, sizeof vault, "%s/vault.key", fixture->folder);
+    fixture->engine.vault = vault_open(vault);
     assert_non_null(fixture->engine.vault);
-    snprintf(fixture->path, sizeof fixture->path, "%s/orders.db", fixture->folder);
     fixture->engine.profile = profile_find("default");
     fixture->engine.service = "urn:openukey:order-service:default";
     fixture->engine.origins = origins;

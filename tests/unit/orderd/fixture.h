@@ -17,7 +17,7 @@
 
 struct fixture {
     char folder[64];
-    char path[96]; /* of the database */
+    char path[256]; /* of the database */
     struct db *db;
     struct engine engine;
     struct caller caller; /* the holder, logged in */
@@ -26,6 +26,10 @@ struct fixture {
 /* cmocka setup and teardown; the state is a struct fixture. */
 int fixture_open(void **state);
 int fixture_close(void **state);
+
+/* The path of an empty database of this name for this fixture: a file in its folder, or, when the environment has a postgresql:// URL in
+ * ORDERD_TEST_DATABASE, a schema of that database, made anew. */
+void fixture_database(struct fixture *fixture, const char *name, char path[256]);
 
 /* Unix seconds of an RFC 3339 time. */
 int64_t at(const char *text);

@@ -1,4 +1,4 @@
-/* The database behind the order service: the few calls the engine needs, over SQLite now and PostgreSQL later.
+/* The database behind the order service: the few calls the engine needs, over SQLite or PostgreSQL.
  * SQL text is written for both: parameters are $1, $2, ...; times are milliseconds in BIGINT; bytes are BYTEA. */
 #ifndef TOOLS_ORDERD_STORE_DB_H
 #define TOOLS_ORDERD_STORE_DB_H
@@ -11,17 +11,21 @@ struct db;      /* one connection; used by one thread at a time */
 struct db_rows; /* the open result of one query */
 
 enum db_result {
-    DB_OK = 0,     /* done; for db_next: a row is there */
-    DB_DONE,       /* no further row */
-    DB_CONSTRAINT, /* a UNIQUE, CHECK or FOREIGN KEY constraint refused the statement */
-    DB_BUSY,       /* another writer held the database longer than the busy timeout */
-    DB_FAILED,     /* anything else; db_message says what */
+    DB_OK = 0, /* done; for db_next: a row is there */
+    DB_DONE,   /* no further row */
+    DB_CONSTRAINT, /* a constraint refused the statement; an open transaction can then only be rolled back */
+    DB_BUSY,   /* another writer held the database longer than the busy timeout */
+    DB_FAILED, /* anything else; db_message says what */
 };
 
 /* Open the database file `path` (made if absent, mode 0600), with foreign keys, WAL and a busy timeout of 10 s.
- * ":memory:" is a database of this connection alone, gone with it.
+ * ":memory:" is a database of this connection alone, gone with it. A path that begins with postgresql:// is a database (UTF8) of a
+ * PostgreSQL server, 13 or later, as libpq understands it.
  * On DB_OK the caller owns *out and ends it with db_close. */
 enum db_result db_open(const char *path, struct db **out);
+
+/* Does this path name a database of a server? */
+bool db_is_url(const char *path);
 
 /* Close; NULL is allowed. An open transaction is rolled back. */
 void db_close(struct db *db);

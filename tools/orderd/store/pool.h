@@ -6,7 +6,7 @@
 
 struct db_pool;
 
-/* A pool over the database file `path` (copied). Returns NULL when memory is short. */
+/* A pool over the database `path` (as in db_open; copied). Returns NULL when memory is short. */
 struct db_pool *db_pool_new(const char *path);
 
 /* Close all idle connections and free the pool; every connection must have been given back. NULL is allowed. */
