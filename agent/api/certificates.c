@@ -3,6 +3,7 @@
 
 #include "agent/api/key.h"
 #include "agent/api/trust.h"
+#include "agent/jobs/jobs.h"
 #include "module/formats/calendar.h"
 
 const struct token_certificate *key_find_certificate(const struct token_certificates *certificates,
@@ -24,26 +25,39 @@ const struct token_certificate *key_find_partner(const struct token_certificates
     return NULL;
 }
 
+enum token_error key_read_certificates(const struct key *key, struct token *token,
+                                       struct token_certificates *certificates) {
+    enum token_error error = token_read_certificates(token, certificates);
+    for (size_t i = 0; i < certificates->count && !error; i++) {
+        struct token_certificate *one = &certificates->list[i];
+        one->is_pending = jobs_are_making(key->jobs, token_id(token), one->label);
+    }
+    return error;
+}
+
 static bool is_newer(const struct certificate *a, const struct certificate *b) {
     return a->not_before != b->not_before ? a->not_before > b->not_before
                                           : a->not_after > b->not_after;
 }
 
+static bool is_better(const struct token_certificate *a, const struct token_certificate *b,
+                      int64_t now) {
+    bool a_is_valid = certificate_verify_dates(a->certificate, now) == FORMATS_OK;
+    bool b_is_valid = certificate_verify_dates(b->certificate, now) == FORMATS_OK;
+    return a->is_pending != b->is_pending ? b->is_pending
+           : a_is_valid != b_is_valid     ? a_is_valid
+                                          : is_newer(a->certificate, b->certificate);
+}
+
 const struct token_certificate *
 key_current_certificate(const struct token_certificates *certificates, int64_t now) {
     const struct token_certificate *current = NULL;
-    bool current_is_valid = false;
     for (size_t i = 0; i < certificates->count; i++) {
         const struct token_certificate *one = &certificates->list[i];
-        if (!one->has_key || one->certificate->is_ca ||
-            one->certificate->usage == CERTIFICATE_ENCRYPT)
-            continue;
-        bool is_valid = certificate_verify_dates(one->certificate, now) == FORMATS_OK;
-        if (!current || (is_valid && !current_is_valid) ||
-            (is_valid == current_is_valid && is_newer(one->certificate, current->certificate))) {
+        if (one->has_key && !one->certificate->is_ca &&
+            one->certificate->usage != CERTIFICATE_ENCRYPT &&
+            (!current || is_better(one, current, now)))
             current = one;
-            current_is_valid = is_valid;
-        }
     }
     return current;
 }
@@ -131,10 +145,11 @@ static json_t *identities_json(const struct token_certificates *all,
 
 static void list_certificates(struct http_request *request) {
     struct token *token = key_request_token(request);
+    const struct key *key = agent_of(request)->key;
     struct token_certificates certificates;
     if (!token)
         return;
-    enum token_error error = token_read_certificates(token, &certificates);
+    enum token_error error = key_read_certificates(key, token, &certificates);
     token_release(token);
     if (error) {
         token_certificates_free(&certificates);
@@ -143,7 +158,6 @@ static void list_certificates(struct http_request *request) {
     }
     int64_t now = key_now();
     const struct token_certificate *current = key_current_certificate(&certificates, now);
-    const struct key *key = agent_of(request)->key;
     json_t *list = json_array();
     for (size_t i = 0; i < certificates.count; i++)
         json_array_append_new(

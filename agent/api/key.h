@@ -57,13 +57,17 @@ json_t *key_token_json(const struct token_facts *facts, bool is_verified);
 
 /* ---- certificates of a token, chosen ---- */
 
+/* token_read_certificates(), with those marked that an unfinished job has written. */
+enum token_error key_read_certificates(const struct key *key, struct token *token,
+                                       struct token_certificates *certificates);
 /* The certificate with that id (hex SHA-256), or NULL. */
 const struct token_certificate *key_find_certificate(const struct token_certificates *certificates,
                                                      const char *id);
 /* The other half of a pair, or NULL. */
 const struct token_certificate *key_find_partner(const struct token_certificates *certificates,
                                                  const struct token_certificate *one);
-/* The signing certificate to offer: the newest one that is valid and has its key; when none is valid, the newest of all. */
+/* The signing certificate to offer: the newest one that is valid and has its key; when none is valid, the newest of all. What an
+ * unfinished job has written comes last: what it is to replace is in use until the job is done. */
 const struct token_certificate *
 key_current_certificate(const struct token_certificates *certificates, int64_t now);
 

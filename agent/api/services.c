@@ -20,9 +20,10 @@ bool service_serves(const struct agent_service *service, const struct certificat
 }
 
 /* The certificate that the key is used with decides; a key without one is for services that take any. */
-static void sort_token(const struct agent_config *config, struct token *token, json_t **lists) {
+static void sort_token(const struct agent *agent, struct token *token, json_t **lists) {
+    const struct agent_config *config = agent->config;
     struct token_certificates certificates = {0};
-    if (token_read_certificates(token, &certificates) == TOKEN_OK) {
+    if (key_read_certificates(agent->key, token, &certificates) == TOKEN_OK) {
         const struct token_certificate *current = key_current_certificate(&certificates, key_now());
         for (size_t i = 0; i < config->service_count; i++) {
             const struct agent_service *service = &config->services[i];
@@ -50,7 +51,7 @@ static void list_services(struct http_request *request) {
         lists[i] = json_array();
     size_t count = tokens_list(agent->key->tokens, tokens);
     for (size_t i = 0; i < count; i++) {
-        sort_token(config, tokens[i], lists);
+        sort_token(agent, tokens[i], lists);
         token_release(tokens[i]);
     }
     for (size_t i = 0; i < config->service_count; i++) {

@@ -60,21 +60,26 @@ bool signature_open(struct http_request *request, const char *id, bool wants_pss
     *work = (struct signature_work){.request = request, .token = key_request_token(request)};
     if (!work->token)
         return false;
-    enum token_error error = token_read_certificates(work->token, &work->certificates);
+    const struct key *key = agent_of(request)->key;
+    enum token_error error = key_read_certificates(key, work->token, &work->certificates);
     if (error) {
         key_respond_token_error(request, error);
         return false;
     }
+    return signature_choose(work, id, wants_pss) && key_require_pin(request, work->token);
+}
+
+bool signature_choose(struct signature_work *work, const char *id, bool wants_pss) {
+    struct http_request *request = work->request;
     work->signer = choose(request, work->token, &work->certificates, id);
     if (!work->signer)
         return false;
     if (signature_scheme_of_key(X509_get0_pubkey(work->signer->certificate->x509), wants_pss,
-                                &work->scheme) != FORMATS_OK) {
-        agent_respond_problem(request, PROBLEM_CERTIFICATE_MISMATCH,
-                              word_text(WORD_UNKNOWN_KEY, http_request_language(request)), NULL);
-        return false;
-    }
-    return key_require_pin(request, work->token);
+                                &work->scheme) == FORMATS_OK)
+        return true;
+    agent_respond_problem(request, PROBLEM_CERTIFICATE_MISMATCH,
+                          word_text(WORD_UNKNOWN_KEY, http_request_language(request)), NULL);
+    return false;
 }
 
 void signature_close(struct signature_work *work) {

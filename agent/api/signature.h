@@ -19,6 +19,8 @@ struct signature_work {
  * case signature_close(). `wants_pss`: with an RSA key. */
 bool signature_open(struct http_request *request, const char *id, bool wants_pss,
                     struct signature_work *work);
+/* Choose another one for what has been opened. False: answered. */
+bool signature_choose(struct signature_work *work, const char *id, bool wants_pss);
 void signature_close(struct signature_work *work);
 
 /* What the dialog shows. */

@@ -99,6 +99,22 @@ static bool read_seal(struct signature_work *work, const char *id, struct octets
     return false;
 }
 
+/* Where the page names no certificate, the seal knows which ones may use it: the best of them, unless it is the current one anyway.
+ * False: answered. */
+static bool choose_listed(struct signature_work *work, const struct seal *seal) {
+    const struct certificate *current = work->signer->certificate, *listed = NULL;
+    if (seal_lists_certificate(seal, current->der.data, current->der.len))
+        return true;
+    for (size_t i = 0; i < work->certificates.count && !listed; i++) {
+        const struct token_certificate *one = &work->certificates.list[i];
+        const struct certificate *certificate = one->certificate;
+        if (one->has_key && certificate->usage != CERTIFICATE_ENCRYPT &&
+            seal_lists_certificate(seal, certificate->der.data, certificate->der.len))
+            listed = certificate;
+    }
+    return listed ? signature_choose(work, listed->id, false) : refuse(work->request, "not-listed");
+}
+
 /* GM/T 0031-2014 6.2.2 before anything is signed: the signer, the seal, and that they belong together. False: answered. */
 static bool check(const struct signature_work *work, const struct seal *seal) {
     const struct key *key = agent_of(work->request)->key;
@@ -199,7 +215,8 @@ static void stamp(struct http_request *request) {
     if (!read_wish(request, http_request_json(request), &wish))
         return;
     if (signature_open(request, wish.certificate, false, &work) &&
-        read_seal(&work, wish.seal, &der, &seal) && check(&work, seal) &&
+        read_seal(&work, wish.seal, &der, &seal) &&
+        (wish.certificate || choose_listed(&work, seal)) && check(&work, seal) &&
         confirm(&work, &wish, seal) && make(&work, &wish, &der, time, &out)) {
         calendar_rfc3339(time, text);
         http_respond_json(request, 200,

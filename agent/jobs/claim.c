@@ -49,11 +49,11 @@ static bool match_old(struct work *work, const json_t *order) {
                      "the order's certificate is no SM2 signing certificate");
 }
 
-static bool match_token(struct work *work, const json_t *order, bool is_required) {
+static bool match_token(struct work *work, const json_t *order) {
     const char *serial = json_member_string(order, "tokenSerial", sizeof work->facts.serial);
-    if (is_required && !serial)
+    if (!serial)
         return work_fail(work, PROBLEM_SERVICE_REFUSED, true, "the order names no key");
-    return !is_required || strcmp(serial, work->facts.serial) == 0 ||
+    return strcmp(serial, work->facts.serial) == 0 ||
            work_fail(work, PROBLEM_WRONG_TOKEN, true, "the order is for another key");
 }
 
@@ -67,8 +67,8 @@ bool work_match_order(struct work *work, bool needs_old) {
         json_member_string(json_object_get(order, "subject"), "name", WORK_NAME_MAX - 1);
     snprintf(work->holder, sizeof work->holder, "%s", holder ? holder : work->job->order);
     work->is_confirmed = order_is_done(order);
-    bool is_good = match_token(work, order, needs_old || work->is_confirmed) &&
-                   (!needs_old || match_old(work, order));
+    /* an order about no certificate of this key names another key or none: then its container tells (work_describe) */
+    bool is_good = !needs_old || (match_token(work, order) && match_old(work, order));
     json_decref(order);
     return is_good;
 }

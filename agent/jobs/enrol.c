@@ -22,10 +22,10 @@ static bool match(struct work *work) {
             {STEP_EMPTY, empty, false}, {STEP_CLAIM, step_claim, false},                           \
             {STEP_GENERATE, step_generate, false}, {STEP_REQUEST, step_request, false},            \
             {STEP_SEND, step_send, false}, {STEP_CHECK, step_check, false},                        \
-            {STEP_UNWRAP, step_unwrap, false},                                                     \
+            {STEP_UNWRAP, step_unwrap, false}, {STEP_WRITE_SEAL, step_write_seal, false},          \
             {STEP_WRITE_CERTIFICATES, step_write_certificates, false},                             \
-            {STEP_WRITE_SEAL, step_write_seal, false}, {STEP_READ_BACK, step_read_back, false},    \
-            {STEP_PROVE, step_prove, false}, {STEP_CONFIRM, step_confirm, false},                  \
+            {STEP_READ_BACK, step_read_back, false}, {STEP_PROVE, step_prove, false},              \
+            {STEP_CONFIRM, step_confirm, false},                                                   \
     }
 
 const struct job_kind job_kind_enrol = {.name = "enrol",

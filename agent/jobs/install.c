@@ -133,7 +133,7 @@ const struct job_kind job_kind_install = {
     .steps = {{STEP_READ_KEY, step_read_key, true},
               {STEP_CHECK, check, false},
               {STEP_UNWRAP, step_unwrap, false},
-              {STEP_WRITE_CERTIFICATES, step_write_certificates, false},
               {STEP_WRITE_SEAL, step_write_seal, false},
+              {STEP_WRITE_CERTIFICATES, step_write_certificates, false},
               {STEP_READ_BACK, step_read_back, false},
               {STEP_PROVE, prove, false}}};

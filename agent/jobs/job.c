@@ -2,6 +2,7 @@
 #include "agent/jobs/job.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,8 @@ static const struct {
     [STEP_SET_PIN] = {"set-pin", WORD_STEP_SET_PIN},
     [STEP_CHECK] = {"check", WORD_STEP_CHECK},
     [STEP_UNWRAP] = {"unwrap", WORD_STEP_UNWRAP},
-    [STEP_WRITE_CERTIFICATES] = {"write-certificates", WORD_STEP_WRITE_CERTIFICATES},
     [STEP_WRITE_SEAL] = {"write-seal", WORD_STEP_WRITE_SEAL},
+    [STEP_WRITE_CERTIFICATES] = {"write-certificates", WORD_STEP_WRITE_CERTIFICATES},
     [STEP_READ_BACK] = {"read-back", WORD_STEP_READ_BACK},
     [STEP_PROVE] = {"prove", WORD_STEP_PROVE},
     [STEP_CONFIRM] = {"confirm", WORD_STEP_CONFIRM},
@@ -39,6 +40,10 @@ const char *job_state_name(enum job_state state) {
         [JOB_INTERRUPTED] = "interrupted", [JOB_CANCELLED] = "cancelled",
     };
     return names[state];
+}
+
+void job_label(const char *order, char label[TOKEN_LABEL_MAX]) {
+    snprintf(label, TOKEN_LABEL_MAX, "R-%s", order);
 }
 
 struct job *job_new(struct jobs *owner) {

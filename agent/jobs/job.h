@@ -22,8 +22,8 @@ enum job_step {
     STEP_SET_PIN,
     STEP_CHECK,
     STEP_UNWRAP,
+    STEP_WRITE_SEAL, /* first: a certificate that takes another's place finds its seal there */
     STEP_WRITE_CERTIFICATES,
-    STEP_WRITE_SEAL,
     STEP_READ_BACK,
     STEP_PROVE,
     STEP_CONFIRM,
@@ -92,6 +92,9 @@ struct jobs {
     size_t count;
     struct job *list[JOBS_MAX];
 };
+
+/* The label of the container that an order's certificates go into. */
+void job_label(const char *order, char label[TOKEN_LABEL_MAX]);
 
 const char *job_step_name(enum job_step step);
 const char *job_state_name(enum job_state state);

@@ -135,6 +135,21 @@ enum jobs_found jobs_find(struct jobs *jobs, const struct job_request *request, 
     return found;
 }
 
+bool jobs_are_making(struct jobs *jobs, const char *token, const char *label) {
+    char made[TOKEN_LABEL_MAX];
+    bool is_made = false;
+    pthread_mutex_lock(&jobs->lock);
+    for (size_t i = 0; i < jobs->count && !is_made; i++) {
+        const struct job *job = jobs->list[i];
+        job_label(job->order, made);
+        /* a result is there from the confirmation on */
+        is_made = !job->result && job->has_written && job->kind->task &&
+                  strcmp(job->token, token) == 0 && strcmp(made, label) == 0;
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    return is_made;
+}
+
 json_t *jobs_get(struct jobs *jobs, const char *id, const char *origin,
                  enum http_language language) {
     pthread_mutex_lock(&jobs->lock);

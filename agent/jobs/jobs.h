@@ -54,6 +54,9 @@ enum jobs_found jobs_find(struct jobs *jobs, const struct job_request *request, 
 enum agent_problem jobs_start(struct jobs *jobs, const struct job_request *request,
                               struct token *token, json_t **document);
 
+/* Was what the key holds under that label written by a job that has not ended? Nobody uses it yet: what it replaces is still in use. */
+bool jobs_are_making(struct jobs *jobs, const char *token, const char *label);
+
 /* The job's document, if it is that origin's; else NULL. New reference. */
 json_t *jobs_get(struct jobs *jobs, const char *id, const char *origin,
                  enum http_language language);

@@ -36,18 +36,20 @@ static bool write_certificate(struct work *work, const struct token_key_id *id,
     return error ? work_fail_token(work, error) : true;
 }
 
+/* The signing certificate last: it is the one that things are done with. */
 bool step_write_certificates(struct work *work) {
     const struct issued *issued = &work->issued;
     struct token_pair encrypt = {0};
-    if (issued->sign && !write_certificate(work, &work->pair.id, issued->sign))
-        return false;
-    if (!issued->encrypt)
-        return true;
-    enum token_error error = token_find_pair(work->token, work->label, TOKEN_USE_ENCRYPT, &encrypt);
-    octets_free(&encrypt.spki);
-    if (error)
-        return work_fail_token(work, error);
-    return write_certificate(work, &encrypt.id, issued->encrypt);
+    if (issued->encrypt) {
+        enum token_error error =
+            token_find_pair(work->token, work->label, TOKEN_USE_ENCRYPT, &encrypt);
+        octets_free(&encrypt.spki);
+        if (error)
+            return work_fail_token(work, error);
+        if (!write_certificate(work, &encrypt.id, issued->encrypt))
+            return false;
+    }
+    return !issued->sign || write_certificate(work, &work->pair.id, issued->sign);
 }
 
 /* ---- the seal ---- */

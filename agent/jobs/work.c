@@ -135,7 +135,7 @@ void job_run(struct job *job) {
     work->failure.problem = PROBLEM_COUNT;
     work->anchor =
         anchors_find(key->anchors, agent_config_service(key->agent->config, job->service));
-    snprintf(work->label, sizeof work->label, "R-%s", job->order);
+    job_label(job->order, work->label);
     if (work->anchor)
         run_steps(work);
     else

@@ -57,6 +57,18 @@ static bool has_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
 }
 
 /* Read one certificate object. TOKEN_NOT_FOUND: it is none that we understand. */
+static enum token_error read_label(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                   CK_OBJECT_HANDLE object, char label[TOKEN_LABEL_MAX]) {
+    struct octets text = {0};
+    enum token_error error =
+        cryptoki_read(cryptoki, session, object, CKA_LABEL, TOKEN_LABEL_MAX - 1, &text);
+    if (text.len)
+        memcpy(label, text.data, text.len);
+    label[text.len] = '\0';
+    octets_free(&text);
+    return error == TOKEN_FAILED ? TOKEN_OK : error; /* another maker's may have none */
+}
+
 static enum token_error read_certificate(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                          CK_OBJECT_HANDLE object, struct token_certificate *out) {
     struct octets value;
@@ -70,6 +82,8 @@ static enum token_error read_certificate(const struct cryptoki *cryptoki, CK_SES
     octets_free(&value);
     if (!error)
         error = read_key_id(cryptoki, session, object, &out->key_id);
+    if (!error)
+        error = read_label(cryptoki, session, object, out->label);
     if (!error)
         out->has_key = has_key(cryptoki, session, &out->key_id);
     if (error) {
@@ -243,19 +257,11 @@ static enum token_error key_is(const struct cryptoki *cryptoki, CK_SESSION_HANDL
 static enum token_error describe_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                      CK_OBJECT_HANDLE object, char *label, struct token_pair *pair,
                                      const struct octets *spki) {
-    struct octets text = {0};
-    enum token_error error =
-        cryptoki_read(cryptoki, session, object, CKA_LABEL, TOKEN_LABEL_MAX - 1, &text);
+    enum token_error error = read_label(cryptoki, session, object, label);
     if (!error)
         error = read_key_id(cryptoki, session, object, &pair->id);
-    if (!error) {
-        if (text.len)
-            memcpy(label, text.data, text.len);
-        label[text.len] = '\0';
-        error =
-            octets_copy(&pair->spki, spki->data, spki->len) == FORMATS_OK ? TOKEN_OK : TOKEN_MEMORY;
-    }
-    octets_free(&text);
+    if (!error && octets_copy(&pair->spki, spki->data, spki->len) != FORMATS_OK)
+        error = TOKEN_MEMORY;
     return error;
 }
 

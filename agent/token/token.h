@@ -174,7 +174,9 @@ struct token_key_id {
 struct token_certificate {
     struct certificate *certificate;
     struct token_key_id key_id;
-    bool has_key; /* a key pair with this CKA_ID is on the key */
+    char label[TOKEN_LABEL_MAX];
+    bool has_key;    /* a key pair with this CKA_ID is on the key */
+    bool is_pending; /* a job that has not ended wrote it (key_read_certificates) */
 };
 
 struct token_certificates {

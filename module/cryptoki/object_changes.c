@@ -241,6 +241,20 @@ static CK_RV remove_certificate(struct session *session, struct key_entry *entry
     return rv_from_token(err);
 }
 
+/* A file that is made under its name later is another object, with another value. */
+static CK_RV remove_file(struct session *session, const struct file_entry *entry) {
+    struct token *token = session_token(session);
+    char name[TOKEN_FILE_NAME_MAX + 1];
+    memcpy(name, entry->file.name, sizeof(name));
+    enum token_error err = token_delete_file(token, name);
+    if (err == TOKEN_OK) {
+        token_objects_file_gone(token, name);
+    } else {
+        token_objects_files_changed(token);
+    }
+    return rv_from_token(err);
+}
+
 CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle) {
     struct token *token = session_token(session);
     struct token_object object;
@@ -259,9 +273,7 @@ CK_RV object_destroy(struct session *session, CK_OBJECT_HANDLE handle) {
         return CKR_ACTION_PROHIBITED;
     }
     if (object.kind == OBJECT_DATA) {
-        rv = rv_from_token(token_delete_file(token, object.file->file.name));
-        token_objects_files_changed(token);
-        return rv;
+        return remove_file(session, object.file);
     }
     if (object.kind == OBJECT_CERTIFICATE) {
         return remove_certificate(session, object.key);

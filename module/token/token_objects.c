@@ -106,6 +106,20 @@ void token_objects_files_changed(struct token *token) {
     token->objects->files_listed = false;
 }
 
+void token_objects_file_gone(struct token *token, const char *name) {
+    struct token_object_list *objects = token->objects;
+    size_t kept = 0;
+    for (size_t i = 0; i < objects->file_count; i++) {
+        if (strcmp(objects->files[i]->file.name, name) == 0) {
+            free_file(objects->files[i]);
+        } else {
+            objects->files[kept++] = objects->files[i];
+        }
+    }
+    objects->file_count = kept;
+    objects->files_listed = false;
+}
+
 /* ---- keys ---- */
 
 /* The entry that already stands for this pair, taken out of the old list; else a new one. */

@@ -106,6 +106,8 @@ void token_objects_changed(struct token *token, const char *container);
 /* ... which took the certificate away. */
 void token_objects_certificate_gone(struct token *token, const char *container);
 void token_objects_files_changed(struct token *token);
+/* ... which took that file away: its entry goes with its value and handle. */
+void token_objects_file_gone(struct token *token, const char *name);
 
 /* True if CKA_ID and CKA_LABEL can be set. */
 bool token_objects_keep_attributes(const struct token *token);

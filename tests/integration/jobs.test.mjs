@@ -22,7 +22,7 @@ describe('enrol', () => {
         const done = await job.finished();
         await bench.assertDone(done);
         assert.deepEqual(done.steps.map(({ name }) => name), [
-            ...['read-key', 'match', 'empty', 'claim', 'generate', 'request', 'send', 'check', 'unwrap', 'write-certificates', 'write-seal'],
+            ...['read-key', 'match', 'empty', 'claim', 'generate', 'request', 'send', 'check', 'unwrap', 'write-seal', 'write-certificates'],
             ...['read-back', 'prove', 'confirm'],
         ]);
         const order = done.steps.map(({ name }) => name);

@@ -6,7 +6,7 @@ import { parse, sealParts, signedDataParts } from '../support/der.mjs';
 import { flip, fromPem, makeWorld } from '../support/world.mjs';
 
 const STEPS = [
-    'read-key', 'match', 'claim', 'generate', 'request', 'send', 'check', 'unwrap', 'write-certificates', 'write-seal',
+    'read-key', 'match', 'claim', 'generate', 'request', 'send', 'check', 'unwrap', 'write-seal', 'write-certificates',
     'read-back', 'prove', 'confirm', 'retire',
 ];
 

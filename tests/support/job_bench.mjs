@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { Bidder } from '../../tools/demo/bidder.mjs';
 import { freePort } from '../../tools/demo/ports.mjs';
 import { Applicant } from './applicant.mjs';
+import { PLAIN_NAME, certifyPair, sealMaker } from './issuer.mjs';
 import { Service, creditCode, sha256 } from './service.mjs';
-import { World, fromPem } from './world.mjs';
+import { OTHER_KEY, World, fromPem } from './world.mjs';
 
 const SM2_ONLY = [{ name: 'openukey-sm2', algorithm: 'SM2', encryptionPair: true }];
 const HOLDER = { organizationIdentifier: creditCode(1) };
@@ -91,20 +92,22 @@ class KeyHolder extends Applicant {
     }
 }
 
-/* kind: the key that is worked on, how its order comes to be ready ({order, session, code}), and what is true before and after. */
+/* kind: the key that is worked on, how its order comes to be ready ({order, session, code}), and what is true before and after. The key that
+ * replaces the lost one works for somebody else, of whom the service does not know (`isForeign`): that stays as it is. */
 export const KINDS = {
     enrol: { profile: 'handed-out', changes: { pin: { mustChange: false } }, isBlank: true, ready: (bench) => bench.orderByPerson({ kind: 'NEW', subject: bench.subject }) },
     renew: { profile: 'org-expiring-30-days', ready: (bench) => bench.orderByKey('RENEW') },
     change: { profile: 'org-expiring-30-days', ready: (bench) => bench.orderByKey('CHANGE') },
     replace: {
-        profile: 'handed-out',
-        changes: { pin: { mustChange: false } },
-        isBlank: true,
+        profile: 'org-expiring-30-days',
+        changes: OTHER_KEY,
+        isForeign: true,
         lost: 'org-expiring-30-days',
         ready: async (bench) => bench.orderByPerson({ kind: 'REPLACE', certificate: bench.lostCertificate }),
     },
     unlock: { profile: 'org-pin-locked', isLocked: true, ready: (bench) => bench.orderByPerson({ kind: 'UNLOCK', certificate: bench.certificate }) },
     recover: { profile: 'org-expiring-30-days', lost: 'org-expiring-30-days', ready: (bench) => bench.orderByKey('KEY_RECOVERY') },
+    install: { profile: 'org-expiring-30-days', changes: { subject: PLAIN_NAME }, ready: (bench) => bench.orderByHand() },
 };
 
 export class JobBench extends World {
@@ -123,7 +126,7 @@ export class JobBench extends World {
         await this.makeCa();
         await this.writeServiceConfig();
         const mine = { ...(this.what.isBlank ? {} : { containers: SM2_ONLY }), subject: HOLDER, ...this.what.changes, ...changes };
-        this.key = await this.addKey('key', this.what.profile, { changes: mine });
+        this.key = await (this.what.isForeign ? this.provision('key', this.what.profile, { changes: mine }) : this.addKey('key', this.what.profile, { changes: mine }));
         if (this.what.lost) this.lost = await this.addKey('lost', this.what.lost, { changes: { containers: SM2_ONLY, subject: HOLDER, token: { serial: '0105700105700105700105700105700C' } } });
         await this.startService();
         await this.startTransport();
@@ -134,7 +137,7 @@ export class JobBench extends World {
         await this.startAgent();
         await this.seen();
         const { organizationIdentifier } = HOLDER;
-        const profile = JSON.parse(readFileSync(join(this.dir, 'key.profile.json'), 'utf8'));
+        const profile = JSON.parse(readFileSync(join(this.dir, `${this.lost ? 'lost' : 'key'}.profile.json`), 'utf8'));
         this.subject = { type: 'ORG', name: profile.subject.O, credentialType: 'USCC', credentialNo: organizationIdentifier };
         this.desk = Object.assign(Object.create(Service.prototype), { url: this.serviceUrl, ca: this.serviceCa, state: join(this.dir, 'orderd'), config: this.serviceConfigFile, changes: this.options.serviceConfig ?? {} });
         this.staff = {
@@ -187,6 +190,15 @@ export class JobBench extends World {
         Applicant.good(await holder.create({ kind, certificate: holder.bidder.session.certificate.id }));
         await holder.goOn('READY_TO_ISSUE');
         return { order: holder.order.no, authorization: holder.session.token };
+    }
+
+    /* What a CA gave to a page: certificates for the keys that are there, and a seal for them. */
+    async orderByHand() {
+        const { sign, encrypt } = await this.look();
+        const [signing, encrypting] = await certifyPair(this, sign.pem, encrypt.pem);
+        const install = { signCertificate: signing.toString('base64'), encryptCertificate: encrypting.toString('base64') };
+        this.made = { sign: sha256(signing), encrypt: sha256(encrypting) };
+        return { order: 'I1', install: { ...install, ...(await sealMaker(this)).seal({ listed: [signing], id: 'NEW-SEAL-1' }) } };
     }
 
     /* The order is ready, and what is on the key is noted. */
@@ -249,38 +261,86 @@ export class JobBench extends World {
         return body;
     }
 
+    /* As the service has it; where it has no part in it, as the key has it. */
     async isDone() {
+        if (this.kind === 'install') return this.made.sign === (await this.look()).sign.id;
         return (await this.order()).gates.find(({ name }) => name === 'ISSUE').state === 'DONE';
     }
 
-    /* What worked before the job works now: signature, decryption, seal. */
-    async oldWorks() {
-        const { sign, encrypt, seals } = this.before;
-        if (sign && !this.what.isLocked) await this.keyCheck(sign, encrypt);
-        const now = await this.look();
-        for (const { id } of seals) assert.equal(now.seals.find((one) => one.id === id)?.verification.result, 'valid', 'the old seal verifies');
+    /* Seals that list the certificate, are valid, and stamp. */
+    async sealsWork(seals, sign) {
+        const agent = await this.page();
+        const token = await agent.token();
+        const mine = seals.filter(({ certificates, verification }) => certificates.includes(sign.id) && verification.result === 'valid');
+        if (mine.length) await agent.verifyPin({ token });
+        for (const { id } of mine) {
+            const { stamp } = await agent.stamp({ token, seal: id, name: 'a.ofd', propertyInfo: '/Doc_0', content: Buffer.from('a').toString('base64') });
+            const verdict = await agent.verify({ signature: stamp, content: Buffer.from('a').toString('base64') });
+            assert.deepEqual([verdict.result, verdict.signer.id], ['valid', sign.id]);
+        }
+        return mine.map(({ id }) => id);
     }
 
-    /* The job is done, all of it, and once. */
+    /* What worked before the job works now: signature, decryption, seal. A locked key is locked still, or open with its old certificates. */
+    async oldWorks() {
+        const { sign, encrypt, seals } = this.before;
+        const now = await this.look();
+        const stays = this.before.certificates.filter(({ usage }) => this.kind !== 'install' || usage === 'sign'); // in its place
+        for (const { id } of stays) assert.equal(now.certificates.find((one) => one.id === id)?.hasPrivateKey, true, 'the old certificate and its key');
+        for (const { id, der } of seals) assert.equal(now.seals.find((one) => one.id === id)?.der, der, 'the old seal');
+        if (!sign || now.token.pin.state === 'locked') return;
+        const decrypts = this.kind === 'install' ? now.certificates.find(({ keyId }) => keyId === encrypt.keyId) : encrypt;
+        await this.keyCheck(sign, decrypts);
+        assert.deepEqual(await this.sealsWork(now.seals, sign), seals.map(({ id }) => id), 'the old seals stamp');
+        if (!(await this.validSignCertificates()).some(({ sha256: id }) => id === sign.id)) return;
+        // what the agent offers is what the service knows
+        const bidder = await this.bidder();
+        await bidder.look();
+        await bidder.verifyPin();
+        assert.equal((await bidder.logIn()).certificate.id, sign.id);
+    }
+
+    /* What the job brings works now, although it is not over for the agent; and old mail can be read. */
+    async newWorks() {
+        const now = await this.look();
+        const wanted = this.made?.sign ?? (await this.validSignCertificates()).map((row) => row.sha256);
+        const sign = now.certificates.find((one) => one.usage === 'sign' && one.hasPrivateKey && wanted.includes(one.id));
+        assert.ok(sign, 'the certificate that the service holds is on the key');
+        const encrypt = now.certificates.find((one) => one.id === sign.pair);
+        assert.ok(encrypt?.hasPrivateKey, 'with its pair');
+        await this.keyCheck(sign, encrypt);
+        assert.equal((await this.sealsWork(now.seals, sign)).length, 1, 'a seal for it stamps');
+        if (this.before.encrypt) await this.keyCheck(sign, this.kind === 'install' ? encrypt : this.before.encrypt);
+        if (this.kind === 'recover') await this.keyCheck(sign, { id: this.lostEncryption });
+    }
+
+    get lostEncryption() {
+        return JobBench.idOf(this.lost, (usage) => usage === 'encrypt');
+    }
+
+    /* The job is done, all of it, and once. What was on the key of somebody else's is as it was. */
     async assertDone(job) {
         assert.equal(job.state, 'done');
         assert.ok(await this.isDone());
         const now = await this.look();
-        const signing = now.certificates.filter((one) => one.usage === 'sign' && one.hasPrivateKey);
+        if (this.what.isForeign) await this.oldWorks();
+        const isForeign = (id) => this.what.isForeign && this.before.certificates.some((one) => one.id === id);
+        const signing = now.certificates.filter((one) => one.usage === 'sign' && one.hasPrivateKey && !isForeign(one.id));
         assert.equal(signing.length, 1, 'one signing certificate with its key');
-        const valid = (await this.validSignCertificates()).map((row) => row.sha256).filter((id) => this.kind !== 'recover' || id !== this.lostCertificate);
-        assert.deepEqual(valid, [signing[0].id], 'and the service holds that one');
+        if (this.kind !== 'install') {
+            const valid = (await this.validSignCertificates()).map((row) => row.sha256).filter((id) => this.kind !== 'recover' || id !== this.lostCertificate);
+            assert.deepEqual(valid, [signing[0].id], 'and the service holds that one');
+        }
         if (this.kind !== 'unlock' && this.kind !== 'recover') {
             assert.equal(job.result.signCertificate, signing[0].id);
             assert.notEqual(signing[0].id, this.before.sign?.id);
-            assert.equal((await this.rows(`SELECT id FROM issuances WHERE state = 'CONFIRMED' AND sign_certificate IN (SELECT id FROM certificates WHERE sha256 = '${signing[0].id}')`)).length, 1);
+            if (this.kind !== 'install') assert.equal((await this.rows(`SELECT id FROM issuances WHERE state = 'CONFIRMED' AND sign_certificate IN (SELECT id FROM certificates WHERE sha256 = '${signing[0].id}')`)).length, 1);
             assert.ok(now.seals.some((seal) => seal.certificates.includes(signing[0].id) && seal.verification.result === 'valid'), 'a seal for it');
-            await this.keyCheck(signing[0], now.certificates.find((one) => one.id === job.result.encryptCertificate));
         } else {
             assert.equal(signing[0].id, this.before.sign.id);
         }
-        if (this.before.encrypt) await this.keyCheck(signing[0], this.before.encrypt); // old mail
-        if (this.kind === 'recover') await this.keyCheck(signing[0], { id: job.result.encryptCertificate });
+        if (this.kind === 'recover') assert.equal(job.result.encryptCertificate, this.lostEncryption);
+        await this.newWorks();
         return { now, signing: signing[0] };
     }
 }

@@ -56,9 +56,9 @@ export class SealMaker {
         return readFileSync(`${file}.sig`);
     }
 
-    /* options: version 1, 4 or 5; digests (list these instead of certificates); start, end (ms); maker; listed (certificates); tagged (extDatas);
+    /* options: id; version 1, 4 or 5; digests (list these instead of certificates); start, end (ms); maker; listed (certificates); tagged (extDatas);
      * parts: what a version 4 maker signs like one of version 1 */
-    seal({ version = 4, digests = false, start = Date.now() - DAY, end = Date.now() + 90 * DAY, maker = this.maker, listed = [this.signer], threeParts = version === 1, timeStamp } = {}) {
+    seal({ id = '43010000000001', version = 4, digests = false, start = Date.now() - DAY, end = Date.now() + 90 * DAY, maker = this.maker, listed = [this.signer], threeParts = version === 1, timeStamp } = {}) {
         const time = version === 1 ? utcTime : generalizedTime;
         const list = digests
             ? sequence(...listed.map(({ der }) => sequence(printable('SM3'), octets(sm3(der)))))
@@ -72,7 +72,7 @@ export class SealMaker {
         );
         const info = sequence(
             sequence(ia5('ES'), integer(version), ia5('TestMaker')),
-            ia5('43010000000001'),
+            ia5(id),
             property,
             sequence(ia5('PNG'), octets(PICTURE), integer(40), integer(30)),
         );

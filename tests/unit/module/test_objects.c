@@ -249,6 +249,24 @@ static void data_objects_are_written_read_and_destroyed(void **state) {
     assert_rv(C_DestroyObject(session, object), CKR_OBJECT_HANDLE_INVALID);
 }
 
+static void a_file_made_again_under_its_name_has_its_new_value(void **state) {
+    (void)state;
+    CK_BYTE before[] = {1, 2, 3, 4}, after[] = {5, 6, 7, 8}, back[8];
+    CK_OBJECT_HANDLE old, object;
+    CK_ULONG len = sizeof(back);
+    fixture_login();
+    assert_rv(create_data("seal.esl", before, sizeof(before), false, &old), CKR_OK);
+    assert_rv(get(old, CKA_VALUE, back, &len), CKR_OK);
+    assert_rv(C_DestroyObject(session, old), CKR_OK);
+    assert_rv(create_data("seal.esl", after, sizeof(after), false, &object), CKR_OK);
+    len = sizeof(back);
+    assert_rv(get(object, CKA_VALUE, back, &len), CKR_OK);
+    assert_int_equal(len, sizeof(after));
+    assert_memory_equal(back, after, sizeof(after));
+    len = sizeof(back);
+    assert_rv(get(old, CKA_VALUE, back, &len), CKR_OBJECT_HANDLE_INVALID);
+}
+
 static void private_data_needs_login(void **state) {
     (void)state;
     CK_BYTE value[] = "secret";
@@ -388,6 +406,7 @@ int main(void) {
         TEST(a_change_by_another_program_is_seen),
         TEST(a_certificate_goes_to_its_key),
         TEST(data_objects_are_written_read_and_destroyed),
+        TEST(a_file_made_again_under_its_name_has_its_new_value),
         TEST(private_data_needs_login),
         TEST(a_file_half_written_is_taken_away),
         TEST(labels_and_ids_are_kept_on_the_token),

@@ -31,11 +31,11 @@ struct issue_rule {
 };
 
 static const char *const beside_old[] = {
-    "read-key",   "match",     "generate", "request", "unwrap", "write-certificates",
-    "write-seal", "read-back", "prove",    "confirm", "retire", NULL};
+    "read-key",           "match",     "generate", "request", "unwrap", "write-seal",
+    "write-certificates", "read-back", "prove",    "confirm", "retire", NULL};
 static const char *const on_blank[] = {
-    "read-key",   "empty",     "generate", "request",   "unwrap",  "write-certificates",
-    "write-seal", "read-back", "prove",    "first-pin", "confirm", NULL};
+    "read-key",           "empty",     "generate", "request",   "unwrap",  "write-seal",
+    "write-certificates", "read-back", "prove",    "first-pin", "confirm", NULL};
 
 static const char *const recovers[] = {"read-key", "match",   "generate",
                                        "recover",  "unwrap",  "write-certificates",
