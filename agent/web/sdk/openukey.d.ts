@@ -42,9 +42,16 @@ export interface ConnectOptions extends Cancellable {
     /** 'zh-CN' or 'en'; else the page's language. */
     lang?: string;
     ports?: number[];
+    /** Called while the browser asks the person whether this page may reach the agent (LNA_PROMPT): say so on the page. */
+    onWaiting?: (problem: AgentError) => void;
     fetch?: typeof fetch;
     /** null: poll instead. */
     WebSocket?: typeof WebSocket | null;
+}
+
+export interface Capability {
+    available: boolean;
+    reason?: 'FOREIGN_MODULE' | 'CARD_TYPE';
 }
 
 export interface Token {
@@ -54,7 +61,11 @@ export interface Token {
     manufacturer: string;
     model: string;
     reader: string;
+    /** The PKCS#11 module of another maker that it came through; null for our own. */
+    module: string | null;
+    /** false: a blank key. */
     initialized: boolean;
+    capabilities: Record<'sign' | 'decrypt' | 'stamp' | 'changePin' | 'jobs' | 'unlock', Capability>;
     pin: { state: 'ok' | 'low' | 'last' | 'locked' | 'unset'; triesLeft: number | null; verified: boolean; mustChange: boolean };
 }
 
@@ -63,8 +74,10 @@ export interface Name {
     organization?: string;
     organizationalUnit?: string;
     organizationIdentifier?: string;
+    serialNumber?: string;
+    state?: string;
+    locality?: string;
     country?: string;
-    [attribute: string]: string | undefined;
 }
 
 export interface Certificate {
@@ -87,6 +100,31 @@ export interface Certificate {
     /** Part of the newest valid pair. */
     current: boolean;
     pem: string;
+    keyBits: number;
+    /** Up to a root of the configured services; unknown: none is configured. */
+    chain: Chain;
+    revocation: Revocation;
+}
+
+export type Chain = 'trusted' | 'untrusted' | 'expired' | 'not-yet-valid' | 'unknown';
+
+export interface Revocation {
+    state: 'good' | 'revoked' | 'unknown';
+    /** When the list was made. */
+    checked?: string;
+    revoked?: string;
+}
+
+/** A person or an organisation as one: a dual pair, or a certificate alone. */
+export interface Identity {
+    name: string;
+    organizationIdentifier: string;
+    algorithm: 'SM2' | 'RSA' | 'EC' | 'OTHER';
+    sign: string | null;
+    encrypt: string | null;
+    daysLeft: number;
+    hasPrivateKey: boolean;
+    current: boolean;
 }
 
 export interface Seal {
@@ -146,13 +184,25 @@ export interface DocumentSignature {
     signature: string;
 }
 
+export interface Signer {
+    id: string;
+    algorithm: 'SM2' | 'RSA' | 'EC' | 'OTHER';
+    subjectText: string;
+    issuerText: string;
+    serial: string;
+    notBefore: string;
+    notAfter: string;
+    chain: Chain;
+    revocation: Revocation;
+}
+
 export interface Verification {
     format: string;
     valid: boolean;
     result: 'valid' | 'invalid' | 'untrusted' | 'expired' | 'not-yet-valid' | 'revoked';
     reason: string;
     detail: string;
-    signer?: Record<string, unknown>;
+    signer?: Signer;
     algorithm?: string;
     signingTime?: string;
     nonce?: string;
@@ -187,6 +237,7 @@ export interface JobInstall {
 export interface JobState {
     id: string;
     kind: 'enrol' | 'renew' | 'change' | 'replace' | 'unlock' | 'recover' | 'install';
+    service?: string;
     order: string;
     token: string;
     state: 'running' | 'done' | 'failed' | 'interrupted' | 'cancelled';
@@ -224,9 +275,20 @@ export interface Service {
     login(options?: Cancellable & { token?: string | Token; certificate?: string; order?: string }): Promise<KeySession>;
 }
 
+export interface ServiceState {
+    profile: string;
+    /** Whether the newest request to it was answered. */
+    state: 'unknown' | 'online' | 'offline';
+    /** Ids of the plugged keys that are its customers'. */
+    tokens: string[];
+}
+
 export interface Events {
     token: { action: 'inserted' | 'removed'; token: Token };
     job: JobState;
+    /** A service that did not answer, or that answers again. */
+    service: { service: string; state: 'online' | 'offline' };
+    /** The page's session is over; its next request pairs again. */
     session: { state: 'ended' };
 }
 
@@ -249,11 +311,15 @@ export interface Agent {
         cancel(id: string, options?: Cancellable): Promise<JobState>;
     };
     pair(options?: Cancellable): Promise<{ session: string; origin: string; decision: 'once' | 'always' }>;
+    /** Ends the session: keys whose PIN only this page had verified are logged out. */
+    unpair(options?: Cancellable): Promise<void>;
     tokens(options?: Cancellable): Promise<Token[]>;
     token(options?: Cancellable): Promise<Token>;
     certificates(options?: OnToken): Promise<Certificate[]>;
+    identities(options?: OnToken): Promise<Identity[]>;
     seals(options?: OnToken): Promise<Seal[]>;
-    verifyPin(options?: OnToken): Promise<{ verified: true; mustChange: boolean }>;
+    /** `pin` is refused unless the computer's policy says pin = page for this site. */
+    verifyPin(options?: OnToken & { pin?: string }): Promise<{ verified: true; mustChange: boolean }>;
     /** Opens the agent's own dialogs for the old and the new PIN. */
     changePin(options?: OnToken): Promise<{ changed: true }>;
     uploadDocument(document: BodyInit, options?: Cancellable): Promise<{ id: string; size: number; digests: Digests }>;
@@ -280,6 +346,7 @@ export interface Agent {
     loginAssertion(
         request: OnToken & { service: string; nonce: string; order?: string; certificate?: string },
     ): Promise<{ assertion: string; certificate: string }>;
+    services(options?: Cancellable): Promise<ServiceState[]>;
     service(profile?: string): Service;
     on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void;
     off<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void;

@@ -40,6 +40,30 @@ function scriptedAgent(routes = {}, port = 24317) {
     return { fetch, seen, options: { fetch, WebSocket: null, lang: 'en' } };
 }
 
+/* A WebSocket that the test speaks for. */
+function socketsOfATest() {
+    const sockets = [];
+    class Socket extends EventTarget {
+        constructor(url) {
+            super();
+            Object.assign(this, { url, sent: [] });
+            sockets.push(this);
+        }
+        send(text) {
+            this.sent.push(JSON.parse(text));
+        }
+        close() {
+            this.isClosed = true;
+        }
+        push(message) {
+            this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(message) }));
+        }
+    }
+    return { Socket, sockets };
+}
+
+const settled = () => new Promise((done) => setTimeout(done, 0));
+
 const key = { id: 'k1', label: 'L', serial: 'S', pin: { state: 'ok', triesLeft: 10, verified: false } };
 
 test('connect finds the agent on a later port and pairs once', async () => {
@@ -202,22 +226,7 @@ test('a job that failed throws its problem', async () => {
 });
 
 test('a pushed event ends the wait, and the session goes in the first message', async () => {
-    const sockets = [];
-    class Socket extends EventTarget {
-        constructor(url) {
-            super();
-            this.url = url;
-            this.sent = [];
-            sockets.push(this);
-        }
-        send(text) {
-            this.sent.push(JSON.parse(text));
-        }
-        close() {}
-        push(message) {
-            this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(message) }));
-        }
-    }
+    const { Socket, sockets } = socketsOfATest();
     const done = { id: 'j', state: 'done', progress: 100, steps: [] };
     const { options } = scriptedAgent({
         'POST /v1/jobs': () => json(202, { id: 'j', state: 'running', progress: 0, steps: [] }),
@@ -249,13 +258,18 @@ test('diagnose says what is wrong and never throws', async () => {
     assert.equal(bad.checks.at(-1).name, 'port-1');
 });
 
-test('the script build is the module build', () => {
-    const build = fileURLToPath(new URL('../../../agent/web/sdk/build-iife.mjs', import.meta.url));
+test('the files that are served are those that src/ makes, and say one version', () => {
+    const build = fileURLToPath(new URL('../../../agent/web/sdk/build.mjs', import.meta.url));
     execFileSync(process.execPath, [build, '--check']);
     const source = readFileSync(new URL('../../../agent/web/sdk/openukey.js', import.meta.url), 'utf8');
     const root = {};
     new Function('globalThis', source)(root);
     assert.equal(typeof root.OpenUKey.connect, 'function');
+    const { version, files } = JSON.parse(readFileSync(new URL('../../../agent/web/sdk/package.json', import.meta.url), 'utf8'));
+    assert.equal(root.OpenUKey.VERSION, version);
+    const folder = fileURLToPath(new URL('../../../agent/web/sdk', import.meta.url));
+    const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    assert.deepEqual(pack.files.map(({ path }) => path).sort(), [...files, 'README.md', 'package.json'].sort());
 });
 
 test('documents, envelopes, stamps and verdicts have their own calls', async () => {
@@ -275,4 +289,159 @@ test('documents, envelopes, stamps and verdicts have their own calls', async () 
     assert.deepEqual(seen.at(-1).body, { seal: 's', name: 'n', propertyInfo: '/p', hash: 'AA==' });
     assert.equal((await agent.verify({ signature: 'AA==' })).valid, true);
     assert.equal(seen.at(-1).path, '/v1/verify');
+});
+
+test('a signal with a time limit is TIMEOUT, and cuts an answer that is on its way', async () => {
+    const fetch = async (url, init) => {
+        if (!new URL(url).pathname.endsWith('/tokens')) return scriptedAgent().fetch(url, init);
+        // as a browser does: the body breaks off with the signal
+        const body = new ReadableStream({ start: (control) => init.signal.addEventListener('abort', () => control.error(init.signal.reason)) });
+        return new Response(body, { status: 200 });
+    };
+    const agent = await connect({ fetch, WebSocket: null, lang: 'en' });
+    // AbortSignal.timeout() would do, if its timer kept node alive
+    for (const [reason, code] of [[new DOMException('late', 'TimeoutError'), 'TIMEOUT'], [undefined, 'ABORTED']]) {
+        const control = new AbortController();
+        setTimeout(() => control.abort(reason), 5);
+        await assert.rejects(agent.tokens({ signal: control.signal }), { code, retryable: code === 'TIMEOUT' });
+    }
+});
+
+test('one page that gives up does not end the pairing of another; the last one does', async () => {
+    let signal, answer;
+    const { options } = scriptedAgent({
+        'POST /v1/pairing': (request) => {
+            if (!answer) return json(201, { session: 's1' });
+            signal = request.signal;
+            return new Promise((resolve, reject) => {
+                answer = resolve;
+                request.signal.addEventListener('abort', () => reject(request.signal.reason));
+            });
+        },
+    });
+    const agent = await connect(options);
+    answer = true;
+    const [one, two] = [new AbortController(), new AbortController()];
+    const first = agent.pair({ signal: one.signal });
+    const second = agent.pair({ signal: two.signal });
+    one.abort();
+    await assert.rejects(first, { code: 'ABORTED' });
+    assert.equal(signal.aborted, false);
+    answer(json(201, { session: 's2' }));
+    assert.equal((await second).session, 's2');
+    const third = agent.pair({ signal: two.signal });
+    two.abort();
+    await assert.rejects(third, { code: 'ABORTED' });
+    assert.equal(signal.aborted, true);
+});
+
+test('events that break are opened again, and what happened meanwhile is told', async (t) => {
+    const timers = [];
+    t.mock.method(globalThis, 'setTimeout', (action, ms) => (timers.push({ action, ms }), { unref() {} }));
+    const { Socket, sockets } = socketsOfATest();
+    let tokens = [key];
+    const { options } = scriptedAgent({ 'GET /v1/tokens': () => json(200, { tokens }) });
+    const agent = await connect({ ...options, WebSocket: Socket });
+    const events = [];
+    agent.on('token', ({ action, token }) => events.push(`${action} ${token.id}`));
+    const rest = async () => {
+        for (let i = 0; i < 20; i += 1) await new Promise((done) => setImmediate(done));
+    };
+    sockets[0].push({ type: 'hello' });
+    await rest();
+    assert.deepEqual(events, [], 'what was there before is no event');
+    tokens = [{ ...key, id: 'k2' }];
+    sockets[0].dispatchEvent(new Event('close'));
+    await rest();
+    assert.deepEqual(events.splice(0), ['removed k1', 'inserted k2']);
+    const pauses = [];
+    for (let i = 1; i < 7; i += 1) {
+        const { action, ms } = timers.at(-1);
+        pauses.push(ms / 1000);
+        action();
+        assert.equal(sockets.length, i + 1);
+        sockets[i].dispatchEvent(new Event('close'));
+        await rest();
+    }
+    assert.deepEqual(pauses, [1, 2, 4, 8, 15, 15]);
+    agent.close();
+});
+
+test('a feed whose session has ended says so once, asks nobody to pair, and goes on after the next pairing', async () => {
+    const { Socket, sockets } = socketsOfATest();
+    let isOver = false;
+    const { options, seen } = scriptedAgent({
+        'GET /v1/tokens': () => (isOver ? problem(401, 'SESSION_INVALID') : json(200, { tokens: [key] })),
+        'POST /v1/pairing': () => {
+            isOver = false;
+            return json(201, { session: `s${seen.length}` });
+        },
+    });
+    const agent = await connect({ ...options, WebSocket: Socket });
+    const states = [];
+    agent.on('session', ({ state }) => states.push(state));
+    isOver = true;
+    sockets[0].dispatchEvent(new Event('close'));
+    for (let i = 0; i < 5; i += 1) await settled();
+    assert.deepEqual(states, ['ended']);
+    assert.equal(seen.filter(({ path }) => path === '/v1/pairing').length, 1, 'the person was not asked');
+    await agent.tokens();
+    assert.deepEqual([states.length, sockets.length], [1, 2]);
+    sockets[1].dispatchEvent(new Event('open'));
+    assert.notEqual(sockets[1].sent[0].session, 's1');
+    agent.close();
+});
+
+/* What a browser adds to node: a permission, and perhaps a frame around the page. */
+function browser(t, { states, frame = false }) {
+    const query = async ({ name }) => {
+        if (name !== 'loopback-network') throw new TypeError('unknown');
+        return { state: states.length > 1 ? states.shift() : states[0] };
+    };
+    const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+    Object.defineProperty(globalThis, 'navigator', { value: { permissions: { query }, language: 'en' }, configurable: true });
+    if (frame) Object.assign(globalThis, { self: globalThis, top: { get location() { throw new Error('another origin'); } } });
+    t.after(() => {
+        if (before) Object.defineProperty(globalThis, 'navigator', before);
+        else delete globalThis.navigator;
+        delete globalThis.top;
+        if (frame) delete globalThis.self;
+    });
+}
+
+test('a denied permission is LNA_DENIED, and in a frame of another site says what the site around has to do', async (t) => {
+    browser(t, { states: ['denied'] });
+    await assert.rejects(connect(scriptedAgent().options), ({ code, detail }) => code === 'LNA_DENIED' && /site settings/.test(detail));
+    browser(t, { states: ['denied'], frame: true });
+    const { code, detail, ok } = await diagnose(scriptedAgent().options);
+    assert.deepEqual([code, ok], ['LNA_DENIED', false]);
+    assert.match(detail, /allow="loopback-network"/);
+});
+
+test('while the browser asks, connect says so and waits; diagnose says so and does not', async (t) => {
+    browser(t, { states: ['prompt'] });
+    let decide;
+    const decided = new Promise((done) => (decide = done));
+    const { options } = scriptedAgent({ 'GET /.well-known/openukey': () => decided.then(identity) });
+    const waiting = [];
+    const connecting = connect({ ...options, onWaiting: ({ code, title, detail }) => waiting.push([code, title, detail]) });
+    const diagnosis = await diagnose(options);
+    assert.deepEqual([diagnosis.ok, diagnosis.code], [false, 'LNA_PROMPT']);
+    assert.deepEqual(waiting, [['LNA_PROMPT', diagnosis.title, diagnosis.detail]]);
+    decide();
+    assert.equal((await connecting).version, '9.9');
+});
+
+test('nobody there or a question waved away is NOT_RUNNING with both ways out, one answered with no LNA_DENIED', async (t) => {
+    const failing = { ...scriptedAgent().options, ports: [1] };
+    browser(t, { states: ['prompt'] });
+    const onWaiting = () => assert.fail('nobody was asked');
+    await assert.rejects(connect({ ...failing, onWaiting }), ({ code, detail }) => code === 'NOT_RUNNING' && /reload.*Allow/.test(detail));
+    browser(t, { states: ['prompt', 'denied'] });
+    await assert.rejects(connect(failing), { code: 'LNA_DENIED' });
+});
+
+test('both languages say the same things', async () => {
+    const { TEXTS } = await import('../../../agent/web/sdk/src/texts.mjs');
+    assert.deepEqual(Object.keys(TEXTS.en), Object.keys(TEXTS['zh-CN']));
 });

@@ -1,0 +1,46 @@
+// What the SDK itself has to say to a person; everything else is said by the agent, in the language asked for.
+
+export const TEXTS = {
+    'zh-CN': {
+        NOT_RUNNING: ['未检测到 UKey 助手', '请启动 OpenUKey 助手（ukey-agent）；若已启动，请用浏览器打开 {url} 检查证书是否受信任。'],
+        NOT_RUNNING_OR_ASKED: ['未检测到 UKey 助手', '请启动 OpenUKey 助手（ukey-agent）；若浏览器询问过是否允许访问本机，请刷新页面并选择“允许”；若助手已启动，请用浏览器打开 {url} 检查证书是否受信任。'],
+        UNTRUSTED_TLS: ['浏览器不信任 UKey 助手的证书', '请运行 ukey-agent trust install，然后重新打开浏览器。'],
+        LNA_PROMPT: ['浏览器正在询问是否允许访问本机', '请在地址栏旁的提示中选择“允许”。'],
+        LNA_DENIED: ['浏览器禁止本网站访问本机程序', '请在地址栏左侧的网站设置中允许“本地网络访问”（或“设备上的应用”），然后刷新页面。'],
+        LNA_FRAME: ['浏览器禁止本页面访问本机程序', '本页面嵌在另一个网站里：请在单独的窗口中打开，或由外层网站的开发者给该框架加上 allow="loopback-network"。'],
+        INSECURE_CONTEXT: ['本页面不是安全页面', '请通过 https 打开本网站。'],
+        ORIGIN_REFUSED: ['UKey 助手拒绝了本网站', '请在 UKey 助手的设置中允许本网站。'],
+        VERSION_MISMATCH: ['UKey 助手的版本不兼容', '请安装新版本的 OpenUKey 助手。'],
+        NO_TOKEN: ['未检测到 UKey', '请插入 UKey。'],
+        SEVERAL_TOKENS: ['检测到多个 UKey', '请只保留要使用的一个 UKey。'],
+        TIMEOUT: ['等待 UKey 助手超时', '请重试。'],
+        ABORTED: ['操作已取消', ''],
+        BAD_ANSWER: ['收到无法理解的应答', '请重试；若仍出现，请联系技术支持。'],
+        JOB_INTERRUPTED: ['写入 UKey 的工作被中断', '原证书仍然可用；请插入同一个 UKey 后继续。'],
+        JOB_CANCELLED: ['写入 UKey 的工作已取消', ''],
+        JOB_FAILED: ['写入 UKey 的工作未完成', '原证书仍然可用。'],
+        OK: ['一切就绪', ''],
+    },
+    en: {
+        NOT_RUNNING: ['The UKey assistant was not found', 'Start the OpenUKey assistant (ukey-agent). If it is running, open {url} in this browser to see whether its certificate is trusted.'],
+        NOT_RUNNING_OR_ASKED: ['The UKey assistant was not found', 'Start the OpenUKey assistant (ukey-agent). If the browser has asked whether this site may reach this computer, reload the page and choose "Allow". If the assistant is running, open {url} in this browser to see whether its certificate is trusted.'],
+        UNTRUSTED_TLS: ["The browser does not trust the UKey assistant's certificate", 'Run `ukey-agent trust install`, then restart the browser.'],
+        LNA_PROMPT: ['The browser is asking whether this site may reach this computer', 'Choose "Allow" in the prompt beside the address bar.'],
+        LNA_DENIED: ['The browser forbids this site to reach programs on this computer', 'Allow "local network access" (or "apps on device") in the site settings left of the address, then reload the page.'],
+        LNA_FRAME: ['The browser forbids this page to reach programs on this computer', 'This page is inside another site: open it in a window of its own, or have the developer of the site around it add allow="loopback-network" to the frame.'],
+        INSECURE_CONTEXT: ['This page is not a secure page', 'Open this site over https.'],
+        ORIGIN_REFUSED: ['The UKey assistant refused this site', "Allow this site in the assistant's settings."],
+        VERSION_MISMATCH: ['The UKey assistant has another version', 'Install a newer OpenUKey assistant.'],
+        NO_TOKEN: ['No UKey was found', 'Plug in your UKey.'],
+        SEVERAL_TOKENS: ['More than one UKey is plugged in', 'Leave only the one you want to use.'],
+        TIMEOUT: ['The UKey assistant did not answer in time', 'Try again.'],
+        ABORTED: ['The action was cancelled', ''],
+        BAD_ANSWER: ['The answer could not be understood', 'Try again; if it happens again, ask for support.'],
+        JOB_INTERRUPTED: ['Writing to the UKey was interrupted', 'The old certificate still works. Plug in the same UKey and continue.'],
+        JOB_CANCELLED: ['Writing to the UKey was cancelled', ''],
+        JOB_FAILED: ['Writing to the UKey was not finished', 'The old certificate still works.'],
+        OK: ['Everything is ready', ''],
+    },
+};
+
+export const languageOf = (lang) => (/^zh/i.test(lang || '') ? 'zh-CN' : 'en');
