@@ -76,7 +76,7 @@ const struct act_row acts[ACT_COUNT] = {
     /* a check is stored before anybody is asked */
     [ACT_VERIFY] = ROW(verify, REPEAT_ANY, true),
     [ACT_FACE] = ROW(face, REPEAT_SAME, false),
-    [ACT_LOOK] = ROW(look, REPEAT_SAME, false),
+    [ACT_LOOK] = ROW(look, REPEAT_AT_ONCE, false),
     /* the last wrong postscript ends the check */
     [ACT_ANSWER] = ROW(answer, REPEAT_SAME, true),
     [ACT_DOCUMENT] = ROW(document, REPEAT_SAME, false),
