@@ -53,7 +53,7 @@ int audit_head_read(const char *folder, struct audit_head *head, bool *missing) 
     head->first = json_integer_value(json_object_get(root, "first"));
     head->count = json_integer_value(json_object_get(root, "count"));
     bool good = line != NULL && head->first >= 1 && head->count >= head->first &&
-                take_hash(root, "firstPrev", head->first_prev) &&
+                head->count < AUDIT_NUMBER_MAX && take_hash(root, "firstPrev", head->first_prev) &&
                 take_hash(root, "hash", head->hash);
     if (good) {
         char hash[AUDIT_HASH_SIZE];

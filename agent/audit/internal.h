@@ -12,6 +12,8 @@
 #define AUDIT_NAMES_MAX   64
 #define AUDIT_NAME_SIZE   32 /* "NNNNNNNNNNNN.jsonl": the number of its first line */
 #define AUDIT_NAME_FORMAT "%012lld.jsonl"
+#define AUDIT_NUMBER_MAX                                                                           \
+    999999999999LL /* of a line: what a name has room for. No agent gets there */
 
 /* head.json */
 struct audit_head {

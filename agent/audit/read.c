@@ -56,7 +56,7 @@ static void take_line(struct walk *walk, const char *where, const char *line, si
         len <= AUDIT_LINE_MAX ? json_parse_strict(line, len, reason, sizeof(reason)) : NULL;
     const json_int_t number = json_integer_value(json_object_get(entry, "n"));
     const char *prev = json_member_string(entry, "prev", AUDIT_HASH_SIZE - 1);
-    if (entry == NULL || number < 1 || prev == NULL) {
+    if (entry == NULL || number < 1 || number > AUDIT_NUMBER_MAX || prev == NULL) {
         find(walk, "%s: is no line of a journal: changed, or inserted %s", where, reason);
     } else {
         check_order(walk, where, number, prev);

@@ -150,11 +150,12 @@ static bool list_has(const json_t *list, const char *wanted) {
     return false;
 }
 
-/* The list `object`.`name`, brought to hold `value` or not. True when that changed something; *failed when it is no list. */
+/* The list `object`.`name`, brought to hold `value` or not. True when that changed something; *failed when it is no list, or nothing is an
+ * object that could hold it. */
 static bool set_in_list(json_t *object, const char *name, const char *value, bool wanted,
                         bool *failed) {
     json_t *list = json_object_get(object, name);
-    if (list != NULL && !json_is_array(list)) {
+    if (!json_is_object(object) || (list != NULL && !json_is_array(list))) {
         *failed = true;
         return false;
     }
@@ -162,9 +163,9 @@ static bool set_in_list(json_t *object, const char *name, const char *value, boo
         return false;
     }
     if (wanted) {
-        if (list == NULL) {
-            list = json_array();
-            *failed |= json_object_set_new(object, name, list) != 0;
+        if (list == NULL && json_object_set_new(object, name, list = json_array()) != 0) {
+            *failed = true; /* and the list is no more */
+            return false;
         }
         *failed |= json_array_append_new(list, json_string(value)) != 0;
         return true;
@@ -181,15 +182,15 @@ static bool set_in_list(json_t *object, const char *name, const char *value, boo
     return true;
 }
 
-/* The object `object`.`name`, made when it is wanted. */
+/* The object `object`.`name`, made when it is not there. NULL, and *failed, when that is not an object, or nothing that could hold it is. */
 static json_t *member_object(json_t *object, const char *name, bool *failed) {
-    json_t *member = json_object_get(object, name);
-    if (member == NULL) {
-        member = json_object();
-        *failed |= json_object_set_new(object, name, member) != 0;
+    if (json_is_object(object) && json_object_get(object, name) == NULL) {
+        json_object_set_new(object, name, json_object());
     }
-    *failed |= !json_is_object(member);
-    return member;
+    json_t *member = json_object_get(object, name);
+    bool is_there = json_is_object(member);
+    *failed |= !is_there;
+    return is_there ? member : NULL;
 }
 
 static void drop_when_empty(json_t *object, const char *name) {

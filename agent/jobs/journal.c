@@ -78,6 +78,12 @@ static enum agent_problem read_problem(const char *code) {
     return PROBLEM_COUNT;
 }
 
+/* As jobs.c makes them; what is written of the job has this for a name. */
+static bool id_is_good(const char *id) {
+    return id && strlen(id) == JOB_ID_SIZE - 1 &&
+           strspn(id, "0123456789abcdefABCDEF") == JOB_ID_SIZE - 1;
+}
+
 /* A job out of its file; NULL when it is none. What was running when the agent ended is interrupted. */
 static struct job *read_job(struct jobs *jobs, const json_t *json) {
     const char *id = json_member_string(json, "id", JOB_ID_SIZE - 1);
@@ -91,7 +97,7 @@ static struct job *read_job(struct jobs *jobs, const json_t *json) {
     job->service = copy_member(json, "service", 64);
     job->order = copy_member(json, "order", JOB_ORDER_MAX);
     job->origin = copy_member(json, "origin", ORIGIN_TEXT_SIZE);
-    if (!id || !token || !job->kind || !job->service || !job->order || !job->origin) {
+    if (!id_is_good(id) || !token || !job->kind || !job->service || !job->order || !job->origin) {
         job_free(job);
         return NULL;
     }

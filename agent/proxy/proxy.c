@@ -17,12 +17,14 @@
 #define POOL_SIZE  8
 #define URL_MAX    8192
 #define HEADER_MAX 8192
+#define POLL_MS    1000
+#define KEPT_OPEN  4L /* connections of a set */
 
 struct proxy {
     const struct agent_config *config;
     atomic_bool stopping;
     pthread_mutex_t mutex;
-    CURL *pool[POOL_SIZE]; /* idle handles, each with its open connections */
+    CURLM *pool[POOL_SIZE]; /* sets of open connections that nobody uses */
     size_t pooled;
     void (*changed)(void *context, const char *profile, enum proxy_state state);
     void *context;
@@ -33,6 +35,7 @@ struct proxy {
 struct exchange {
     struct proxy *proxy;
     const struct agent_service *service;
+    CURLM *connections;
     CURL *curl;
     struct curl_slist *headers;
     char url[URL_MAX];
@@ -87,7 +90,7 @@ void proxy_free(struct proxy *proxy) {
         return;
     }
     for (size_t i = 0; i < proxy->pooled; i++) {
-        curl_easy_cleanup(proxy->pool[i]);
+        curl_multi_cleanup(proxy->pool[i]);
     }
     pthread_mutex_destroy(&proxy->mutex);
     free(proxy->states);
@@ -120,27 +123,69 @@ static void note_state(struct proxy *proxy, const struct agent_service *service,
     }
 }
 
-static CURL *take_handle(struct proxy *proxy) {
-    CURL *curl = NULL;
+/* ---- libcurl's handles ----
+ * Connections are kept in sets, and each request has a handle of its own: an easy handle that libcurl before 8.0 uses again remembers a
+ * header of its last answer that has been freed, and writes to it when the next answer begins with a continuation line. */
+
+static CURLM *take_connections(struct proxy *proxy) {
+    CURLM *connections = NULL;
     pthread_mutex_lock(&proxy->mutex);
     if (proxy->pooled > 0) {
-        curl = proxy->pool[--proxy->pooled];
+        connections = proxy->pool[--proxy->pooled];
     }
     pthread_mutex_unlock(&proxy->mutex);
-    return curl != NULL ? curl : curl_easy_init();
+    if (connections == NULL) {
+        connections = curl_multi_init();
+        if (connections != NULL) {
+            curl_multi_setopt(connections, CURLMOPT_MAXCONNECTS, KEPT_OPEN);
+        }
+    }
+    return connections;
 }
 
-static void give_back(struct proxy *proxy, CURL *curl) {
-    curl_easy_reset(curl); /* keeps the connections */
+static void give_back(struct proxy *proxy, CURLM *connections) {
     pthread_mutex_lock(&proxy->mutex);
     bool kept = proxy->pooled < POOL_SIZE;
     if (kept) {
-        proxy->pool[proxy->pooled++] = curl;
+        proxy->pool[proxy->pooled++] = connections;
     }
     pthread_mutex_unlock(&proxy->mutex);
     if (!kept) {
-        curl_easy_cleanup(curl);
+        curl_multi_cleanup(connections);
     }
+}
+
+/* The request as it has been set up, to its end. */
+static CURLcode run(const struct exchange *exchange) {
+    CURLM *connections = exchange->connections;
+    CURLMcode state = curl_multi_add_handle(connections, exchange->curl);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    int running = 1, left = 0;
+    while (state == CURLM_OK && running > 0) {
+        state = curl_multi_perform(connections, &running);
+        if (state == CURLM_OK && running > 0) {
+            state = curl_multi_poll(connections, NULL, 0, POLL_MS, NULL);
+        }
+    }
+    for (const CURLMsg *said; (said = curl_multi_info_read(connections, &left)) != NULL;) {
+        if (said->msg == CURLMSG_DONE && said->easy_handle == exchange->curl) {
+            code = said->data.result;
+        }
+    }
+    curl_multi_remove_handle(connections, exchange->curl);
+    return code;
+}
+
+/* The same once more, on a connection of its own. */
+static CURLcode run_again(struct exchange *exchange) {
+    CURL *again = curl_easy_duphandle(exchange->curl);
+    if (again == NULL) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    curl_easy_cleanup(exchange->curl);
+    exchange->curl = again;
+    curl_easy_setopt(exchange->curl, CURLOPT_FRESH_CONNECT, 1L);
+    return run(exchange);
 }
 
 /* ---- what comes back ---- */
@@ -171,6 +216,11 @@ static bool is_redirect(long status) {
     return status >= 300 && status < 400 && status != 304;
 }
 
+/* A status that ends a request (RFC 9110 15). */
+static bool is_final(long status) {
+    return status >= 200 && status <= 599;
+}
+
 static void tidy_location(struct exchange *exchange);
 
 /* The head is whole: pass it on, unless it is one that goes no further. */
@@ -179,7 +229,7 @@ static bool begin(struct exchange *exchange) {
     long status = 0;
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(exchange->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    if (is_redirect(status)) {
+    if (!is_final(status) || is_redirect(status)) {
         return false;
     }
     exchange->answer->status = (int)status;
@@ -215,7 +265,16 @@ static void forget_headers(struct proxy_answer *answer) {
     }
 }
 
-/* "Name: value" of the four headers that come back. */
+static bool has_control(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7F) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "Name: value" of the four headers that come back. One that holds control characters is left out. */
 static size_t on_header(char *data, size_t size, size_t count, void *context) {
     struct exchange *exchange = context;
     struct proxy_answer *answer = exchange->answer;
@@ -245,7 +304,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context) {
         while (value_len > 0 && strchr(" \t\r\n", value[value_len - 1]) != NULL) {
             value_len--;
         }
-        if (value_len > 0 && value_len < HEADER_MAX) {
+        if (value_len > 0 && value_len < HEADER_MAX && !has_control(value, value_len)) {
             free(*wanted[i].value);
             *wanted[i].value = strndup(value, value_len);
         }
@@ -278,15 +337,20 @@ static int on_progress(void *context, curl_off_t expected, curl_off_t received, 
     return is_second && passage != NULL && passage->gone(passage->context);
 }
 
+/* An absolute path: what browsers would take for a host ("//x", "/\\x") is none. */
+static bool is_path(const char *location) {
+    return location[0] == '/' && location[1] != '/' && location[1] != '\\';
+}
+
 /* A Location below the upstream becomes a path; one that points elsewhere is nobody's business. */
 static void tidy_location(struct exchange *exchange) {
     char *location = exchange->answer->location;
     size_t len = strlen(exchange->service->upstream);
-    if (location == NULL || (location[0] == '/' && location[1] != '/')) {
+    if (location == NULL || is_path(location)) {
         return;
     }
     exchange->answer->location = NULL;
-    if (strncmp(location, exchange->service->upstream, len) == 0 && location[len] == '/') {
+    if (strncmp(location, exchange->service->upstream, len) == 0 && is_path(location + len)) {
         exchange->answer->location = strdup(location + len);
     }
     free(location);
@@ -306,14 +370,11 @@ static bool is_method(const char *method) {
 
 static bool add_header(struct exchange *exchange, const char *name, const char *value) {
     char line[HEADER_MAX];
-    for (const char *c = value; *c != 0; c++) {
-        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7F) {
-            return false;
-        }
-    }
     int len = snprintf(line, sizeof(line), "%s: %s", name, value);
     struct curl_slist *longer =
-        len > 0 && (size_t)len < sizeof(line) ? curl_slist_append(exchange->headers, line) : NULL;
+        !has_control(value, strlen(value)) && len > 0 && (size_t)len < sizeof(line)
+            ? curl_slist_append(exchange->headers, line)
+            : NULL;
     OPENSSL_cleanse(line, sizeof(line));
     if (longer == NULL) {
         return false;
@@ -448,7 +509,7 @@ static enum proxy_error error_of(const struct exchange *exchange, CURLcode code)
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
         return PROXY_ERROR_TLS;
     case CURLE_OK:
-        return status >= 200 ? PROXY_OK : PROXY_ERROR_UNREACHABLE;
+        return is_final(status) ? PROXY_OK : PROXY_ERROR_UNREACHABLE;
     default:
         return PROXY_ERROR_UNREACHABLE;
     }
@@ -469,14 +530,13 @@ static enum proxy_error perform(struct exchange *exchange, bool is_repeatable) {
         /* curl would send it a second time when a kept connection turns out to be dead */
         curl_easy_setopt(exchange->curl, CURLOPT_FRESH_CONNECT, 1L);
     }
-    CURLcode code = curl_easy_perform(exchange->curl);
+    CURLcode code = run(exchange);
     if (is_repeatable && may_try_again(exchange, code)) {
         log_info("proxy", "service %s: the connection broke, asking once more",
                  exchange->service->profile);
         exchange->moved_at = clock_lasting();
         exchange->moved = 0;
-        curl_easy_setopt(exchange->curl, CURLOPT_FRESH_CONNECT, 1L);
-        code = curl_easy_perform(exchange->curl);
+        code = run_again(exchange);
     }
     if (code == CURLE_OK && exchange->passage != NULL && !exchange->has_begun) {
         begin(exchange); /* an answer without a body */
@@ -545,10 +605,11 @@ static enum proxy_error ask(struct proxy *proxy, const char *profile, const char
     if (len < 0 || (size_t)len >= sizeof(exchange.url)) {
         return PROXY_ERROR_PATH;
     }
-    exchange.curl = take_handle(proxy);
+    exchange.connections = take_connections(proxy);
+    exchange.curl = curl_easy_init();
     answer->body = calloc(1, 1);
     exchange.body_size = 1;
-    if (exchange.curl == NULL || answer->body == NULL) {
+    if (exchange.connections == NULL || exchange.curl == NULL || answer->body == NULL) {
         goto out;
     }
     if (!add_headers(&exchange, headers)) {
@@ -568,7 +629,10 @@ static enum proxy_error ask(struct proxy *proxy, const char *profile, const char
     }
 out:
     if (exchange.curl != NULL) {
-        give_back(proxy, exchange.curl);
+        curl_easy_cleanup(exchange.curl);
+    }
+    if (exchange.connections != NULL) {
+        give_back(proxy, exchange.connections);
     }
     curl_slist_free_all(exchange.headers);
     if (error != PROXY_OK) {

@@ -70,7 +70,45 @@ fuzz_tasks_SRCS := tests/fuzz/fuzz_tasks.c agent/jobs/task.c agent/jobs/issued.c
 $(FUZZ)/fuzz_tasks: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_tasks_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=EVP_DigestVerify -o $@ $^ -lcrypto -ljansson
 
+# what the world says to the agent: pages, dialogs, modules of other makers, order services, files
+fuzz_agent_key_SRCS := $(agent_key_SRCS) $(agent_core_SRCS) $(agent_consent_SRCS) $(agent_token_SRCS) $(agent_foreign_SRCS) $(pinentry_SRCS) $(formats_SRCS)
+fuzz_civetweb_CFLAGS := -isystem $(CIVETWEB)/include
+fuzz_web_LINK := $(patsubst %,-Wl$(comma)--wrap=%,SSL_read SSL_write SSL_get_error SSL_has_pending)
+
+fuzz_websocket_SRCS := tests/fuzz/fuzz_websocket.c tests/fuzz/fake_web.c $(http_SRCS) $(identity_SRCS)
+$(FUZZ)/fuzz_websocket: FUZZ_CFLAGS += $(fuzz_civetweb_CFLAGS)
+$(FUZZ)/fuzz_websocket: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_websocket_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(fuzz_web_LINK) -o $@ $^ -ljansson -lssl -lcrypto -lpthread -ldl
+
+fuzz_dialogs_SRCS := tests/fuzz/fuzz_dialogs.c agent/consent/dialog.c agent/consent/dialog/request.c agent/http/json.c \
+    $(filter-out module/pinentry/child.c,$(pinentry_SRCS))
+$(FUZZ)/fuzz_dialogs: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_dialogs_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson
+
+fuzz_foreign_SRCS := tests/fuzz/fuzz_foreign.c agent/foreign/wire.c agent/foreign/process.c agent/foreign/remote.c agent/log.c
+$(FUZZ)/fuzz_foreign: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_foreign_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=kill,--wrap=waitpid -o $@ $^ -lcrypto -lpthread
+
+fuzz_upstream_SRCS := tests/fuzz/fuzz_upstream.c tests/fuzz/fake_upstream.c agent/proxy/proxy.c agent/proxy/path.c agent/config.c \
+    agent/access/origin.c agent/foreign/registry.c agent/http/json.c agent/http/route.c agent/clock.c agent/log.c module/formats/calendar.c
+$(FUZZ)/fuzz_upstream: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_upstream_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=curl_easy_setopt -o $@ $^ -lcurl -lcrypto -ljansson -lpthread
+
+fuzz_files_SRCS := tests/fuzz/fuzz_files.c $(filter-out agent/identity/trust.c,$(identity_SRCS)) $(http_SRCS) $(fuzz_agent_key_SRCS)
+fuzz_files_WRAPS := fsync fdatasync EVP_Digest PEM_read_bio_X509 log_write
+$(FUZZ)/fuzz_files: FUZZ_CFLAGS += $(fuzz_civetweb_CFLAGS)
+$(FUZZ)/fuzz_files: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_files_SRCS)) $(B)/lib/libcivetweb.a
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(patsubst %,-Wl$(comma)--wrap=%,$(fuzz_files_WRAPS)) -o $@ $^ -lcurl -lssl -lcrypto -ljansson -lpthread -ldl
+
+fuzz_agent_SRCS := tests/fuzz/fuzz_agent.c tests/fuzz/fake_web.c tests/fuzz/fake_upstream.c tests/unit/agent-key/mock_module.c \
+    $(filter-out tools/orderd/seal_picture.c,$(ca_SRCS)) $(http_SRCS) $(identity_SRCS) $(fuzz_agent_key_SRCS)
+fuzz_agent_WRAPS := consent_ask consent_ask_pin consent_pin_free peer_find_uid fsync fdatasync token_sign token_sign_digest token_decrypt curl_easy_setopt
+$(FUZZ)/fuzz_agent: FUZZ_CFLAGS += $(fuzz_civetweb_CFLAGS)
+$(FUZZ)/fuzz_agent: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_agent_SRCS))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(fuzz_web_LINK) $(patsubst %,-Wl$(comma)--wrap=%,$(fuzz_agent_WRAPS)) -rdynamic -o $@ $^ \
+	  -lcurl -lssl -lcrypto -ljansson -lpthread -ldl
+
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_signatures $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp $(FUZZ)/fuzz_tasks ## build the fuzzers (clang); tests/fuzz/ says how they run
+fuzz: $(FUZZ)/fuzz_apdu $(FUZZ)/fuzz_usb $(FUZZ)/fuzz_driver $(FUZZ)/fuzz_response $(FUZZ)/fuzz_templates $(FUZZ)/fuzz_parsers $(FUZZ)/fuzz_signatures $(FUZZ)/fuzz_requests $(FUZZ)/fuzz_inputs $(FUZZ)/fuzz_inspect $(FUZZ)/fuzz_ocsp $(FUZZ)/fuzz_tasks $(patsubst %,$(FUZZ)/fuzz_%,agent websocket dialogs foreign upstream files) ## build the fuzzers (clang); tests/fuzz/ says how they run

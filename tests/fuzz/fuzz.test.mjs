@@ -50,6 +50,20 @@ test('in some seed every command of both applications succeeds, whole and as a c
     t.diagnostic(`${good.length} of ${said.length} commands succeed`);
 });
 
+/* With other threads about, libFuzzer looks for leaks at every input, and takes most of the time for it: here it is done once. */
+test('the seeds of what is fuzzed without looking for leaks leak nothing', { skip: missing(), timeout: 300_000 }, () => {
+    const { fuzzer, seeds } = build('agent');
+    const run = spawnSync(fuzzer, ['-runs=1', ...seeds], { encoding: 'utf8', env });
+    assert.equal(run.status, 0, run.stderr.slice(-5000));
+});
+
+test('in some seed every route of the agent does what it is for', { skip: missing(), timeout: 300_000 }, () => {
+    const { fuzzer, seeds } = build('agent');
+    const { stdout } = spawnSync(fuzzer, ['-runs=1', '-detect_leaks=0', ...seeds], { encoding: 'latin1', env: { ...env, OPENUKEY_FUZZ_TALK: '1' }, maxBuffer: 1 << 26 });
+    const signs = ['"api":"v1"', '"session":', '"tokens":[{', '"certificates":[{', '"seals":[{', '"verified":true', '"format":"gm-signed-data"', '"signatures":[', '"assertion":', '"stamp":', '"content":', '"digests":', '"valid":', '"progress":', '"services":[', '"keys":[{', '{"type":"hello"}'];
+    assert.deepEqual(signs.filter((sign) => !stdout.includes(sign)), [], 'no seed has them any more: node tests/fuzz/seeds_agent.mjs makes new ones');
+});
+
 for (const [name, what, size, share = 1, more = []] of [
     ['apdu', 'APDUs', 16384],
     ['usb', 'messages of a USB reader', 8192],
@@ -63,6 +77,12 @@ for (const [name, what, size, share = 1, more = []] of [
     ['requests', 'requests to the order service', 16384],
     ['inputs', 'inputs of the order service, reader by reader', 32768],
     ['inspect', 'uploads', 16384, 2, ['-malloc_limit_mb=8192']],
+    ['agent', 'requests to the agent', 16384, 1, ['-detect_leaks=0']],
+    ['websocket', 'WebSocket frames', 8192],
+    ['dialogs', 'words of dialogs', 4096],
+    ['foreign', 'messages of modules of other makers, and to them', 8192],
+    ['upstream', 'answers of order services to the proxy', 16384],
+    ['files', 'files of the agent', 8192],
 ]) {
     test(`${seconds / share} s of fuzzed ${what} find nothing`, { skip: missing(), timeout: (seconds + 300) * 1000 }, async (t) => {
         const dir = mkdtempSync(join(tmpdir(), 'openukey-fuzz-'));

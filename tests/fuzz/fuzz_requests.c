@@ -13,7 +13,10 @@ static bool show;
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
     show = getenv("OPENUKEY_FUZZ_TALK") != NULL;
-    fake_web_start(fake_house_folder(), api_routes, fake_house());
+    fake_web_start(fake_house_folder(),
+                   &(struct http_server_options){.max_body = (size_t)512 * 1024,
+                                                 .routes = api_routes,
+                                                 .context = fake_house()});
     return 0;
 }
 
