@@ -34,6 +34,8 @@ struct token {
     bool is_logged_in;
     bool is_held;        /* by a job */
     bool logout_waiting; /* for that job's end */
+    struct token_certificates
+        seen; /* as they were read last: to parse one takes longer than to read it */
     pthread_mutex_t facts_lock;
     struct token_facts facts; /* last read */
 };
@@ -52,7 +54,8 @@ struct tokens {
 
 /* Lock the token and open a session; every success needs token_end(). */
 enum token_error token_begin(struct token *token, bool is_writing, CK_SESSION_HANDLE *session);
-/* Close the session and unlock. Looks at the slots again when `error` says that the key has gone. Returns `error`. */
+/* Close the session and unlock. Looks at the slots again when `error` says that the key has gone. Returns `error`, or TOKEN_REMOVED
+ * where it failed because of that. */
 enum token_error token_end(struct token *token, CK_SESSION_HANDLE session, enum token_error error);
 
 /* Private keys are invisible without login: without this, "not found" would be said for "not logged in". TOKEN_LOGIN_NEEDED. */

@@ -56,6 +56,17 @@ static bool has_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
     return false;
 }
 
+/* The certificate of these bytes: one that was seen before, or parsed now. NULL: none that we understand. */
+static struct certificate *parse(const struct token_certificates *seen, const struct octets *der) {
+    struct certificate *certificate = NULL;
+    for (size_t i = 0; i < seen->count; i++) {
+        if (octets_equal(&seen->list[i].certificate->der, der))
+            return certificate_keep(seen->list[i].certificate);
+    }
+    return certificate_parse(NULL, der->data, der->len, &certificate) == FORMATS_OK ? certificate
+                                                                                    : NULL;
+}
+
 /* Read one certificate object. TOKEN_NOT_FOUND: it is none that we understand. */
 static enum token_error read_label(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                    CK_OBJECT_HANDLE object, char label[TOKEN_LABEL_MAX]) {
@@ -70,14 +81,17 @@ static enum token_error read_label(const struct cryptoki *cryptoki, CK_SESSION_H
 }
 
 static enum token_error read_certificate(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
-                                         CK_OBJECT_HANDLE object, struct token_certificate *out) {
+                                         CK_OBJECT_HANDLE object,
+                                         const struct token_certificates *seen,
+                                         struct token_certificate *out) {
     struct octets value;
     *out = (struct token_certificate){0};
     enum token_error error =
         cryptoki_read(cryptoki, session, object, CKA_VALUE, CERTIFICATE_MAX, &value);
     if (error)
         return error == TOKEN_FAILED ? TOKEN_NOT_FOUND : error;
-    if (certificate_parse(NULL, value.data, value.len, &out->certificate) != FORMATS_OK)
+    out->certificate = parse(seen, &value);
+    if (!out->certificate)
         error = TOKEN_NOT_FOUND;
     octets_free(&value);
     if (!error)
@@ -91,6 +105,16 @@ static enum token_error read_certificate(const struct cryptoki *cryptoki, CK_SES
         out->certificate = NULL;
     }
     return error;
+}
+
+/* Remember what has been read; without memory for that, it is parsed again next time. The token is locked. */
+static void remember(struct token *token, const struct token_certificates *read) {
+    struct token_certificates now = {0};
+    now.list = read->count ? calloc(read->count, sizeof *now.list) : NULL;
+    for (; now.list && now.count < read->count; now.count++)
+        now.list[now.count].certificate = certificate_keep(read->list[now.count].certificate);
+    token_certificates_free(&token->seen);
+    token->seen = now;
 }
 
 enum token_error token_read_certificates(struct token *token, struct token_certificates *out) {
@@ -111,12 +135,15 @@ enum token_error token_read_certificates(struct token *token, struct token_certi
             error = TOKEN_MEMORY;
     }
     for (size_t i = 0; i < found && !error; i++) {
-        error = read_certificate(cryptoki, session, objects[i], &out->list[out->count]);
+        error =
+            read_certificate(cryptoki, session, objects[i], &token->seen, &out->list[out->count]);
         if (!error)
             out->count++;
         else if (error == TOKEN_NOT_FOUND)
             error = TOKEN_OK; /* not one of ours to show */
     }
+    if (!error)
+        remember(token, out);
     return token_end(token, session, error);
 }
 

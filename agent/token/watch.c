@@ -32,6 +32,7 @@ void token_release(struct token *token) {
         return;
     pthread_mutex_destroy(&token->lock);
     pthread_mutex_destroy(&token->facts_lock);
+    token_certificates_free(&token->seen);
     free(token);
 }
 
@@ -64,7 +65,16 @@ enum token_error token_begin(struct token *token, bool is_writing, CK_SESSION_HA
     return error ? token_end(token, *session, error) : TOKEN_OK;
 }
 
+/* Some modules have no better word than "device error" for the call in which the key was pulled: its session knows. */
+static enum token_error failed_or_removed(const struct token *token) {
+    CK_SESSION_INFO info;
+    CK_RV rv = token->owner->cryptoki.functions->C_GetSessionInfo(token->presence, &info);
+    return rv == CKR_OK ? TOKEN_FAILED : TOKEN_REMOVED;
+}
+
 enum token_error token_end(struct token *token, CK_SESSION_HANDLE session, enum token_error error) {
+    if (error == TOKEN_FAILED)
+        error = failed_or_removed(token);
     if (session != CK_INVALID_HANDLE)
         token->owner->cryptoki.functions->C_CloseSession(session);
     if (error == TOKEN_LOGIN_NEEDED)
@@ -100,7 +110,7 @@ enum token_error token_read_facts(struct token *token, struct token_facts *facts
             error = TOKEN_REMOVED;
         if (!error)
             token_set_facts(token, &now);
-        token_end(token, CK_INVALID_HANDLE, error);
+        error = token_end(token, CK_INVALID_HANDLE, error);
     }
     pthread_mutex_lock(&token->facts_lock);
     *facts = token->facts;

@@ -165,6 +165,7 @@ enum formats_error certificate_parse(OSSL_LIB_CTX *libctx, const unsigned char *
     struct certificate *certificate = calloc(1, sizeof *certificate);
     if (certificate == NULL)
         return FORMATS_MEMORY;
+    atomic_init(&certificate->references, 1);
     enum formats_error error = FORMATS_MALFORMED;
     ERR_set_mark();
     certificate->x509 = der_x509(libctx, der, len);
@@ -205,8 +206,13 @@ enum formats_error certificate_parse_pem(OSSL_LIB_CTX *libctx, const char *pem, 
     return error;
 }
 
+struct certificate *certificate_keep(struct certificate *certificate) {
+    atomic_fetch_add(&certificate->references, 1);
+    return certificate;
+}
+
 void certificate_free(struct certificate *certificate) {
-    if (certificate == NULL)
+    if (certificate == NULL || atomic_fetch_sub(&certificate->references, 1) != 1)
         return;
     X509_free(certificate->x509);
     octets_free(&certificate->der);

@@ -6,6 +6,7 @@
 #include "module/formats/octets.h"
 
 #include <openssl/x509.h>
+#include <stdatomic.h>
 
 enum certificate_size {
     CERTIFICATE_MAX = 8192,         /* longest DER */
@@ -39,8 +40,9 @@ struct certificate_name {
  * when it is none. */
 enum formats_error certificate_name_text(const unsigned char *der, size_t len, char **out);
 
-/* A parsed certificate. All members belong to it. */
+/* A parsed certificate. All members belong to it. Nothing in it changes: threads may share it, each with a reference. */
 struct certificate {
+    atomic_uint references;
     X509 *x509;
     struct octets der;
     char id[CERTIFICATE_ID]; /* SHA-256 of the DER, lower-case hex */
@@ -62,6 +64,9 @@ enum formats_error certificate_parse(OSSL_LIB_CTX *libctx, const unsigned char *
 /* The first certificate of a PEM text. */
 enum formats_error certificate_parse_pem(OSSL_LIB_CTX *libctx, const char *pem, size_t len,
                                          struct certificate **out);
+/* One reference more. */
+struct certificate *certificate_keep(struct certificate *certificate);
+/* One reference less; the last one frees it. NULL is harmless. */
 void certificate_free(struct certificate *certificate);
 
 /* PEM text of a DER certificate, NUL-terminated (len without the NUL). */

@@ -49,6 +49,11 @@ static enum transport_error wait_for(const struct sim_link *link, short events,
     }
 }
 
+/* What has ended the stream: its other end is gone, and with it the reader, or something that is no fault of the key. */
+static enum transport_error ended_by(int error) {
+    return error == 0 || error == EPIPE || error == ECONNRESET ? TRANSPORT_NO_READER : TRANSPORT_IO;
+}
+
 static enum transport_error send_all(const struct sim_link *link, const uint8_t *data, size_t len,
                                      uint64_t deadline_ms) {
     while (len > 0) {
@@ -59,7 +64,7 @@ static enum transport_error send_all(const struct sim_link *link, const uint8_t 
             continue;
         }
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            return TRANSPORT_IO;
+            return ended_by(errno);
         }
         enum transport_error err = wait_for(link, POLLOUT, deadline_ms);
         if (err != TRANSPORT_OK) {
@@ -69,7 +74,7 @@ static enum transport_error send_all(const struct sim_link *link, const uint8_t 
     return TRANSPORT_OK;
 }
 
-/* Takes what has arrived into the buffer. *got tells whether anything came; end of stream is TRANSPORT_IO. */
+/* Takes what has arrived into the buffer. *got tells whether anything came; end of stream is TRANSPORT_NO_READER. */
 static enum transport_error receive_some(struct sim_link *link, bool *got) {
     *got = false;
     ssize_t n = recv(link->fd, link->buffer + link->pending, BUFFER_SIZE - link->pending, 0);
@@ -81,7 +86,7 @@ static enum transport_error receive_some(struct sim_link *link, bool *got) {
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return TRANSPORT_OK;
     }
-    return TRANSPORT_IO;
+    return ended_by(n < 0 ? errno : 0);
 }
 
 /* Length of the first whole frame in the buffer (type and payload), 0 if there is none yet. */

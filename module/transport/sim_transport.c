@@ -42,6 +42,11 @@ struct sim_connection {
 
 static const struct transport_ops sim_ops;
 
+/* After that a stream is out of step or ended: it is never used again. */
+static bool breaks_stream(enum transport_error error) {
+    return error == TRANSPORT_IO || error == TRANSPORT_TIMEOUT || error == TRANSPORT_NO_READER;
+}
+
 static struct sim_reader *reader_for(struct sim_transport *transport, const char *path) {
     const char *base = strrchr(path, '/') + 1;
     char name[TRANSPORT_READER_NAME];
@@ -174,7 +179,7 @@ static void sim_disconnect(struct connection *base) {
     free(connection);
 }
 
-/* One request on a connection; a stream out of step or ended is never used again. */
+/* One request on a connection. */
 static enum transport_error exchange(struct sim_connection *connection, uint8_t type,
                                      const uint8_t *payload, size_t payload_len, uint8_t expected,
                                      uint8_t *answer, size_t answer_size, size_t *answer_len,
@@ -186,7 +191,7 @@ static enum transport_error exchange(struct sim_connection *connection, uint8_t 
     enum transport_error err =
         sim_link_request(&connection->link, type, payload, payload_len, expected, answer,
                          answer_size, answer_len, deadline_after(timeout_ms));
-    if (err == TRANSPORT_IO || err == TRANSPORT_TIMEOUT) {
+    if (breaks_stream(err)) {
         connection->broken = true;
     }
     if (connection->link.removals != connection->removals_at_connect) {
@@ -230,7 +235,7 @@ static enum transport_error sim_end(struct connection *base) {
     }
     enum transport_error err =
         sim_link_post(&connection->link, SIM_END, deadline_after(END_TIMEOUT_MS));
-    if (err == TRANSPORT_IO || err == TRANSPORT_TIMEOUT) {
+    if (breaks_stream(err)) {
         connection->broken = true;
     }
     return err;

@@ -78,7 +78,8 @@ async function plain() {
 /* Signatures by the module alone: one process, one session. */
 async function moduleAlone(certificate, mechanism) {
     const conf = join(house.dir, 'module.conf');
-    writeFileSync(conf, Object.entries(house.moduleOptions).map(([name, value]) => `${name} = ${value}\n`).join(''));
+    // SM2 keys as what they are, as the agent sees them
+    writeFileSync(conf, Object.entries({ ...house.moduleOptions, 'sm2-objects': 'vendor' }).map(([name, value]) => `${name} = ${value}\n`).join(''));
     const args = ['--module', house.module, '--pin', '123456', '--id', certificate.keyId, '--mechanism', mechanism, '--seconds', '2'];
     const { stdout } = await run(house.binary('p11-bench'), args, { env: { OPENUKEY_CONF: conf } });
     return 1e3 / Number(/^rate ([\d.]+)/m.exec(stdout)[1]);

@@ -126,8 +126,11 @@ void mock_wait_for_watcher(void) {
 /* True: the key is there, the lock is held, and leave() must follow. */
 static CK_RV enter(CK_SESSION_HANDLE handle, struct session **session, struct mock_key **key) {
     pthread_mutex_lock(&lock);
-    if (++calls == pull_at && !pulls_after)
+    if (++calls == pull_at && !pulls_after) {
         unplug(0);
+        pthread_mutex_unlock(&lock);
+        return CKR_DEVICE_ERROR; /* as the modules of some makers say it */
+    }
     if (handle == 0 || handle > SESSIONS || !sessions[handle - 1].is_open) {
         pthread_mutex_unlock(&lock);
         return CKR_SESSION_HANDLE_INVALID;

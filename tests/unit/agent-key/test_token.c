@@ -261,6 +261,53 @@ static void files_are_written_replaced_read_and_deleted(void **state) {
     token_release(token);
 }
 
+/* A certificate with that serial number for the first key's signing pair; nobody asks who has signed it. */
+static void put_certificate(long serial) {
+    struct mock_container *container = &mock_keys[0].containers[0];
+    EVP_PKEY *issuer = EVP_EC_gen("P-256");
+    X509 *made = X509_new();
+    unsigned char *der = NULL;
+    ASN1_INTEGER_set(X509_get_serialNumber(made), serial);
+    X509_gmtime_adj(X509_getm_notBefore(made), 0);
+    X509_gmtime_adj(X509_getm_notAfter(made), 86400);
+    assert_int_equal(X509_set_pubkey(made, container->sign), 1);
+    assert_true(X509_sign(made, issuer, EVP_sha256()) > 0);
+    int len = i2d_X509(made, &der);
+    assert_true(len > 0);
+    octets_free(&container->sign_certificate);
+    assert_int_equal(octets_copy(&container->sign_certificate, der, (size_t)len), FORMATS_OK);
+    OPENSSL_free(der);
+    X509_free(made);
+    EVP_PKEY_free(issuer);
+}
+
+static void a_certificate_is_parsed_again_only_when_it_is_another(void **state) {
+    (void)state;
+    struct token *token = only();
+    struct token_certificates first, same, other, none;
+    put_certificate(1);
+    assert_int_equal(token_read_certificates(token, &first), TOKEN_OK);
+    assert_int_equal(token_read_certificates(token, &same), TOKEN_OK);
+    assert_int_equal(first.count, 1);
+    assert_int_equal(same.count, 1);
+    assert_ptr_equal(same.list[0].certificate, first.list[0].certificate);
+    put_certificate(2);
+    assert_int_equal(token_read_certificates(token, &other), TOKEN_OK);
+    assert_string_equal(other.list[0].certificate->serial, "02");
+    token_certificates_free(&first);
+    /* whoever has one keeps it, whatever is on the key by now, and when that has gone */
+    octets_free(&mock_keys[0].containers[0].sign_certificate);
+    assert_int_equal(token_read_certificates(token, &none), TOKEN_OK);
+    assert_int_equal(none.count, 0);
+    token_certificates_free(&none);
+    token_release(token);
+    mock_pull(&mock_keys[0]);
+    wait_told("-");
+    assert_string_equal(same.list[0].certificate->serial, "01");
+    token_certificates_free(&same);
+    token_certificates_free(&other);
+}
+
 static void two_keys_are_two_tokens(void **state) {
     (void)state;
     struct token *list[TOKEN_MAX];
@@ -300,6 +347,7 @@ int main(void) {
         ONE(a_signature_is_der_and_verifies),
         ONE(a_key_pulled_in_the_middle_of_any_call_is_removed),
         ONE(files_are_written_replaced_read_and_deleted),
+        ONE(a_certificate_is_parsed_again_only_when_it_is_another),
         ONE(two_keys_are_two_tokens),
         cmocka_unit_test(a_module_that_is_none_is_refused),
     };
