@@ -12,7 +12,7 @@ import { Chromium, Firefox } from '../support/browsers.mjs';
 import { makeCertificate, signLeaf, startSite } from '../support/site.mjs';
 
 const SERIAL = 'BROWSERATTACK1';
-const HOSTS = ['good.test', 'friend.test', 'evil.test', 'denied.test'];
+const HOSTS = ['good.test', 'friend.test', 'evil.test', 'denied.test', 'good.test.evil.test', 'agood.test'];
 const GETS = ['/.well-known/openukey', '/v1/tokens', '/v1/tokens/0123456789abcdef/certificates', '/v1/tokens/0123456789abcdef/seals', '/v1/jobs/1', '/v1/service/default/v1/keys', '/v1/events'];
 
 /* The agent's CA certificate again, with a key that we have: the agent destroys its own. */
@@ -30,13 +30,13 @@ async function twinOfTheAgentsCa(agent) {
 
 for (const Browser of [Chromium, Firefox]) {
     describe(Browser.name, { skip: Browser.missing() }, () => {
-        let agent, site, plain, twin, browser, session, base;
+        let agent, tls, site, plain, twin, browser, session, base;
         const sites = [];
         const origin = (host) => `https://${host}:${site.port}`;
 
         before(async () => {
             agent = new TestAgent();
-            const tls = await makeCertificate(agent.dir, 'site', HOSTS.map((host) => `DNS:${host}`));
+            tls = await makeCertificate(agent.dir, 'site', HOSTS.map((host) => `DNS:${host}`));
             site = await startSite(tls);
             plain = await startSite(null);
             sites.push(site, plain);
@@ -99,6 +99,19 @@ for (const Browser of [Chromium, Firefox]) {
             );
             assert.equal(answer, 'refused TypeError');
             await page.close();
+        });
+
+        test('4: look-alikes of a paired site get nothing: other names around it, its other ports, its http', async () => {
+            const asking = { headers: { 'OpenUKey-Session': session } };
+            const other = await startSite(tls);
+            sites.push(other);
+            const alike = [origin('good.test.evil.test'), origin('agood.test'), `https://good.test:${other.port}`, `http://good.test:${plain.port}`];
+            for (const from of alike) {
+                const page = await browser.open(`${from}/`);
+                assert.equal(await page.evaluate('return location.origin'), from);
+                assert.deepEqual(await fetchFrom(page, '/v1/tokens', asking), REFUSED, from);
+                await page.close();
+            }
         });
 
         test('5: a preflight passes for who may ask there, and for nobody else', async () => {

@@ -2,8 +2,9 @@
 // case's number; those that need no key are in attacks-web.test.mjs.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, openSync, readFileSync, readSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, readSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { run } from '../../tools/demo/program.mjs';
 import { until } from '../support/agent.mjs';
@@ -334,6 +335,82 @@ describe('attacks on signatures', () => {
             await assert.rejects(agent.request('POST', '/jobs', { json: job }), isOneOf(400, 403, 404), kind);
         }
         assert.deepEqual((await agent.certificates({ token })).map((one) => one.id).includes(sign.id), true);
+    });
+});
+
+describe('attacks on bare digests, where a policy lets some site ask for them', () => {
+    const [LEGACY, NATIVE, UNNAMED] = ['https://legacy.test', 'https://native.test', 'https://unnamed.test'];
+    const digest = Buffer.alloc(32, 7).toString('base64');
+    let world, token, sign;
+
+    /* A page of `origin` with its PIN verified. */
+    async function page(origin) {
+        const agent = await world.page({ origin });
+        await agent.verifyPin({ token });
+        return agent;
+    }
+    const asked = (agent, more = {}) => agent.request('POST', `/tokens/${token.id}/sign`, { json: { certificate: sign.id, digest, ...more } });
+    const dialogs = () => world.dialogs.shown.filter(({ kind }) => kind === 'raw').length;
+
+    before(async () => {
+        const policy = join(mkdtempSync(join(tmpdir(), 'openukey-raw-')), 'policy.json');
+        writeFileSync(policy, JSON.stringify({ origins: { [LEGACY]: { 'raw-sign': 'ask' }, [NATIVE]: { 'raw-sign': 'never' } } }), { mode: 0o600 });
+        world = await makeWorld(null, { agentConfig: { policy, services: { default: { issuers: ['Another CA'] } } } });
+        const agent = await world.page({ origin: LEGACY });
+        token = await agent.token();
+        sign = (await agent.certificates({ token })).find((one) => one.usage === 'sign');
+    });
+    after(async () => {
+        if (world) rmSync(dirname(world.options.agentConfig.policy), { recursive: true, force: true });
+        await world?.close();
+    });
+
+    test('19: a site that the policy does not allow it has no digest signed, whatever its person would answer', async () => {
+        for (const origin of [NATIVE, UNNAMED]) {
+            const agent = await page(origin);
+            await assert.rejects(asked(agent), { code: 'ACTION_REFUSED', status: 403 }, origin);
+        }
+        assert.equal(dialogs(), 0);
+    });
+
+    test('19: a site that may ask gets no signature without the PIN, without the native confirmation, or for what is no digest', async () => {
+        const early = await world.page({ origin: LEGACY });
+        await assert.rejects(asked(early), { code: 'PIN_REQUIRED' });
+        const agent = await page(LEGACY);
+        for (const bad of [{ digest: digest.slice(4) }, { digest: '' }, { digest: `${digest}!` }, { digest: [digest] }, { confirmed: true }, { nonce: nonce() }, { format: 'raw' }, { document: { name: 'x', content: '' } }]) {
+            await assert.rejects(asked(agent, bad), { code: 'BAD_REQUEST' }, JSON.stringify(bad));
+        }
+        assert.equal(dialogs(), 0);
+        world.dialogs.refuse('raw');
+        await assert.rejects(asked(agent), { code: 'USER_CANCELLED' });
+        assert.equal(dialogs(), 1);
+        world.dialogs.agree('raw');
+        const { format, signature } = await asked(agent);
+        assert.equal(format, 'raw');
+        assert.ok(Buffer.from(signature, 'base64').length >= 64);
+        const shown = world.dialogs.shown.at(-1);
+        assert.deepEqual([shown.kind, shown.origin, shown.fields[0].value], ['raw', LEGACY, Buffer.alloc(32, 7).toString('hex')]);
+    });
+
+    test('19: a key that logs in somewhere signs no digest at all, though the site may ask and its person would agree', async () => {
+        await world.agent.stop();
+        world.options.agentConfig.services.default.issuers = [sign.issuer.commonName];
+        await world.startAgent();
+        await world.seen();
+        const shown = dialogs();
+        const agent = await page(LEGACY);
+        await assert.rejects(asked(agent), { code: 'ACTION_REFUSED', status: 403 });
+        // a service that names no issuers serves everybody, so every key may log in there
+        await world.agent.stop();
+        delete world.options.agentConfig.services.default.issuers;
+        await world.startAgent();
+        await world.seen();
+        const again = await page(LEGACY);
+        await assert.rejects(asked(again), { code: 'ACTION_REFUSED', status: 403 });
+        assert.equal(dialogs(), shown);
+        // it does log in
+        const { assertion } = await again.request('POST', `/tokens/${token.id}/login-assertion`, { json: { service: 'urn:openukey:order-service:default', nonce: nonce(), certificate: sign.id } });
+        assert.ok(assertion);
     });
 });
 

@@ -62,7 +62,7 @@ async function asBefore(bench) {
     await bench.keyCheck(bench.before.sign, bench.before.encrypt);
 }
 
-test('attack case 21: what does not fit the key, its holder or its CA is refused, and the old certificate is intact', async (t) => {
+test('21: what does not fit the key, its holder or its CA is refused, and the old certificate is intact', async (t) => {
     const bench = await openBench(t);
     const { pem } = bench.before.sign;
     const [seal] = bench.before.seals;
@@ -99,7 +99,7 @@ test('attack case 21: what does not fit the key, its holder or its CA is refused
     }
 });
 
-test('a certificate for the key that is there takes the old one’s place; its order is good for nothing else', async (t) => {
+test('21: a certificate for the key that is there takes the old one’s place; its order is good for nothing else', async (t) => {
     const bench = await openBench(t);
     const { sign, encrypt, seals } = bench.before;
     const [made, madeToo] = await certifyPair(bench, sign.pem, encrypt.pem);

@@ -74,7 +74,7 @@ test('connect finds the agent on a later port and pairs once', async () => {
     assert.deepEqual(seen.map((r) => `${r.method} ${r.path}`), ['GET /.well-known/openukey', 'POST /v1/pairing']);
 });
 
-test('a stranger on a port is not taken for the agent', async () => {
+test('24: a stranger on a port is not taken for the agent', async () => {
     const { options } = scriptedAgent({ 'GET /.well-known/openukey': () => json(200, { name: 'something else' }) });
     await assert.rejects(connect(options), { code: 'NOT_RUNNING' });
 });
