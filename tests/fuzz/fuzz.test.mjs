@@ -79,10 +79,10 @@ for (const [name, what, size, share = 1, more = []] of [
     ['inspect', 'uploads', 16384, 2, ['-malloc_limit_mb=8192']],
     ['agent', 'requests to the agent', 16384, 1, ['-detect_leaks=0']],
     ['websocket', 'WebSocket frames', 8192],
-    ['dialogs', 'words of dialogs', 4096],
-    ['foreign', 'messages of modules of other makers, and to them', 8192],
-    ['upstream', 'answers of order services to the proxy', 16384],
-    ['files', 'files of the agent', 8192],
+    ['dialogs', 'words of dialogs', 4096, 2],
+    ['foreign', 'messages of modules of other makers, and to them', 8192, 2],
+    ['upstream', 'answers of order services to the proxy', 16384, 2],
+    ['files', 'files of the agent', 8192, 2],
 ]) {
     test(`${seconds / share} s of fuzzed ${what} find nothing`, { skip: missing(), timeout: (seconds + 300) * 1000 }, async (t) => {
         const dir = mkdtempSync(join(tmpdir(), 'openukey-fuzz-'));
