@@ -14,8 +14,20 @@ const CHROMIUM_FLAGS = [
     '--disable-component-update', '--disable-sync',
 ];
 
+/* A command that runs Chromium with a policy of the machine's, which nobody else sees: in a mount namespace of its own. */
+function underPolicy(dir, policy) {
+    const folder = join(dir, 'chromium-policy');
+    const command = join(dir, 'chromium-under-policy');
+    mkdirSync(join(folder, 'policies/managed'), { recursive: true });
+    writeFileSync(join(folder, 'policies/managed/test.json'), JSON.stringify(policy));
+    const mount = `mount --bind '${folder}' /etc/chromium && exec ${CHROMIUM} "$@"`;
+    writeFileSync(command, `#!/bin/sh\nexec unshare --map-root-user --mount sh -c '${mount.replaceAll("'", `'\\''`)}' chromium "$@"\n`, { mode: 0o700 });
+    return command;
+}
+
 /* A page is: goto(url), evaluate(body, ...args) (an async function's body with the arguments as `args`), text(), frames() (the
- * addresses of its frames, errors' addresses where one was refused), close(). */
+ * addresses of its frames, errors' addresses where one was refused), inFrame(body) (evaluate in the first frame), press(key, ...) ('Tab',
+ * 'Enter' or characters), close(). */
 class ChromiumPage {
     constructor(page) {
         this.page = page;
@@ -51,6 +63,14 @@ class ChromiumPage {
         );
     }
 
+    async inFrame(body) {
+        return this.page.frames()[1].evaluate((text) => new Function(`return (async () => { ${text} })()`)(), body);
+    }
+
+    async press(...keys) {
+        for (const key of keys) await (['Tab', 'Enter'].includes(key) ? this.page.keyboard.press(key) : this.page.keyboard.type(key));
+    }
+
     close() {
         return this.page.close();
     }
@@ -61,17 +81,23 @@ export class Chromium {
 
     static missing = () => (existsSync(CHROMIUM) ? missing('certutil') : 'chromium is not installed');
 
-    /* cas: none given, and the databases stay as they are (the same `dir` is the same person). */
-    static async start(dir, { cas } = {}) {
+    /* cas: none given, and the databases stay as they are (the same `dir` is the same person). publicPort: what is served there counts as
+     * come from the internet. policy: the machine's. screen: with windows there, which ask the person. */
+    static async start(dir, { cas, publicPort, policy, screen } = {}) {
         const { chromium } = await import('playwright-core');
         const home = Chromium.home(dir);
         if (cas) await trustingDatabase(join(home, '.pki', 'nssdb'), cas);
         const browser = new Chromium();
+        browser.screen = screen;
         browser.context = await chromium.launchPersistentContext(join(home, 'profile'), {
-            executablePath: CHROMIUM,
-            headless: true,
-            args: [...CHROMIUM_FLAGS, '--host-resolver-rules=MAP *.test 127.0.0.1'],
-            env: { ...process.env, HOME: home },
+            executablePath: policy ? underPolicy(dir, policy) : CHROMIUM,
+            headless: !screen,
+            args: [
+                ...CHROMIUM_FLAGS,
+                '--host-resolver-rules=MAP *.test 127.0.0.1',
+                ...(publicPort ? [`--ip-address-space-overrides=127.0.0.1:${publicPort}=public`] : []),
+            ],
+            env: { ...process.env, HOME: home, ...screen?.env },
         });
         return browser;
     }
@@ -80,6 +106,26 @@ export class Chromium {
         const page = new ChromiumPage(await this.context.newPage());
         await page.goto(url);
         return page;
+    }
+
+    /* The person agrees to the question that the browser is showing to the page, by keyboard. */
+    async agree(page) {
+        const isOpen = () => page.evaluate(`return (await navigator.permissions.query({ name: 'loopback-network' })).state === 'prompt';`);
+        for (let tries = 0; await isOpen(); tries += 1) {
+            if (tries === 20) throw new Error('the question did not go away');
+            await this.screen.window('chromium');
+            await this.screen.keys('alt+shift+a', 'Tab', 'Return'); // to the question, past "Block", on "Allow"
+            await until(async () => !(await isOpen()), 'the end of the question', 3000).catch(() => {});
+        }
+    }
+
+    /* The person's answer to "may this site reach programs on this computer?", given beforehand. */
+    async allow(origin, isAllowed) {
+        // it lasts as long as the session that said it
+        this.session ??= await this.context.newCDPSession(this.context.pages()[0]);
+        for (const name of ['loopback-network', 'local-network-access']) {
+            await this.session.send('Browser.setPermission', { permission: { name }, setting: isAllowed ? 'granted' : 'denied', origin });
+        }
     }
 
     close() {
@@ -93,8 +139,9 @@ class FirefoxPage {
         this.handle = handle;
     }
 
-    #here() {
-        return this.remote.ask('WebDriver:SwitchToWindow', { handle: this.handle });
+    async #here() {
+        await this.remote.ask('WebDriver:SwitchToWindow', { handle: this.handle });
+        await this.remote.ask('WebDriver:SwitchToFrame', { id: null });
     }
 
     async goto(url) {
@@ -127,6 +174,20 @@ class FirefoxPage {
             return window.gBrowser.selectedBrowser.browsingContext.children.map((one) => one.currentWindowGlobal.documentURI.spec);`);
     }
 
+    async inFrame(body) {
+        await this.#here();
+        await this.remote.ask('WebDriver:SwitchToFrame', { id: 0 });
+        const script = `const done = arguments[arguments.length - 1]; (async () => { ${body} })().then(done, (error) => done(String(error)));`;
+        return (await this.remote.ask('WebDriver:ExecuteAsyncScript', { script, args: [] })).value;
+    }
+
+    async press(...keys) {
+        await this.#here();
+        const codes = { Tab: ['\uE004'], Enter: ['\uE007'] };
+        const actions = keys.flatMap((key) => codes[key] ?? [...key]).flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]);
+        await this.remote.ask('WebDriver:PerformActions', { actions: [{ type: 'key', id: 'keyboard', actions }] });
+    }
+
     async close() {
         await this.#here();
         await this.remote.ask('WebDriver:CloseWindow');
@@ -140,11 +201,12 @@ export class Firefox {
 
     static missing = () => missing('firefox-esr', 'certutil');
 
-    static async start(dir, { cas, hosts = [] } = {}) {
+    static async start(dir, { cas, hosts = [], publicPort } = {}) {
         const home = Firefox.home(dir);
         const profile = join(home, 'profile');
         if (cas) await trustingDatabase(profile, cas);
         const preferences = { ...FIREFOX_PREFERENCES, 'network.dns.localDomains': hosts.join(',') };
+        if (publicPort) preferences['network.lna.address_space.public.override'] = `127.0.0.1:${publicPort}`;
         const lines = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
         mkdirSync(join(home, '.mozilla/firefox'), { recursive: true });
         mkdirSync(profile, { recursive: true });
@@ -175,6 +237,24 @@ export class Firefox {
         const page = new FirefoxPage(this.remote, handle);
         await page.goto(url);
         return page;
+    }
+
+    async agree(page) {
+        await page.text(); // it is the page in front
+        await this.remote.inside(`
+            const { gBrowser, PopupNotifications } = Services.wm.getMostRecentWindow("navigator:browser");
+            const question = PopupNotifications.getNotification("loopback-network", gBrowser.selectedBrowser);
+            question.mainAction.callback({ checkboxChecked: false, source: "button" });
+            PopupNotifications.remove(question);`);
+    }
+
+    async allow(origin, isAllowed) {
+        await this.remote.inside(
+            `const [origin, answer] = args;
+            const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin(origin);
+            for (const name of ['loopback-network', 'localhost']) Services.perms.addFromPrincipal(principal, name, answer);`,
+            origin, isAllowed ? 1 : 2,
+        );
     }
 
     async close() {

@@ -29,9 +29,12 @@ export async function signLeaf({ ca, caKey, key, cert, names }) {
     ]);
 }
 
-/* Serves PAGE at every path of every host; answers {port, close}. */
-export async function startSite(tls) {
-    const answer = (request, response) => response.writeHead(200, { 'Content-Type': 'text/html', 'Cache-Control': 'no-store' }).end(PAGE);
+/* Serves PAGE at every path of every host, or what respond(request) says ({type, body}, null: no such thing); answers {port, close}. */
+export async function startSite(tls, respond = () => ({ type: 'text/html', body: PAGE })) {
+    const answer = (request, response) => {
+        const found = respond(request);
+        response.writeHead(found ? 200 : 404, { 'Content-Type': found?.type ?? 'text/plain', 'Cache-Control': 'no-store' }).end(found?.body);
+    };
     const server = tls
         ? createHttpsServer({ key: readFileSync(tls.key), cert: readFileSync(tls.cert) }, answer)
         : createHttpServer(answer);

@@ -362,6 +362,17 @@ function alarm() {
     };
 }
 
+// What the promise gives, or the signal's reason as soon as it is aborted
+function endingWith(signal, promise) {
+    if (!signal) return promise;
+    return new Promise((resolve, reject) => {
+        const stop = () => reject(signal.reason);
+        if (signal.aborted) stop();
+        signal.addEventListener('abort', stop, { once: true });
+        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+}
+
 // One action that several callers wait for, each with a signal of its own; it is aborted when the last of them has gone.
 // start(signal) begins it, over() is called when nobody may join it any more, aborted(signal) makes the error of one who goes.
 function shared(start, over, aborted) {
@@ -849,23 +860,49 @@ const denied = (lang) => localError('LNA_DENIED', lang, isInForeignFrame() ? { t
 // The most telling of several problems: an answer beats a silence
 const TELLING = ['ORIGIN_REFUSED', 'VERSION_MISMATCH', 'UNTRUSTED_TLS', 'TIMEOUT', 'NOT_RUNNING'];
 
+// One question at a time: Firefox ends a request whose question is replaced by another one's
+let turn = Promise.resolve();
+
+async function inTurn(signal, action) {
+    const before = turn;
+    let leave;
+    const left = new Promise((done) => (leave = done));
+    turn = before.then(() => left);
+    try {
+        await endingWith(signal, before);
+        return await action();
+    } finally {
+        leave();
+    }
+}
+
 // Looks at one port after the other. Answers {found} or {problem}; note(name, ok, value) hears of every check.
 async function survey(settled, note) {
-    const { lang, ports, onWaiting } = settled;
+    const { lang, signal, onWaiting } = settled;
     const isSecure = globalThis.isSecureContext !== false;
     note('secure-context', isSecure, String(isSecure));
     if (!isSecure) return { problem: localError('INSECURE_CONTEXT', lang) };
     const permission = await loopbackPermission();
     note('loopback-permission', permission !== 'denied', permission);
-    if (permission === 'denied') return { problem: denied(lang) };
+    if (permission !== 'prompt') return scan(settled, note, permission);
     // While the browser asks the person, the fetch hangs by design: no timeout then, but a word on what to do. The browser asks only
-    // once something has answered on the port, and not pages that come from this computer.
-    const isUndecided = permission === 'prompt';
-    const tell = () => onWaiting(localError('LNA_PROMPT', lang, { retryable: true }));
+    // once something has answered on a port, and not pages that come from this computer.
+    const timer = setTimeout(() => onWaiting(localError('LNA_PROMPT', lang, { retryable: true })), ASKED_AFTER_MS);
+    try {
+        return await inTurn(signal, async () => scan(settled, note, await loopbackPermission()));
+    } catch (error) {
+        throw signal?.aborted ? abortError(signal, lang, error) : error;
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
+async function scan(settled, note, permission) {
+    const { lang, ports } = settled;
+    if (permission === 'denied') return { problem: denied(lang) };
     let worst = null;
     for (const port of ports) {
-        const timer = isUndecided ? setTimeout(tell, ASKED_AFTER_MS) : undefined;
-        const { found, problem } = await probe(port, settled, isUndecided ? 0 : PROBE_TIMEOUT_MS).finally(() => clearTimeout(timer));
+        const { found, problem } = await probe(port, settled, permission === 'prompt' ? 0 : PROBE_TIMEOUT_MS);
         note(`port-${port}`, Boolean(found), found ? found.version : problem.code);
         if (found) return { found };
         if (!worst || TELLING.indexOf(problem.code) < TELLING.indexOf(worst.code)) worst = problem;

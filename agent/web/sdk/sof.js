@@ -364,6 +364,17 @@
         };
     }
 
+    // What the promise gives, or the signal's reason as soon as it is aborted
+    function endingWith(signal, promise) {
+        if (!signal) return promise;
+        return new Promise((resolve, reject) => {
+            const stop = () => reject(signal.reason);
+            if (signal.aborted) stop();
+            signal.addEventListener('abort', stop, { once: true });
+            promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+        });
+    }
+
     // One action that several callers wait for, each with a signal of its own; it is aborted when the last of them has gone.
     // start(signal) begins it, over() is called when nobody may join it any more, aborted(signal) makes the error of one who goes.
     function shared(start, over, aborted) {
@@ -851,23 +862,49 @@
     // The most telling of several problems: an answer beats a silence
     const TELLING = ['ORIGIN_REFUSED', 'VERSION_MISMATCH', 'UNTRUSTED_TLS', 'TIMEOUT', 'NOT_RUNNING'];
 
+    // One question at a time: Firefox ends a request whose question is replaced by another one's
+    let turn = Promise.resolve();
+
+    async function inTurn(signal, action) {
+        const before = turn;
+        let leave;
+        const left = new Promise((done) => (leave = done));
+        turn = before.then(() => left);
+        try {
+            await endingWith(signal, before);
+            return await action();
+        } finally {
+            leave();
+        }
+    }
+
     // Looks at one port after the other. Answers {found} or {problem}; note(name, ok, value) hears of every check.
     async function survey(settled, note) {
-        const { lang, ports, onWaiting } = settled;
+        const { lang, signal, onWaiting } = settled;
         const isSecure = globalThis.isSecureContext !== false;
         note('secure-context', isSecure, String(isSecure));
         if (!isSecure) return { problem: localError('INSECURE_CONTEXT', lang) };
         const permission = await loopbackPermission();
         note('loopback-permission', permission !== 'denied', permission);
-        if (permission === 'denied') return { problem: denied(lang) };
+        if (permission !== 'prompt') return scan(settled, note, permission);
         // While the browser asks the person, the fetch hangs by design: no timeout then, but a word on what to do. The browser asks only
-        // once something has answered on the port, and not pages that come from this computer.
-        const isUndecided = permission === 'prompt';
-        const tell = () => onWaiting(localError('LNA_PROMPT', lang, { retryable: true }));
+        // once something has answered on a port, and not pages that come from this computer.
+        const timer = setTimeout(() => onWaiting(localError('LNA_PROMPT', lang, { retryable: true })), ASKED_AFTER_MS);
+        try {
+            return await inTurn(signal, async () => scan(settled, note, await loopbackPermission()));
+        } catch (error) {
+            throw signal?.aborted ? abortError(signal, lang, error) : error;
+        } finally {
+            clearTimeout(timer);
+        }
+    }
+
+    async function scan(settled, note, permission) {
+        const { lang, ports } = settled;
+        if (permission === 'denied') return { problem: denied(lang) };
         let worst = null;
         for (const port of ports) {
-            const timer = isUndecided ? setTimeout(tell, ASKED_AFTER_MS) : undefined;
-            const { found, problem } = await probe(port, settled, isUndecided ? 0 : PROBE_TIMEOUT_MS).finally(() => clearTimeout(timer));
+            const { found, problem } = await probe(port, settled, permission === 'prompt' ? 0 : PROBE_TIMEOUT_MS);
             note(`port-${port}`, Boolean(found), found ? found.version : problem.code);
             if (found) return { found };
             if (!worst || TELLING.indexOf(problem.code) < TELLING.indexOf(worst.code)) worst = problem;
@@ -1282,7 +1319,7 @@
     );
     const FK = [0xa3b1bac6, 0x56aa3350, 0x677d9197, 0xb27022dc];
 
-    const turn = (x, n) => (x << n) | (x >>> (32 - n));
+    const roll = (x, n) => (x << n) | (x >>> (32 - n));
     const substitute = (x) => (SBOX[x >>> 24] << 24) | (SBOX[(x >>> 16) & 255] << 16) | (SBOX[(x >>> 8) & 255] << 8) | SBOX[x & 255];
 
     function roundKeys(key) {
@@ -1291,7 +1328,7 @@
         return Array.from({ length: 32 }, (_, i) => {
             const ck = [0, 1, 2, 3].reduce((word, j) => (word << 8) | (((4 * i + j) * 7) & 255), 0);
             const b = substitute(k[1] ^ k[2] ^ k[3] ^ ck);
-            k.push(k.shift() ^ b ^ turn(b, 13) ^ turn(b, 23));
+            k.push(k.shift() ^ b ^ roll(b, 13) ^ roll(b, 23));
             return k[3];
         });
     }
@@ -1300,7 +1337,7 @@
         const x = [...words];
         for (const key of keys) {
             const b = substitute(x[1] ^ x[2] ^ x[3] ^ key);
-            x.push(x.shift() ^ b ^ turn(b, 2) ^ turn(b, 10) ^ turn(b, 18) ^ turn(b, 24));
+            x.push(x.shift() ^ b ^ roll(b, 2) ^ roll(b, 10) ^ roll(b, 18) ^ roll(b, 24));
         }
         return x.reverse();
     }

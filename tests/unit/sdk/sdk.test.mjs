@@ -422,14 +422,24 @@ test('while the browser asks, connect says so and waits; diagnose says so and do
     browser(t, { states: ['prompt'] });
     let decide;
     const decided = new Promise((done) => (decide = done));
-    const { options } = scriptedAgent({ 'GET /.well-known/openukey': () => decided.then(identity) });
+    let asked = 0;
+    const { options } = scriptedAgent({ 'GET /.well-known/openukey': () => decided.then(identity, (asked += 1)) });
     const waiting = [];
     const connecting = connect({ ...options, onWaiting: ({ code, title, detail }) => waiting.push([code, title, detail]) });
     const diagnosis = await diagnose(options);
     assert.deepEqual([diagnosis.ok, diagnosis.code], [false, 'LNA_PROMPT']);
     assert.deepEqual(waiting, [['LNA_PROMPT', diagnosis.title, diagnosis.detail]]);
+    // a second question would end the first one's request (Firefox): it waits its turn, or is given up
+    const gaveUp = new AbortController();
+    const given = connect({ ...options, signal: gaveUp.signal });
+    const behind = connect(options);
+    await settled();
+    assert.equal(asked, 1);
+    gaveUp.abort();
+    await assert.rejects(given, { code: 'ABORTED' });
     decide();
     assert.equal((await connecting).version, '9.9');
+    assert.equal((await behind).version, '9.9');
 });
 
 test('nobody there or a question waved away is NOT_RUNNING with both ways out, one answered with no LNA_DENIED', async (t) => {

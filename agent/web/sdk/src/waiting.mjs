@@ -42,6 +42,17 @@ export function alarm() {
     };
 }
 
+// What the promise gives, or the signal's reason as soon as it is aborted
+export function endingWith(signal, promise) {
+    if (!signal) return promise;
+    return new Promise((resolve, reject) => {
+        const stop = () => reject(signal.reason);
+        if (signal.aborted) stop();
+        signal.addEventListener('abort', stop, { once: true });
+        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+}
+
 // One action that several callers wait for, each with a signal of its own; it is aborted when the last of them has gone.
 // start(signal) begins it, over() is called when nobody may join it any more, aborted(signal) makes the error of one who goes.
 export function shared(start, over, aborted) {

@@ -13,7 +13,7 @@ const SBOX = hexBytes(
 );
 const FK = [0xa3b1bac6, 0x56aa3350, 0x677d9197, 0xb27022dc];
 
-const turn = (x, n) => (x << n) | (x >>> (32 - n));
+const roll = (x, n) => (x << n) | (x >>> (32 - n));
 const substitute = (x) => (SBOX[x >>> 24] << 24) | (SBOX[(x >>> 16) & 255] << 16) | (SBOX[(x >>> 8) & 255] << 8) | SBOX[x & 255];
 
 function roundKeys(key) {
@@ -22,7 +22,7 @@ function roundKeys(key) {
     return Array.from({ length: 32 }, (_, i) => {
         const ck = [0, 1, 2, 3].reduce((word, j) => (word << 8) | (((4 * i + j) * 7) & 255), 0);
         const b = substitute(k[1] ^ k[2] ^ k[3] ^ ck);
-        k.push(k.shift() ^ b ^ turn(b, 13) ^ turn(b, 23));
+        k.push(k.shift() ^ b ^ roll(b, 13) ^ roll(b, 23));
         return k[3];
     });
 }
@@ -31,7 +31,7 @@ function encryptBlock(keys, words) {
     const x = [...words];
     for (const key of keys) {
         const b = substitute(x[1] ^ x[2] ^ x[3] ^ key);
-        x.push(x.shift() ^ b ^ turn(b, 2) ^ turn(b, 10) ^ turn(b, 18) ^ turn(b, 24));
+        x.push(x.shift() ^ b ^ roll(b, 2) ^ roll(b, 10) ^ roll(b, 18) ^ roll(b, 24));
     }
     return x.reverse();
 }
