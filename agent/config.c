@@ -12,8 +12,10 @@
 #include "agent/http/json.h"
 #include "module/formats/calendar.h"
 
-#define CONFIG_MAX        ((size_t)1 << 20)
-#define TERMINAL_TEXT_MAX 200
+#define CONFIG_MAX         ((size_t)1 << 20)
+#define TERMINAL_TEXT_MAX  200
+#define DIALOG_SECONDS     120
+#define DIALOG_SECONDS_MAX 3600
 
 /* What reading needs at hand: where relative paths start, and where to put the complaint. */
 struct reader {
@@ -386,6 +388,18 @@ static int take_clock(struct reader *reader, const json_t *root, struct agent_co
     return complain(reader, "clock must be an RFC 3339 time, like 2026-03-01T09:00:00+08:00");
 }
 
+static int take_dialog_seconds(struct reader *reader, const json_t *root,
+                               struct agent_config *config) {
+    const json_t *member = json_object_get(root, "dialogSeconds");
+    json_int_t seconds = member != NULL ? json_integer_value(member) : DIALOG_SECONDS;
+    if ((member != NULL && !json_is_integer(member)) || seconds < 1 ||
+        seconds > DIALOG_SECONDS_MAX) {
+        return complain(reader, "dialogSeconds must be 1 to %d", DIALOG_SECONDS_MAX);
+    }
+    config->dialog_ms = (int)seconds * 1000;
+    return 0;
+}
+
 static int take_log(struct reader *reader, const json_t *root, struct agent_config *config) {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     const json_t *member = json_object_get(root, "log");
@@ -489,9 +503,9 @@ static int fill_defaults(struct reader *reader, struct agent_config *config) {
 
 static int take_all(struct reader *reader, const json_t *root, struct agent_config *config) {
     static const char *const names[] = {
-        "state",    "ports",    "module",  "moduleOptions", "modules", "moduleHost",
-        "p11Kit",   "pinentry", "consent", "consentTty",    "tty",     "ttyType",
-        "services", "origins",  "policy",  "clock",         "log",     NULL};
+        "state",    "ports",   "module",     "moduleOptions", "modules", "moduleHost", "p11Kit",
+        "pinentry", "consent", "consentTty", "tty",           "ttyType", "services",   "origins",
+        "policy",   "clock",   "log",        "dialogSeconds", NULL};
     if (check_names(reader, root, "", names) != 0 ||
         take_path(reader, root, "", "state", false, &config->state_dir) != 0 ||
         take_ports(reader, root, config) != 0 ||
@@ -505,7 +519,8 @@ static int take_all(struct reader *reader, const json_t *root, struct agent_conf
         take_terminal(reader, root, &config->consent.terminal) != 0 ||
         take_services(reader, root, config) != 0 || take_origins(reader, root, config) != 0 ||
         take_path(reader, root, "", "policy", false, &config->policy) != 0 ||
-        take_clock(reader, root, config) != 0 || take_log(reader, root, config) != 0) {
+        take_dialog_seconds(reader, root, config) != 0 || take_clock(reader, root, config) != 0 ||
+        take_log(reader, root, config) != 0) {
         return -1;
     }
     return fill_defaults(reader, config);

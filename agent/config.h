@@ -61,6 +61,7 @@ struct agent_config {
     char **deny; /* origins that are refused; canonical */
     size_t deny_count;
     char *policy;  /* the policy where the machine has none; NULL: none */
+    int dialog_ms; /* how long a dialog waits for its answer */
     int64_t clock; /* Unix seconds that the clock shows at the start; 0: real time */
     enum log_level log_level;
 };

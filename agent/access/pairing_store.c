@@ -188,7 +188,8 @@ int pairing_store_decide(struct pairing_store *store, const char *origin,
         result = 0;
     } else if (fd >= 0) {
         json_t *changed = json_copy(store->origins);
-        if (json_object_size(changed) >= ORIGIN_MAX ||
+        bool is_new = json_object_get(changed, origin) == NULL;
+        if ((is_new && json_object_size(changed) >= ORIGIN_MAX) ||
             json_object_set_new(
                 changed, origin,
                 json_pack("{s:s, s:s}", "decision", words[decision], "since", since)) != 0) {

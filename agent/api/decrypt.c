@@ -53,8 +53,16 @@ static void open_envelope(struct signature_work *work, const struct envelope *en
         [ENVELOPE_OAEP_SHA256] = TOKEN_DECRYPT_OAEP_SHA256,
     };
     struct octets content_key = {0}, plain = {0};
-    enum token_error error = token_decrypt(work->token, &work->signer->key_id, ways[way],
-                                           encrypted_key->data, encrypted_key->len, &content_key);
+    struct signature_use use;
+    if (!signature_use_begin(work, &use))
+        return;
+    enum token_error error =
+        token_decrypt(work->token, &work->signer->key_id, ways[way], encrypted_key->data,
+                      encrypted_key->len, &use.pin, &content_key);
+    if (!signature_use_end(work, &use, error)) {
+        octets_free(&content_key);
+        return;
+    }
     if (error && error != TOKEN_FAILED && error != TOKEN_UNSUPPORTED)
         key_respond_token_error(work->request, error);
     else if (envelope_open(NULL, envelope, &content_key, &plain) != FORMATS_OK)

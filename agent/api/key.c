@@ -209,6 +209,9 @@ static bool watch_is_over(void *context) {
 
 void key_watch_init(struct key_watch *watch, const struct http_request *request,
                     const struct token *token) {
-    *watch = (struct key_watch){
-        .watch = {.is_gone = watch_is_over, .context = watch}, .request = request, .token = token};
+    *watch = (struct key_watch){.watch = {.is_gone = watch_is_over,
+                                          .context = watch,
+                                          .timeout_ms = agent_of(request)->config->dialog_ms},
+                                .request = request,
+                                .token = token};
 }

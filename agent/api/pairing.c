@@ -37,7 +37,8 @@ static enum consent_result ask(struct http_request *request, const char *origin,
                                "title", texts[language].title, "message", texts[language].message,
                                "fields", "agree", texts[language].agree, "refuse",
                                texts[language].refuse, "choices", "once", "always", "never");
-    struct consent_watch watch = {.is_gone = is_over, .context = request};
+    struct consent_watch watch = {
+        .is_gone = is_over, .context = request, .timeout_ms = agent_of(request)->config->dialog_ms};
     enum consent_result result =
         dialog != NULL ? agent_ask(request, dialog, &watch, choice) : CONSENT_UNAVAILABLE;
     json_decref(dialog);

@@ -40,8 +40,15 @@ static bool confirm(struct signature_work *work, const struct octets *digest) {
 
 static void sign(struct signature_work *work, const struct octets *digest) {
     struct octets signature = {0};
+    struct signature_use use;
+    if (!signature_use_begin(work, &use))
+        return;
     enum token_error error = token_sign_digest(work->token, &work->signer->key_id, work->scheme,
-                                               digest->data, digest->len, &signature);
+                                               digest->data, digest->len, &use.pin, &signature);
+    if (!signature_use_end(work, &use, error)) {
+        octets_free(&signature);
+        return;
+    }
     if (error)
         key_respond_token_error(work->request, error);
     else

@@ -140,18 +140,16 @@ bool signature_confirm(struct signature_work *work, const struct signature_quest
     return key_require_pin(request, work->token);
 }
 
-/* ---- signatures ---- */
+/* ---- one use of the key ---- */
 
-/* The PIN for one use of a key that wants it before each; the try is counted and written down as every other. False: answered. */
-static bool sign_with_pin(struct signature_work *work, const struct octets *message,
-                          struct octets *signature) {
+/* The PIN for one use; a try as every other. False: answered. */
+static bool ask_for_pin(struct signature_work *work, struct consent_pin **pin) {
     static const struct pin_question question = {.title = WORD_PIN_TITLE,
                                                  .prompt = WORD_PIN_PROMPT,
                                                  .error = WORD_COUNT,
                                                  .is_for_a_try = true};
     struct http_request *request = work->request;
     struct token_facts facts;
-    struct consent_pin *pin = NULL;
     struct key_watch watch;
     enum token_error error = token_read_facts(work->token, &facts);
     if (error) {
@@ -161,39 +159,59 @@ static bool sign_with_pin(struct signature_work *work, const struct octets *mess
     if (pin_try_is_refused(request, &facts) || !agent_action_begin(request))
         return false;
     const struct pin_asker asker = pin_dialog_asker(request, work->token, &watch);
-    enum consent_result result = pin_dialog_ask(&asker, &facts, &question, &pin);
+    enum consent_result result = pin_dialog_ask(&asker, &facts, &question, pin);
     agent_action_end(request);
-    if (result != CONSENT_GIVEN) {
-        agent_record(request, "pin", json_pack("{s:s}", "answer", agent_answer_word(result)));
-        key_respond_consent_error(request, result, work->token);
+    if (result == CONSENT_GIVEN)
+        return true;
+    agent_record(request, "pin", json_pack("{s:s}", "answer", agent_answer_word(result)));
+    key_respond_consent_error(request, result, work->token);
+    return false;
+}
+
+bool signature_use_begin(struct signature_work *work, struct signature_use *use) {
+    bool wants_pin = false;
+    *use = (struct signature_use){0};
+    enum token_error error = token_key_wants_pin(work->token, &work->signer->key_id, &wants_pin);
+    if (error) {
+        key_respond_token_error(work->request, error);
         return false;
     }
-    error = token_sign_with_pin(work->token, &work->signer->key_id, work->scheme, message->data,
-                                message->len, pin->text, pin->len, signature);
-    consent_pin_free(pin);
+    if (wants_pin && !ask_for_pin(work, &use->typed))
+        return false;
+    if (use->typed)
+        use->pin = (struct token_pin){use->typed->text, use->typed->len};
+    return true;
+}
+
+bool signature_use_end(struct signature_work *work, struct signature_use *use,
+                       enum token_error error) {
+    struct http_request *request = work->request;
+    bool was_typed = use->typed != NULL;
+    consent_pin_free(use->typed);
+    *use = (struct signature_use){0};
+    if (!was_typed)
+        return true;
     if (!error || error == TOKEN_PIN_WRONG || error == TOKEN_PIN_LOCKED)
         access_pin_tried(agent_of(request)->access, agent_session(request)->origin, !error);
     bool is_recorded =
         agent_record(request, "pin",
                      json_pack("{s:s, s:s, s:s}", "answer", "given", "by", "person", "result",
                                error ? agent_problem_code(key_token_problem(error)) : "verified"));
-    if (error)
-        key_respond_token_error(request, error);
-    else if (!is_recorded)
+    if (!error && !is_recorded)
         agent_respond_problem(request, PROBLEM_INTERNAL, NULL, NULL);
-    return !error && is_recorded;
+    return error || is_recorded;
 }
 
 bool signature_sign(struct signature_work *work, const struct octets *message,
                     struct octets *signature) {
-    bool wants_pin = false;
+    struct signature_use use;
     *signature = (struct octets){0};
-    enum token_error error = token_key_wants_pin(work->token, &work->signer->key_id, &wants_pin);
-    if (!error && wants_pin)
-        return sign_with_pin(work, message, signature);
-    if (!error)
-        error = token_sign(work->token, &work->signer->key_id, work->scheme, message->data,
-                           message->len, signature);
+    if (!signature_use_begin(work, &use))
+        return false;
+    enum token_error error = token_sign(work->token, &work->signer->key_id, work->scheme,
+                                        message->data, message->len, &use.pin, signature);
+    if (!signature_use_end(work, &use, error))
+        return false;
     if (error)
         key_respond_token_error(work->request, error);
     return !error;

@@ -36,6 +36,19 @@ struct signature_question {
 /* Show it and wait. True: the person has agreed, and the PIN is (still) verified. False: answered. */
 bool signature_confirm(struct signature_work *work, const struct signature_question *question);
 
+/* One use of the signer's private key; zeroed by its end. */
+struct signature_use {
+    struct token_pin pin;      /* for agent/token */
+    struct consent_pin *typed; /* NULL: the key wants none */
+};
+
+/* The use begins: where the key wants the PIN before each, the person is asked for it. False: answered; else signature_use_end(). */
+bool signature_use_begin(struct signature_work *work, struct signature_use *use);
+/* It has been tried, and `error` came of it, which the caller answers: a PIN that was typed for it is counted, written down, and wiped.
+ * False: answered. */
+bool signature_use_end(struct signature_work *work, struct signature_use *use,
+                       enum token_error error);
+
 /* Have the key sign bytes by the work's scheme; asks for the PIN where the key wants it before each use. False: answered. */
 bool signature_sign(struct signature_work *work, const struct octets *message,
                     struct octets *signature);

@@ -53,9 +53,15 @@ static json_t *fields_of(const struct work *work) {
     return fields;
 }
 
+static struct consent_watch watch_of(const struct work *work) {
+    return (struct consent_watch){.is_gone = is_over,
+                                  .context = work->job,
+                                  .timeout_ms = agent_of_work(work)->config->dialog_ms};
+}
+
 bool work_ask_person(struct work *work, enum word title, enum word message) {
     const struct job *job = work->job;
-    const struct consent_watch watch = {.is_gone = is_over, .context = work->job};
+    const struct consent_watch watch = watch_of(work);
     json_t *document = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:s}", "kind", "confirm", "lang",
         http_language_tag(job->language), "origin", job->origin, "title",
@@ -78,7 +84,7 @@ bool work_ask_person(struct work *work, enum word title, enum word message) {
 
 bool work_ask_new_pin(struct work *work, struct consent_pin **pin) {
     const struct job *job = work->job;
-    const struct consent_watch watch = {.is_gone = is_over, .context = work->job};
+    const struct consent_watch watch = watch_of(work);
     const struct agent_config *config = agent_of_work(work)->config;
     const struct pin_asker asker = {.pinentry = config->pinentry,
                                     .terminal = &config->consent.terminal,

@@ -49,7 +49,7 @@ static bool make_csr(struct work *work) {
         goto out;
     }
     enum token_error error =
-        token_sign(work->token, &work->pair.id, SCHEME_SM2, info.data, info.len, &signature);
+        token_sign(work->token, &work->pair.id, SCHEME_SM2, info.data, info.len, NULL, &signature);
     if (error) {
         work_fail_token(work, error);
         goto out;
@@ -69,7 +69,7 @@ bool work_sign(struct work *work, const struct token_key_id *id,
     size_t len = strlen(message);
     octets_free(&work->signature);
     enum token_error error =
-        token_sign(work->token, id, SCHEME_SM2, message, len, &work->signature);
+        token_sign(work->token, id, SCHEME_SM2, message, len, NULL, &work->signature);
     if (error)
         return work_fail_token(work, error);
     return certificate_verify_message(NULL, certificate, message, len, work->signature.data,

@@ -64,7 +64,7 @@ static bool prove(struct work *work) {
     octets_free(&pair.spki);
     if (!error)
         error = token_decrypt(work->token, &pair.id, TOKEN_DECRYPT_SM2, work->secret.data,
-                              work->secret.len, &secret);
+                              work->secret.len, NULL, &secret);
     if (error)
         return work_fail_token(work, error);
     bool is_text =

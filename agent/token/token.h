@@ -226,23 +226,26 @@ enum token_error token_read_public_key(struct token *token, const struct token_k
 
 /* ---- using keys; the token must be logged in ---- */
 
+/* A PIN for one use of a private key; NULL, or text NULL: none. */
+struct token_pin {
+    const char *text;
+    size_t len;
+};
+
+/* Does this private key want the PIN before each use (CKA_ALWAYS_AUTHENTICATE, as PIV's 9C does)? Then what uses it is
+ * TOKEN_LOGIN_NEEDED without `pin`. A wrong one costs a try. */
+enum token_error token_key_wants_pin(struct token *token, const struct token_key_id *id,
+                                     bool *wants_pin);
+
 /* Signature of the message with the private key of that CKA_ID, by the scheme; *signature = DER for SM2 and ECDSA. */
 enum token_error token_sign(struct token *token, const struct token_key_id *id,
                             enum signature_scheme scheme, const void *message, size_t len,
-                            struct octets *signature);
-
-/* Does this private key want the PIN before each use (CKA_ALWAYS_AUTHENTICATE, as PIV's 9C does)? Then token_sign() is
- * TOKEN_LOGIN_NEEDED, and this does it. A wrong PIN costs a try. */
-enum token_error token_key_wants_pin(struct token *token, const struct token_key_id *id,
-                                     bool *wants_pin);
-enum token_error token_sign_with_pin(struct token *token, const struct token_key_id *id,
-                                     enum signature_scheme scheme, const void *message, size_t len,
-                                     const char *pin, size_t pin_len, struct octets *signature);
+                            const struct token_pin *pin, struct octets *signature);
 
 /* The same over a digest that comes from elsewhere, digest_len bytes of the scheme (SM2: e). */
 enum token_error token_sign_digest(struct token *token, const struct token_key_id *id,
                                    enum signature_scheme scheme, const void *digest, size_t len,
-                                   struct octets *signature);
+                                   const struct token_pin *pin, struct octets *signature);
 
 enum token_decryption {
     TOKEN_DECRYPT_SM2,       /* `cipher` is DER SM2Cipher */
@@ -255,7 +258,7 @@ enum token_decryption {
  * also when the text is not for this key: the caller says no more than that to anybody. */
 enum token_error token_decrypt(struct token *token, const struct token_key_id *id,
                                enum token_decryption how, const void *cipher, size_t len,
-                               struct octets *plain);
+                               const struct token_pin *pin, struct octets *plain);
 
 /* ---- writing (jobs); the token must be logged in ---- */
 

@@ -39,9 +39,18 @@ struct signing {
     CK_MECHANISM *mechanism;
     enum signature_scheme scheme;
     struct octets message;
-    const char *pin; /* for a key that wants it before each use; NULL: none */
-    size_t pin_len;
+    const struct token_pin *pin;
 };
+
+/* For the use that has just begun in this session, where a PIN is given for it. */
+static CK_RV login_for_use(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                           const struct token_pin *pin) {
+    if (!pin || !pin->text)
+        return CKR_OK;
+    /* Cryptoki's prototype takes the PIN without const; it does not write to it */
+    return cryptoki->functions->C_Login(session, CKU_CONTEXT_SPECIFIC,
+                                        (CK_UTF8CHAR *)(uintptr_t)pin->text, pin->len);
+}
 
 static enum token_error sign(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                              CK_OBJECT_HANDLE key, const struct signing *what,
@@ -50,9 +59,8 @@ static enum token_error sign(const struct cryptoki *cryptoki, CK_SESSION_HANDLE 
     CK_BYTE raw[SCHEME_SIGNATURE_MAX];
     CK_ULONG raw_len = sizeof raw;
     CK_RV rv = f->C_SignInit(session, what->mechanism, key);
-    if (rv == CKR_OK && what->pin)
-        rv = f->C_Login(session, CKU_CONTEXT_SPECIFIC, (CK_UTF8CHAR *)(uintptr_t)what->pin,
-                        what->pin_len);
+    if (rv == CKR_OK)
+        rv = login_for_use(cryptoki, session, what->pin);
     if (rv == CKR_OK)
         rv = f->C_Sign(session, what->message.data, what->message.len, raw, &raw_len);
     if (rv != CKR_OK)
@@ -98,9 +106,9 @@ enum token_error token_key_wants_pin(struct token *token, const struct token_key
     return token_end(token, session, error);
 }
 
-enum token_error token_sign_with_pin(struct token *token, const struct token_key_id *id,
-                                     enum signature_scheme scheme, const void *message, size_t len,
-                                     const char *pin, size_t pin_len, struct octets *signature) {
+enum token_error token_sign(struct token *token, const struct token_key_id *id,
+                            enum signature_scheme scheme, const void *message, size_t len,
+                            const struct token_pin *pin, struct octets *signature) {
     CK_RSA_PKCS_PSS_PARAMS pss = {.hashAlg = CKM_SHA256, .mgf = CKG_MGF1_SHA256, .sLen = 32};
     CK_MECHANISM mechanism = {.mechanism = signing[scheme]};
     /* Cryptoki's prototype takes the data without const; it does not write to it */
@@ -108,8 +116,7 @@ enum token_error token_sign_with_pin(struct token *token, const struct token_key
                                  .mechanism = &mechanism,
                                  .scheme = scheme,
                                  .message = {(unsigned char *)(uintptr_t)message, len},
-                                 .pin = pin,
-                                 .pin_len = pin_len};
+                                 .pin = pin};
     if (scheme == SCHEME_RSA_PSS) {
         mechanism.pParameter = &pss;
         mechanism.ulParameterLen = sizeof pss;
@@ -117,15 +124,9 @@ enum token_error token_sign_with_pin(struct token *token, const struct token_key
     return sign_with(token, &what, signature);
 }
 
-enum token_error token_sign(struct token *token, const struct token_key_id *id,
-                            enum signature_scheme scheme, const void *message, size_t len,
-                            struct octets *signature) {
-    return token_sign_with_pin(token, id, scheme, message, len, NULL, 0, signature);
-}
-
 enum token_error token_sign_digest(struct token *token, const struct token_key_id *id,
                                    enum signature_scheme scheme, const void *digest, size_t len,
-                                   struct octets *signature) {
+                                   const struct token_pin *pin, struct octets *signature) {
     /* DigestInfo of SHA-256 (RFC 8017, 9.2) up to the digest */
     static const unsigned char info[] = {0x30, 0x31, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
                                          0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
@@ -143,8 +144,11 @@ enum token_error token_sign_digest(struct token *token, const struct token_key_i
         used = sizeof info;
     }
     memcpy(message + used, digest, len);
-    const struct signing what = {
-        .key = id, .mechanism = &mechanism, .scheme = scheme, .message = {message, used + len}};
+    const struct signing what = {.key = id,
+                                 .mechanism = &mechanism,
+                                 .scheme = scheme,
+                                 .message = {message, used + len},
+                                 .pin = pin};
     return sign_with(token, &what, signature);
 }
 
@@ -152,7 +156,8 @@ enum token_error token_sign_digest(struct token *token, const struct token_key_i
 
 static enum token_error decrypt(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                 CK_OBJECT_HANDLE key, enum token_decryption how,
-                                const struct octets *cipher, struct octets *plain) {
+                                const struct octets *cipher, const struct token_pin *pin,
+                                struct octets *plain) {
     CK_RSA_PKCS_OAEP_PARAMS oaep = {
         .hashAlg = how == TOKEN_DECRYPT_OAEP_SHA1 ? CKM_SHA_1 : CKM_SHA256,
         .mgf = how == TOKEN_DECRYPT_OAEP_SHA1 ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256,
@@ -167,6 +172,8 @@ static enum token_error decrypt(const struct cryptoki *cryptoki, CK_SESSION_HAND
         mechanism = (CK_MECHANISM){.mechanism = CKM_RSA_PKCS};
     CK_RV rv = cryptoki->functions->C_DecryptInit(session, &mechanism, key);
     if (rv == CKR_OK)
+        rv = login_for_use(cryptoki, session, pin);
+    if (rv == CKR_OK)
         rv = cryptoki->functions->C_Decrypt(session, cipher->data, cipher->len, out, &out_len);
     enum token_error error = TOKEN_OK;
     if (rv != CKR_OK)
@@ -179,7 +186,7 @@ static enum token_error decrypt(const struct cryptoki *cryptoki, CK_SESSION_HAND
 
 enum token_error token_decrypt(struct token *token, const struct token_key_id *id,
                                enum token_decryption how, const void *cipher, size_t len,
-                               struct octets *plain) {
+                               const struct token_pin *pin, struct octets *plain) {
     const struct cryptoki *cryptoki = &token->owner->cryptoki;
     struct octets bytes = {0};
     struct sm2_cipher parts;
@@ -198,7 +205,7 @@ enum token_error token_decrypt(struct token *token, const struct token_key_id *i
         if (!error)
             error = token_private_key(cryptoki, session, id, &key);
         if (!error)
-            error = decrypt(cryptoki, session, key, how, &bytes, plain);
+            error = decrypt(cryptoki, session, key, how, &bytes, pin, plain);
         error = token_end(token, session, error);
     }
     octets_free(&bytes);

@@ -355,7 +355,7 @@ test('with raw-sign = ask a person may have a digest signed, but not with a key 
     writeFileSync(policy, JSON.stringify({ origins: { 'https://legacy.test': { 'raw-sign': 'ask' } } }), { mode: 0o600 });
     const agentConfig = { policy, services: { default: { issuers: ['OpenUKey Issuing CA', 'Issuing CA'] } } };
     const world = await makeWorld(t, { agentConfig });
-    await plugPivCard(world, ca);
+    await plugPivCard(world, ca, { rsa: [0x9c] });
     await world.seen(2);
     const origin = 'https://legacy.test';
     const agent = await world.page({ origin });
@@ -383,6 +383,18 @@ test('with raw-sign = ask a person may have a digest signed, but not with a key 
     await assert.rejects(agent.sign({ token: ec.token, certificate: ec.id, digest: base64(digest) }), { code: 'USER_CANCELLED' });
     world.dialogs.agree('raw');
     await assert.rejects(agent.sign({ token: ec.token, certificate: ec.id, digest: base64(digest.subarray(1)) }), { code: 'BAD_REQUEST' });
+    // a key that wants the PIN before each use gets it for this one, too
+    const always = { token: ec.token, ...(await agent.certificates({ token: ec.token })).find((one) => one.keyId === '02') };
+    assert.equal(always.algorithm, 'RSA');
+    const asked = () => world.dialogs.pinentryLog.filter((line) => line === 'GETPIN').length;
+    const before = asked();
+    const bare = await agent.sign({ token: always.token, certificate: always.id, digest: base64(digest) });
+    assert.equal(asked(), before + 1);
+    const signer = await world.openssl.publicKey(fromPem(always.pem));
+    await run('openssl', [...['pkeyutl', '-verify', '-pubin', '-inkey', signer, '-pkeyopt', 'digest:sha256'], ...['-in', file('digest', digest), '-sigfile', file('sig', bytesOf(bare.signature))]]);
+    world.dialogs.typePin('654321');
+    await assert.rejects(agent.sign({ token: always.token, certificate: always.id, digest: base64(digest) }), { code: 'PIN_WRONG' });
+    world.dialogs.typePin('123456');
     // the agent knows the issuer of the SM2 certificate as the service's: its keys log in
     await world.agent.stop();
     await world.startAgent();

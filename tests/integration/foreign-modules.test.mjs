@@ -22,8 +22,8 @@ function broken(dir, how) {
     return path;
 }
 
-/* A SoftHSM2 store with one RSA pair and its certificate. */
-async function softHsm(dir) {
+/* A SoftHSM2 store with one RSA pair and its certificate. more: of the private key, to pkcs11-tool. */
+async function softHsm(dir, ...more) {
     const env = { SOFTHSM2_CONF: join(dir, 'softhsm2.conf') };
     mkdirSync(join(dir, 'tokens'), { mode: 0o700 });
     writeFileSync(env.SOFTHSM2_CONF, `directories.tokendir = ${join(dir, 'tokens')}\nlog.level = ERROR\n`);
@@ -34,7 +34,7 @@ async function softHsm(dir) {
     writeFileSync(config, '[req]\ndistinguished_name = dn\n[dn]\n');
     await run('openssl', ['req', '-x509', '-config', config, '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Soft person/O=Soft company', '-keyout', key, '-out', pem, '-days', '30']);
     await run('openssl', ['x509', '-in', pem, '-outform', 'DER', '-out', der]);
-    await tool('--write-object', key, '--type', 'privkey', '--id', '01', '--label', 'soft');
+    await tool('--write-object', key, '--type', 'privkey', '--id', '01', '--label', 'soft', ...more);
     await run('openssl', ['pkey', '-in', key, '-pubout', '-outform', 'DER', '-out', join(dir, 'pub.der')]);
     await tool('--write-object', join(dir, 'pub.der'), '--type', 'pubkey', '--id', '01', '--label', 'soft');
     await tool('--write-object', der, '--type', 'cert', '--id', '01', '--label', 'soft');
@@ -101,6 +101,37 @@ describe('a SoftHSM2 token', { skip: softhsmMissing || !existsSync(SOFTHSM) }, (
         });
         assert.ok([409, 404].includes(job.status), job.body);
     });
+});
+
+test('a key of another maker that wants the PIN before each use signs and decrypts with it', { skip: softhsmMissing || !existsSync(SOFTHSM) }, async (t) => {
+    const agent = new TestAgent();
+    t.after(() => agent.close());
+    const env = await softHsm(agent.dir, '--always-auth', '--usage-sign', '--usage-decrypt');
+    typesThePin(agent);
+    agent.config = { ...agent.config, modules: [{ path: SOFTHSM, name: 'SoftHSM' }] };
+    await agent.run({ env });
+    const session = await agent.pair(ORIGIN);
+    await until(async () => (await tokens(agent, session)).length === 1, 'the soft token', 60_000);
+    const [token] = await tokens(agent, session);
+    const ask = (path, json) => agent.request('POST', `/v1/tokens/${token.id}/${path}`, { origin: ORIGIN, session, json });
+    assert.equal((await ask('verify-pin', {})).status, 200);
+    const list = await agent.request('GET', `/v1/tokens/${token.id}/certificates`, { origin: ORIGIN, session });
+    const [certificate] = list.json.certificates;
+    await signAndJudge(agent, session, token, certificate);
+
+    const file = (name) => join(agent.dir, name);
+    writeFileSync(file('plain'), 'for this key alone');
+    await run('openssl', ['cms', '-encrypt', '-binary', '-aes256', '-in', file('plain'), '-outform', 'DER', '-out', file('envelope'), file('cert.pem')]);
+    const open = () => ask('decrypt', { envelope: readFileSync(file('envelope')).toString('base64') });
+    const opened = await open();
+    assert.equal(opened.status, 200, opened.body);
+    assert.equal(Buffer.from(opened.json.content, 'base64').toString(), 'for this key alone');
+    writeFileSync(file('pinentry'), TYPES.replace('123456', '654321'), { mode: 0o700 });
+    const wrong = await open();
+    assert.deepEqual([wrong.status, wrong.json.code], [403, 'PIN_WRONG']);
+    // one dialog for the login, one for each use
+    const { stdout: journal } = await run(agent.binary, ['audit', 'list', '--json', '--config', agent.configFile]);
+    assert.deepEqual(journal.split('\n').filter((line) => /"event":"pin"/.test(line)).map((line) => /"result":"(\w+)"/.exec(line)[1]), ['verified', 'verified', 'verified', 'PIN_WRONG']);
 });
 
 describe('a PIV card behind the real pcscd', { skip: missing('pcscd') || (pcscdMissing() ?? !existsSync(OPENSC)) }, () => {

@@ -29,8 +29,8 @@ export function smallCa(dir) {
     };
 }
 
-/* Makes the card and plugs it in; it ends with the world. */
-export async function plugPivCard(world, ca) {
+/* Makes the card and plugs it in; it ends with the world. rsa: the slots that get RSA-2048 besides 9A. */
+export async function plugPivCard(world, ca, { rsa = [] } = {}) {
     const image = join(world.dir, 'piv.img');
     execFileSync(world.binary('ukey-sim'), ['format', '--serial', 'FEED0001', '--application', 'piv', image]);
     const start = (socket) =>
@@ -44,7 +44,7 @@ export async function plugPivCard(world, ca) {
     const filling = join(world.dir, 'piv-filling.sock');
     const first = await start(filling);
     const wire = await overSocket(filling);
-    await fillPiv(wire, world.dir, 4, (dir, key, name) => ca.issue(key, name));
+    await fillPiv(wire, world.dir, 4, (dir, key, name) => ca.issue(key, name), rsa);
     wire.close();
     await first.stop();
     const card = await start(join(world.sockets, 'piv.sock'));

@@ -59,8 +59,9 @@ export function certify(dir, key, name) {
     return execFileSync('openssl', ['x509', '-inform', 'DER', '-in', path('der'), '-outform', 'DER']);
 }
 
-/* Fills the first `count` slots of a factory-new key with a pair and its certificate; `certifier` makes those of another CA. */
-export async function fillPiv(wire, dir, count, certifier = certify) {
+/* Fills the first `count` slots of a factory-new key with a pair and its certificate; `certifier` makes those of another CA; `rsa`
+ * (references): these get RSA-2048. */
+export async function fillPiv(wire, dir, count, certifier = certify, rsa = []) {
     const send = async (apdu) => {
         const answer = await wire.transmit(apdu);
         const sw = answer.subarray(-2).toString('hex');
@@ -71,7 +72,8 @@ export async function fillPiv(wire, dir, count, certifier = certify) {
     const challenge = find(find(await send(extended(0x87, 3, 0x9b, Buffer.from('7c028100', 'hex'))), '7c'), '81');
     const answer = createCipheriv('des-ede3', FACTORY_KEY, null).setAutoPadding(false).update(challenge);
     await send(extended(0x87, 3, 0x9b, tlv('7c', tlv('82', answer))));
-    for (const slot of SLOTS.slice(0, count)) {
+    const wanted = SLOTS.slice(0, count).map((slot) => (rsa.includes(slot.reference) ? { ...slot, algorithm: RSA2048 } : slot));
+    for (const slot of wanted) {
         const made = await send(extended(0x47, 0, slot.reference, tlv('ac', tlv('80', [slot.algorithm]))));
         const der = certifier(dir, publicKey(made, slot.algorithm), `slot-${slot.id}`);
         const object = tlv('53', tlv('70', der), tlv('71', [0]), tlv('fe'));

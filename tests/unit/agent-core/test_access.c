@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/access/access.h"
@@ -193,6 +194,28 @@ static void an_origin_with_too_many_sessions_loses_its_oldest(void **state) {
     assert_int_equal(last_ended, first.id);
 }
 
+static void all_origins_together_have_so_many_sessions_and_none_loses_anothers(void **state) {
+    struct access *access = *state;
+    struct access_session session;
+    char first[ACCESS_TOKEN_TEXT_SIZE], token[ACCESS_TOKEN_TEXT_SIZE], origin[32];
+    assert_int_equal(access_session_start(access, "https://first.cn", first, &session), 0);
+    for (int i = 1; i < ACCESS_MAX_SESSIONS; i++) {
+        snprintf(origin, sizeof(origin), "https://o%d.cn", i % 40);
+        assert_int_equal(access_session_start(access, origin, token, &session), 0);
+    }
+    assert_int_equal(access_session_start(access, "https://late.cn", token, &session), -1);
+    assert_string_equal(token, "");
+    assert_int_equal(ends, 0);
+    /* who has one already gets the next in its place */
+    assert_int_equal(access_session_start(access, "https://first.cn", token, &session), 0);
+    assert_int_equal(ends, 1);
+    assert_false(access_session_find(access, first, "https://first.cn", &session));
+    /* and when some have ended there is room */
+    now += 100;
+    access_expire(access);
+    assert_int_equal(access_session_start(access, "https://late.cn", token, &session), 0);
+}
+
 static void an_origin_is_known_once_a_person_has_agreed(void **state) {
     struct access *access = *state;
     struct access_session a;
@@ -280,6 +303,7 @@ int main(void) {
         WITH_ACCESS(a_pin_typed_for_a_session_that_has_ended_logs_the_token_out),
         WITH_ACCESS(a_removed_token_is_verified_by_nobody),
         WITH_ACCESS(an_origin_with_too_many_sessions_loses_its_oldest),
+        WITH_ACCESS(all_origins_together_have_so_many_sessions_and_none_loses_anothers),
         WITH_ACCESS(an_origin_is_known_once_a_person_has_agreed),
         WITH_ACCESS(each_origin_has_its_own_share_of_a_minute),
         WITH_ACCESS(wrong_pins_make_their_origin_wait_longer_and_longer),

@@ -68,7 +68,7 @@ static void a_full_configuration_is_read(void **state) {
         "\"ca\":\"ca.pem\",\"taskKeys\":\"/v1/keys\",\"issuers\":[\"x\"],\"root\":\"/abs/"
         "root.pem\"}},"
         "\"origins\":{\"allow\":[\"https://a.cn\"],\"deny\":[\"https://b.cn\"]},\"log\":\"warn\","
-        "\"policy\":\"p.json\",\"clock\":\"2026-03-01T09:00:00+08:00\"}");
+        "\"dialogSeconds\":7,\"policy\":\"p.json\",\"clock\":\"2026-03-01T09:00:00+08:00\"}");
     char expected[200];
     assert_non_null(config);
     snprintf(expected, sizeof(expected), "%s/st", folder);
@@ -83,6 +83,7 @@ static void a_full_configuration_is_read(void **state) {
     assert_string_equal(config->module_options[1].value, "off");
     assert_string_equal(config->pinentry, "pinentry-gtk-2");
     assert_int_equal(config->clock, 1772326800);
+    assert_int_equal(config->dialog_ms, 7000);
     snprintf(expected, sizeof(expected), "%s/p.json", folder);
     assert_string_equal(config->policy, expected);
     snprintf(expected, sizeof(expected), "%s/./c.mjs", folder);
@@ -114,6 +115,7 @@ static void what_is_left_out_has_a_default(void **state) {
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_null(config->policy);
     assert_int_equal(config->clock, 0);
+    assert_int_equal(config->dialog_ms, 120000);
     agent_config_free(config);
     setenv("HOME", "/home/somebody", 1);
     unsetenv("XDG_STATE_HOME");
@@ -136,6 +138,9 @@ static void every_mistake_is_named(void **state) {
         const char *text, *named;
     } mistakes[] = {
         {"{\"state\":\"s\",\"clock\":\"noon\"}", "clock"},
+        {"{\"state\":\"s\",\"dialogSeconds\":0}", "dialogSeconds"},
+        {"{\"state\":\"s\",\"dialogSeconds\":3601}", "dialogSeconds"},
+        {"{\"state\":\"s\",\"dialogSeconds\":\"60\"}", "dialogSeconds"},
         {"{\"state\":\"s\",\"policy\":1}", "policy"},
         {"[]", "object"},
         {"{\"state\":\"s\",\"stat\":1}", "unknown key stat"},

@@ -111,8 +111,9 @@ static void a_key_plugged_in_again_is_another_token_with_the_same_id(void **stat
     struct octets signature;
     struct token_pair pair;
     assert_int_equal(token_find_pair(after, "old", TOKEN_USE_SIGN, &pair), TOKEN_OK);
-    assert_int_equal(token_sign(before, &pair.id, SCHEME_SM2, "x", 1, &signature), TOKEN_REMOVED);
-    assert_int_equal(token_sign(after, &pair.id, SCHEME_SM2, "x", 1, &signature),
+    assert_int_equal(token_sign(before, &pair.id, SCHEME_SM2, "x", 1, NULL, &signature),
+                     TOKEN_REMOVED);
+    assert_int_equal(token_sign(after, &pair.id, SCHEME_SM2, "x", 1, NULL, &signature),
                      TOKEN_LOGIN_NEEDED);
     octets_free(&pair.spki);
     token_release(before);
@@ -192,16 +193,18 @@ static void a_signature_is_der_and_verifies(void **state) {
     struct token_pair pair;
     struct octets signature;
     assert_int_equal(token_find_pair(token, "old", TOKEN_USE_SIGN, &pair), TOKEN_OK);
-    assert_int_equal(token_sign(token, &pair.id, SCHEME_SM2, "data", 4, &signature),
+    assert_int_equal(token_sign(token, &pair.id, SCHEME_SM2, "data", 4, NULL, &signature),
                      TOKEN_LOGIN_NEEDED);
     assert_int_equal(token_login(token, "123456", 6, false, NULL), TOKEN_OK);
-    assert_int_equal(token_sign(token, &pair.id, SCHEME_SM2, "data", 4, &signature), TOKEN_OK);
+    assert_int_equal(token_sign(token, &pair.id, SCHEME_SM2, "data", 4, NULL, &signature),
+                     TOKEN_OK);
     assert_int_equal(
         sm2_verify(NULL, mock_keys[0].containers[0].sign, "data", 4, signature.data, signature.len),
         FORMATS_OK);
     octets_free(&signature);
     struct token_key_id other = {.bytes = {1}, .len = 1};
-    assert_int_equal(token_sign(token, &other, SCHEME_SM2, "data", 4, &signature), TOKEN_NOT_FOUND);
+    assert_int_equal(token_sign(token, &other, SCHEME_SM2, "data", 4, NULL, &signature),
+                     TOKEN_NOT_FOUND);
     octets_free(&pair.spki);
     token_release(token);
 }
@@ -219,7 +222,7 @@ static void a_key_pulled_in_the_middle_of_any_call_is_removed(void **state) {
         mock_pull_at(nth, nth % 2);
         enum token_error error = token_find_pair(token, "old", TOKEN_USE_SIGN, &pair);
         if (!error)
-            error = token_sign(token, &pair.id, SCHEME_SM2, "data", 4, &signature);
+            error = token_sign(token, &pair.id, SCHEME_SM2, "data", 4, NULL, &signature);
         bool was_pulled = mock_calls() >= nth;
         mock_pull_at(0, false);
         octets_free(&pair.spki);
