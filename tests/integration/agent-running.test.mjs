@@ -211,6 +211,7 @@ test('audit verify finds a changed, a removed and an inserted line, and a cut en
         changed: [lines.map((line, i) => (i === 2 ? line.replace('"once"', '"none"') : line)), /:4: line 3 is not the one that line 4 follows: changed/],
         removed: [lines.filter((_, i) => i !== 3), /lines 4 to 4 are missing/],
         inserted: [[...lines.slice(0, 3), lines[2], ...lines.slice(3)], /inserted/],
+        'its last line gone': [lines.slice(0, -1), /the end is missing: lines 7 to 7 were written/],
         cut: [lines.slice(0, -2), /the end is missing: lines 6 to 7 were written/],
         last: [[...lines.slice(0, -1), lines.at(-1).replace('stop', 'stpo')], /the last line is not the one that was written/],
     };
@@ -220,6 +221,8 @@ test('audit verify finds a changed, a removed and an inserted line, and a cut en
         assert.equal(code, 1, what);
         assert.match(stderr, pattern, what);
     }
+    rmSync(file);
+    assert.match((await command(agent, ['audit', 'verify'], [1])).stderr, /the end is missing: lines 1 to 7 were written/);
     writeFileSync(file, whole);
     await command(agent, ['audit', 'verify']);
     rmSync(journal(agent), { recursive: true });

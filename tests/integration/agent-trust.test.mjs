@@ -52,12 +52,19 @@ test('every profile of every browser is found, once', { skip }, async (t) => {
     writeFileSync(ini, `${readFileSync(ini)}[Profile8]\nName=far\nIsRelative=0\nPath=${home}/elsewhere\n[Profile9]\nIsRelative=1\nPath=gone\n`);
     mkdirSync(join(home, 'snap/chromium/2900'), { recursive: true });
     symlinkSync('2900', join(home, 'snap/chromium/current'));
+    mkdirSync(join(home, 'snap/brave/450/.pki/nssdb'), { recursive: true });
+    symlinkSync('450', join(home, 'snap/brave/current'));
     mkdirSync(join(home, '.var/app/com.google.Chrome'), { recursive: true });
+    mkdirSync(join(home, '.var/app/org.chromium.Chromium/data/pki/nssdb'), { recursive: true });
+    profiles(join(home, '.var/app/org.mozilla.firefox/config/mozilla/firefox'), ['flat.new']);
+    profiles(join(home, '.var/app/io.gitlab.librewolf-community/.librewolf'), ['wolf.default']);
     mkdirSync(join(home, '.var/app/org.example.Notes'), { recursive: true });
     const all = [
         '.pki/nssdb', '.mozilla/firefox/abc.default', '.mozilla/firefox/def.work', 'elsewhere', '.config/mozilla/firefox/new.default',
         'snap/chromium/current/.pki/nssdb', 'snap/firefox/common/.mozilla/firefox/snap.default',
         '.var/app/org.mozilla.firefox/.mozilla/firefox/flat.default', '.var/app/com.google.Chrome/.pki/nssdb',
+        'snap/brave/current/.pki/nssdb', '.var/app/org.chromium.Chromium/data/pki/nssdb', '.var/app/org.chromium.Chromium/.pki/nssdb',
+        '.var/app/org.mozilla.firefox/config/mozilla/firefox/flat.new', '.var/app/io.gitlab.librewolf-community/.librewolf/wolf.default',
     ].sort();
 
     const before = await trust('status');

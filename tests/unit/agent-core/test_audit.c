@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +277,82 @@ static void a_full_file_is_followed_by_another_and_old_ones_go(void **state) {
     assert_found("are missing");
 }
 
+/* The names of the journal's files, in order; how many. */
+static size_t list_files(char names[8][32]) {
+    struct dirent **entries = NULL;
+    int all = scandir(folder, &entries, NULL, alphasort);
+    size_t count = 0;
+    for (int i = 0; i < all; i++) {
+        const char *name = entries[i]->d_name;
+        if (strlen(name) == strlen(FIRST_FILE) && strcmp(name + 12, ".jsonl") == 0 && count < 8) {
+            memcpy(names[count++], name, strlen(name) + 1);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return count;
+}
+
+static void move(const char *name, bool is_back) {
+    char inside[200], outside[200];
+    snprintf(inside, sizeof(inside), "%s/%s", folder, name);
+    snprintf(outside, sizeof(outside), "%s/%s", base, name);
+    assert_int_equal(is_back ? rename(outside, inside) : rename(inside, outside), 0);
+}
+
+static void any_file_that_is_removed_is_found_and_so_are_all(void **state) {
+    (void)state;
+    char names[8][32];
+    struct audit *audit = open_journal(1000, 4);
+    append(audit, 1, 60);
+    audit_close(audit);
+    size_t count = list_files(names);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < count; i++) {
+        move(names[i], false);
+        assert_found(i + 1 < count ? "are missing" : "the end is missing");
+        move(names[i], true);
+        assert_int_equal(read_journal().findings, 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        move(names[i], false);
+    }
+    assert_found("the end is missing");
+    /* with its head too, there is none: `audit verify` says that, and ends with 1 */
+    struct audit_summary summary;
+    move("head.json", false);
+    assert_int_equal(audit_read(folder, &(const struct audit_reader){0}, &summary), -1);
+}
+
+static void any_line_that_is_removed_is_found_the_last_of_a_file_too(void **state) {
+    (void)state;
+    char names[8][32];
+    struct audit *audit = open_journal(1000, 4);
+    append(audit, 1, 40);
+    audit_close(audit);
+    size_t count = list_files(names);
+    for (size_t i = 0; i < count; i++) {
+        load(names[i]);
+        size_t all = line_count;
+        store(names[i]);
+        for (size_t gone = 0; gone < all; gone++) {
+            load(names[i]);
+            char *line = lines[gone];
+            lines[gone] = NULL;
+            char *kept[64];
+            for (size_t k = 0; k < all; k++) {
+                kept[k] = lines[k] != NULL ? strdup(lines[k]) : line;
+            }
+            store(names[i]);
+            assert_found(i + 1 == count && gone + 1 == all ? "the end is missing" : "missing");
+            line_count = all;
+            memcpy(lines, kept, sizeof(kept[0]) * all);
+            store(names[i]);
+        }
+    }
+    assert_int_equal(read_journal().findings, 0);
+}
+
 /* A writer that is killed at some moment, again and again. */
 static void a_journal_whose_writer_is_killed_is_gone_on_with(void **state) {
     (void)state;
@@ -382,6 +459,8 @@ int main(void) {
         TEST(a_cut_tail_is_found_and_what_goes_on_after_it_begins_anew),
         TEST(a_lost_or_damaged_head_is_found),
         TEST(a_full_file_is_followed_by_another_and_old_ones_go),
+        TEST(any_file_that_is_removed_is_found_and_so_are_all),
+        TEST(any_line_that_is_removed_is_found_the_last_of_a_file_too),
         TEST(a_journal_whose_writer_is_killed_is_gone_on_with),
         TEST(a_line_that_was_begun_is_finished),
         TEST(many_threads_write_one_chain),
