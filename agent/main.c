@@ -108,6 +108,7 @@ static void limit_arenas(void) {
     mallopt(M_ARENA_MAX, 2);
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* it brings its own malloc() */
 /* Each thread would also keep up to a quarter of a MiB of freed blocks for itself, for good. That is set at a program's start only, and
  * by this variable only (glibc 2.26 to this day): start once more with it. Where somebody has set tunables, theirs stand. */
 static void start_without_thread_caches(char **argv) {
@@ -125,6 +126,7 @@ static void start_without_thread_caches(char **argv) {
         unsetenv(name);
     }
 }
+#endif
 
 /* Taken by sigtimedwait() in the main thread only; every other thread inherits the mask. */
 static void block_signals(sigset_t *set) {
@@ -296,7 +298,7 @@ static int run(const struct agent_config *config, const char *config_path) {
 static int run_with(const char *config_path, char **argv) {
     struct agent_config *config = NULL;
     char complaint[512];
-#ifndef __SANITIZE_ADDRESS__ /* it brings its own malloc() */
+#ifndef __SANITIZE_ADDRESS__
     start_without_thread_caches(argv);
 #else
     (void)argv;

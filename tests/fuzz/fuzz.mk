@@ -2,7 +2,7 @@
 
 FUZZ := build/fuzz
 FUZZ_CC := clang
-FUZZ_CFLAGS := -std=c17 -O1 -g $(WARNINGS) -Wno-error -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS := -std=c17 -O1 -g $(WARNINGS) -Wno-error -Werror=incompatible-pointer-types -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 fuzz_apdu_SRCS := tests/fuzz/fuzz_apdu.c tests/unit/firmware-sim/flash_ram.c $(firmware_SRCS)
 
 $(FUZZ)/obj/%.o: %.c
@@ -80,10 +80,11 @@ $(FUZZ)/fuzz_websocket: FUZZ_CFLAGS += $(fuzz_civetweb_CFLAGS)
 $(FUZZ)/fuzz_websocket: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_websocket_SRCS))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(fuzz_web_LINK) -o $@ $^ -ljansson -lssl -lcrypto -lpthread -ldl
 
-fuzz_dialogs_SRCS := tests/fuzz/fuzz_dialogs.c agent/consent/dialog.c agent/consent/dialog/request.c agent/http/json.c \
+fuzz_dialogs_SRCS := tests/fuzz/fuzz_dialogs.c agent/consent/dialog.c agent/http/json.c \
+    $(addprefix agent/consent/,dialog/request.c dialog/content.c dialog/texts.c terminal/flow.c terminal/pages.c) \
     $(filter-out module/pinentry/child.c,$(pinentry_SRCS))
 $(FUZZ)/fuzz_dialogs: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_dialogs_SRCS))
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto -ljansson
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=clock_gettime -o $@ $^ -lcrypto -ljansson
 
 fuzz_foreign_SRCS := tests/fuzz/fuzz_foreign.c agent/foreign/wire.c agent/foreign/process.c agent/foreign/remote.c agent/log.c
 $(FUZZ)/fuzz_foreign: $(patsubst %.c,$(FUZZ)/obj/%.o,$(fuzz_foreign_SRCS))

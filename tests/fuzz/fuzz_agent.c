@@ -33,7 +33,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-enum consent_result __wrap_consent_ask(const char *program, const json_t *request,
+enum consent_result __wrap_consent_ask(const struct consent_means *means, const json_t *request,
                                        const struct consent_watch *watch,
                                        enum consent_choice *choice);
 enum consent_result __wrap_consent_ask_pin(const char *pinentry,
@@ -153,12 +153,13 @@ bool __wrap_peer_find_uid(const char *address, uint16_t port, uint16_t local_por
     return true;
 }
 
-enum consent_result __wrap_consent_ask(const char *program, const json_t *request,
+enum consent_result __wrap_consent_ask(const struct consent_means *means, const json_t *request,
                                        const struct consent_watch *watch,
                                        enum consent_choice *choice) {
     bool agrees = (world & REFUSES) == 0, is_for_good = (world & FOR_GOOD) != 0;
-    (void)program, (void)watch;
-    check(json_is_object(request) && json_string_value(json_object_get(request, "origin")) != NULL);
+    (void)watch;
+    check(means->program != NULL && json_is_object(request) &&
+          json_string_value(json_object_get(request, "origin")) != NULL);
     if (choice != NULL) {
         *choice = agrees ? (is_for_good ? CONSENT_CHOICE_ALWAYS : CONSENT_CHOICE_ONCE)
                          : (is_for_good ? CONSENT_CHOICE_NEVER : CONSENT_CHOICE_NONE);

@@ -116,7 +116,7 @@ add('websocket', 1, ...Array.from({ length: 40 }, (_, i) => frame(0x89, String(i
 
 // ---- dialogs ----
 
-const [PINENTRY, CONSENT, QUESTION] = [0, 1, 2];
+const [PINENTRY, CONSENT, QUESTION, TYPED] = [0, 1, 2, 3];
 const pieces = (...texts) => bytes(...texts.map((text) => bytes(Buffer.byteLength(text), text)));
 const pinentry = (how, text, ...said) => add('dialogs', PINENTRY, how, Buffer.byteLength(text), text, ...said);
 const OKS = 'OK\n'.repeat(9);
@@ -135,13 +135,26 @@ pinentry(4, 'x');
 const real = spawnSync('pinentry-curses', ['--ttyname', '/nowhere'], { input: 'OPTION lc-ctype=C.UTF-8\nSETTIMEOUT 1\nSETTITLE t\nSETDESC d\nSETPROMPT PIN\nSETOK ok\nGETPIN\nBYE\n', encoding: 'latin1' });
 if (real.status === 0) pinentry(0, 'x', 0, real.stdout);
 for (const [how, text] of [[0, '{"decision":"agree"}'], [0, '{"decision":"agree","choice":"always"}\n'], [0, '{"decision":"agree","choice":"once"}'], [0, '{"decision":"refuse","choice":"never"}'], [0, '{"decision":"refuse"}'],
-    [1, '{"decision":"agree"}'], [2, '{"decision":"agree"}'], [0, '{"decision":"agree","extra":1}'], [0, '{"decision":"agree"}{"decision":"agree"}'], [0, '{"decision":"agree","decision":"refuse"}'], [0, '{"decision":"agree","choice":"never"}'], [0, ''], [16, '{"decision":'], [8, '{"decision":"refuse"}'], [4, '']])
+    [1, '{"decision":"agree"}'], [32, '{"decision":"agree"}'], [34, '{"decision":"agree"}'], [2, '{"decision":"agree"}'], [0, '{"decision":"agree","extra":1}'], [0, '{"decision":"agree"}{"decision":"agree"}'], [0, '{"decision":"agree","decision":"refuse"}'], [0, '{"decision":"agree","choice":"never"}'], [0, ''], [16, '{"decision":'], [8, '{"decision":"refuse"}'], [4, '']])
     add('dialogs', CONSENT, how, pieces(text));
 add('dialogs', CONSENT, 0, pieces('{"decision":', '"agree"', '}'));
 const question = { kind: 'statement', lang: 'zh-CN', origin: 'https://portal.test', title: '申请', message: 'm', certificate: { subject: '测试公司', issuer: 'CA', notAfter: '2027-01-01', daysLeft: 12, usage: 'sign' }, token: { label: 'L', serial: 'S' }, fields: [{ label: 'a', value: 'b\u202e' }, { label: '\u0000', value: '\u200b\ufeff' }], agree: '同意', refuse: '拒绝', choices: ['once', 'always', 'never'] };
 add('dialogs', QUESTION, 0, question);
 for (const [name, value] of [['kind', 'other'], ['lang', 1], ['origin', ''], ['fields', {}], ['fields', [{ label: 1 }]], ['choices', ['x']], ['choices', 'once'], ['certificate', []], ['certificate', { daysLeft: 'x' }], ['certificate', { usage: 'x' }], ['token', { x: 1 }], ['x', 1], ['message', '\u0300\u0301\u2028\u{e0001}']]) add('dialogs', QUESTION, 0, { ...question, [name]: value });
 for (const text of ['[]', '{"kind":"login","origin":"o","title":"t"}', '{"kind":"pairing","origin":"o","title":"\\ud800"}', '']) add('dialogs', QUESTION, 0, text);
+
+const typed = (rows, columns, request, ...keys) => { const text = Buffer.from(JSON.stringify(request)); add('dialogs', TYPED, 0, rows, columns, u16(text.length), text, ...keys); };
+const long = { ...question, fields: Array.from({ length: 30 }, (_, i) => ({ label: `第${i}项`, value: `长沙市某某工程 \u202e\\u{202E} ${'x'.repeat(i)}` })) };
+typed(24, 80, question, 'yes\n');
+typed(24, 80, question, 'x', 0xf0, 'maybe\n', 'always\n');
+typed(10, 40, long, 'yes\n', '\n\n\n', ' b B', '\x1b[6~\x1b[5~\x1b[A\x1bOB', 'yesx\x7f\b', '\n'.repeat(40), 'yes\n');
+typed(10, 20, long, '\n'.repeat(200), 'never\n');
+typed(5, 80, long, 'yes\n', 0xfa, '\n'.repeat(90), 'YES\n');
+typed(24, 80, { ...long, choices: undefined }, 'always\n', 0xfe, 0xf1, 'no\n');
+typed(24, 80, question, '\x1b', 0xf5);
+typed(24, 80, question, '\x1b[[A', '\x1b[1;5B', 3);
+typed(24, 10, question, 0xff);
+typed(40, 255, { ...long, lang: 'en', message: 'a\nb\u0007\\\n\n中', agree: '\x1b[2J', refuse: '\u200b' }, '\n'.repeat(9), 'no\n');
 
 // ---- the wire to modules ----
 
