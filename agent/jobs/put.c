@@ -84,8 +84,9 @@ bool work_seal_has_room(struct work *work) {
     octets_free(&there);
     if (error && error != TOKEN_NOT_FOUND)
         return work_fail_token(work, error);
-    return !is_taken || work_fail(work, PROBLEM_TASK_REFUSED, true,
-                                  "the new seal has the number of another one on the key");
+    return !is_taken ||
+           work_fail(work, work->job->kind->task ? PROBLEM_TASK_REFUSED : PROBLEM_INSTALL_REFUSED,
+                     true, "the new seal has the number of another one on the key");
 }
 
 bool step_write_seal(struct work *work) {

@@ -17,8 +17,10 @@ const NEW_PIN = 'new-pin-1';
 /* Agent and key are stopped in the middle of a command that writes: key pair, envelope, certificate, file made, written and deleted,
  * retirement, PIN. */
 const WRITES = ['70', '72', '4C', '30', '3A', '32', 'D4', 'D8'];
-/* What the agent asks of the key in every step that looks at it: what kind of device, and has anything changed? */
-const LOOK = '04';
+/* What looks at the key: its state, files, containers, certificates, public keys. */
+const LOOKS = ['04', '14', '34', '36', '38', '42', '46', '4A', '4E', '88'];
+/* Asks neither key nor service when the seal is new: it computes, on what the step before it has brought. */
+const STILL = ['check'];
 
 const journalStep = (bench) => {
     const folder = join(bench.agentState, 'jobs');
@@ -162,22 +164,34 @@ for (const kind of Object.keys(KINDS)) {
             });
         }
 
-        /* The job runs until `stops(talk)` says that the key stands still at the right place; then it is struck. False: it never does. */
-        async function strikeCard(fault, strike, stops) {
-            const talk = await bench.key.talk();
+        /* The job runs until the key stands still before or after one of the commands and `isIt()`; then it is struck. */
+        async function strikeCard([fault, strike], when, commands, isIt = () => true) {
+            const talks = await Promise.all(commands.map(() => bench.key.talk()));
+            const arm = async (i) => {
+                await talks[i].say(`hold ${when} ${commands[i]}`);
+                return talks[i].next().then(() => i);
+            };
             try {
+                for (const [i, talk] of talks.entries()) await talk.say(`hold ${when} ${commands[i]}`);
+                const waiting = talks.map((talk, i) => talk.next().then(() => i));
                 const running = run(bench);
                 const ended = running.then(() => null);
-                const isThere = await stops(talk, ended);
-                if (isThere) {
-                    count(kind, fault, journalStep(bench));
-                    await strike(talk);
-                    if (fault === 'the agent is killed') await talk.say('release');
+                for (;;) {
+                    const held = await Promise.race([...waiting, ended]);
+                    if (held === null) break;
+                    if (isIt()) {
+                        count(kind, fault, journalStep(bench));
+                        await strike(talks[held]);
+                        if (fault === 'the agent is killed') await talks[held].say('release');
+                        break;
+                    }
+                    waiting[held] = arm(held);
                 }
+                // whatever else stands still goes on
+                for (const talk of talks) talk.close();
                 await running;
-                return isThere;
             } finally {
-                talk.close();
+                for (const talk of talks) talk.close();
             }
         }
 
@@ -190,21 +204,12 @@ for (const kind of Object.keys(KINDS)) {
             test(`${fault} in the middle of a command that writes`, (t) => {
                 const writes = process.env.LONG ? WRITES : [{ recover: '72', unlock: 'D8', install: '30' }[kind] ?? '4C'];
                 const wanted = writes.flatMap((ins) => [[ins, 'before'], [ins, 'after']]);
-                const cells = wanted.map(([ins, when]) => [`${fault} ${when} ${ins}`, () => strikeCard(fault, strike, async (talk, ended) => {
-                    await talk.say(`hold ${when} ${ins}`);
-                    return (await Promise.race([talk.next(), ended])) !== null;
-                })]);
+                const cells = wanted.map(([ins, when]) => [`${fault} ${when} ${ins}`, () => strikeCard([fault, strike], when, [ins])]);
                 return tryAll(t, process.env.LONG ? cells : cells.filter((_, i) => i === Number(fault === 'the key is pulled')));
             });
 
             test(`${fault} at the first command of a step`, { skip: !process.env.LONG && 'LONG=1' }, (t) => {
-                const cells = bench.steps.map((step) => [`${fault} when ${step} begins`, () => strikeCard(fault, strike, async (talk, ended) => {
-                    for (;;) {
-                        await talk.say(`hold before ${LOOK}`);
-                        if ((await Promise.race([talk.next(), ended])) === null) return false;
-                        if (journalStep(bench) === step) return true;
-                    }
-                })]);
+                const cells = bench.steps.map((step) => [`${fault} when ${step} begins`, () => strikeCard([fault, strike], 'before', LOOKS, () => journalStep(bench) === step)]);
                 return tryAll(t, cells);
             });
         }
@@ -215,7 +220,7 @@ for (const kind of Object.keys(KINDS)) {
             const line = (step) => `${kind} ${step.padEnd(18)} ${faults.map((fault) => `${fault}: ${of[`${fault} ${step}`] ?? 0}`).join(', ')}`;
             for (const step of bench.steps) t.diagnostic(line(step));
             t.diagnostic(`${kind}: ${boundaries.length} boundaries; ${['the old works', 'the new works', 'done in the end'].map((name) => `${name}: ${of[name] ?? 0}`).join(', ')}`);
-            const missed = bench.steps.filter((step) => !faults.some((fault) => of[`${fault} ${step}`]));
+            const missed = bench.steps.filter((step) => !STILL.includes(step) && !faults.some((fault) => of[`${fault} ${step}`]));
             if (process.env.LONG) assert.deepEqual(missed, [], 'every step was cut');
         });
     });

@@ -1,49 +1,17 @@
 // Certificates and seals that a page brings: what fits is installed in place, everything else is refused and leaves the key as it was.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { run } from '../../tools/demo/program.mjs';
-import { creditCode } from '../support/service.mjs';
+import { PLAIN_NAME, certify, certifyPair, sealMaker } from '../support/issuer.mjs';
 import { JobBench } from '../support/job_bench.mjs';
 import { fromPem } from '../support/world.mjs';
 
-const SM2 = ['-sm3', '-sigopt', 'distid:1234567812345678', '-vfyopt', 'distid:1234567812345678'];
-const USAGES = { sign: 'digitalSignature,nonRepudiation', encrypt: 'keyEncipherment,dataEncipherment' };
-// openssl x509 -subj takes ASCII only
-const NAME = { ST: 'Hunan', L: 'Changsha', O: 'Example Builders', CN: 'Example Builders', organizationIdentifier: creditCode(1) };
 const base64 = (der) => Buffer.from(der).toString('base64');
 
-/* The CA's hand, by openssl: a certificate for the public key of `pem` (a certificate), or for a key of nobody's. */
-async function certify(bench, { pem, usage = 'sign', days = 400, subject = bench.name, ca = bench.ca } = {}) {
-    const file = (name) => join(bench.dir, `made.${name}`);
-    if (pem) {
-        writeFileSync(file('pub'), new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'pem' }));
-    } else {
-        await run('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:SM2', '-out', file('key')]);
-        await run('openssl', ['pkey', '-in', file('key'), '-pubout', '-out', file('pub')]);
-    }
-    writeFileSync(file('cnf'), `[it]\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,${USAGES[usage]}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n`);
-    await run('openssl', [
-        ...['x509', '-new', '-subj', subject, '-force_pubkey', file('pub'), '-CA', join(ca, 'issuing.crt'), '-CAkey', join(ca, 'issuing.key'), ...SM2],
-        ...['-days', String(days), '-extfile', file('cnf'), '-extensions', 'it', '-out', file('crt')],
-    ]);
-    return fromPem(readFileSync(file('crt'), 'utf8'));
-}
-
-/* Both of a pair begin in the same second. */
-async function certifyPair(bench, sign, encrypt, more = {}) {
-    for (;;) {
-        const [one, two] = [await certify(bench, { pem: sign, ...more }), await certify(bench, { pem: encrypt, usage: 'encrypt', ...more })];
-        if (new X509Certificate(one).validFrom === new X509Certificate(two).validFrom) return [one, two];
-    }
-}
-
 async function openBench(t) {
-    const bench = await JobBench.make(t, 'renew', { isReady: false, changes: { subject: NAME } });
-    const { subject } = JSON.parse(readFileSync(join(bench.dir, 'key.profile.json'), 'utf8'));
-    bench.name = Object.entries(subject).map(([name, value]) => `/${name}=${value}`).join('');
+    const bench = await JobBench.make(t, 'renew', { isReady: false, changes: { subject: PLAIN_NAME } });
     bench.before = await bench.look();
     bench.install = async (order, install) => {
         const agent = await bench.page();
@@ -74,6 +42,11 @@ test('21: what does not fit the key, its holder or its CA is refused, and the ol
     const bentSeal = Buffer.from(seal.der, 'base64');
     bentSeal[bentSeal.length - 5] ^= 1;
     const otherNumber = `${seal.id.slice(0, -1)}${seal.id.endsWith('0') ? 1 : 0}`;
+    const { seal: made } = await sealMaker(bench);
+    const mine = fromPem(pem);
+    const nobodys = await certify(bench);
+    const { seal: strangersMade } = await sealMaker(bench, { ca: strangers });
+    const day = 86400_000;
     const cases = {
         'another key': [{ signCertificate: base64(await certify(bench)) }, /not for the key/],
         'another CA': [{ signCertificate: base64(await certify(bench, { pem, ca: strangers })) }, /does not chain/],
@@ -88,6 +61,15 @@ test('21: what does not fit the key, its holder or its CA is refused, and the ol
         'a seal that lists another certificate': [{ signCertificate: base64(good), seal: seal.der, sealId: seal.id }, /the seal/],
         'a seal with a byte flipped': [{ seal: base64(bentSeal), sealId: seal.id }, /the seal/],
         'a seal under another number': [{ seal: seal.der, sealId: otherNumber }, /malformed/],
+        'a new seal for another certificate': [made({ listed: [nobodys], id: 'NEW-1' }), /the seal/],
+        'a new seal for a certificate that is not installed with it': [{ ...made({ listed: [good], id: 'NEW-1' }) }, /the seal/],
+        'a new seal for the digest of another certificate': [made({ listed: [nobodys], id: 'NEW-1', digests: true }), /the seal/],
+        'a new seal that has ended': [made({ listed: [mine], id: 'NEW-1', start: Date.now() - 9 * day, end: Date.now() - day }), /the seal/],
+        'a new seal that has not begun': [made({ listed: [mine], id: 'NEW-1', start: Date.now() + day }), /the seal/],
+        'a new seal of a strange maker': [strangersMade({ listed: [mine], id: 'NEW-1' }), /the seal/],
+        'a new seal with a name that is a path': [made({ listed: [mine], id: '../NEW' }), /malformed/],
+        'a new seal with the number of the one that is there': [made({ listed: [mine], id: seal.id }), /the number of another/],
+        'a new seal without its number': [{ seal: made({ listed: [mine], id: 'NEW-1' }).seal }, /malformed/],
     };
     for (const [number, [name, [install, reason]]] of Object.entries(cases).entries()) {
         await t.test(name, async () => {
@@ -97,6 +79,48 @@ test('21: what does not fit the key, its holder or its CA is refused, and the ol
             await asBefore(bench);
         });
     }
+});
+
+test('a new seal, altered in any of its parts, is refused', async (t) => {
+    const bench = await openBench(t);
+    const { seal } = await sealMaker(bench);
+    const { seal: whole, sealId } = seal({ listed: [fromPem(bench.before.sign.pem)], id: 'NEW-1' });
+    const der = Buffer.from(whole, 'base64');
+    const tried = process.env.LONG ? der.length : 12;
+    for (let i = 0; i < tried; i++) {
+        const at = Math.floor(((i + 0.5) * der.length) / tried);
+        const bent = Buffer.from(der);
+        bent[at] ^= 1 << i % 8;
+        const { code } = await bench.install(`I${i}`, { seal: base64(bent), sealId }).catch((error) => error);
+        assert.equal(code, 'INSTALL_REFUSED', `byte ${at}`);
+    }
+    await asBefore(bench);
+});
+
+test('a new seal stamps, alone and with the certificates that it is for; what was there stays', async (t) => {
+    const bench = await openBench(t);
+    const { sign, encrypt, seals } = bench.before;
+    const { seal } = await sealMaker(bench);
+    await t.test('for the certificate that is there, listed whole or by its digest', async () => {
+        const order = { 'NEW-1': {}, 'NEW-2': { version: 5, digests: true } };
+        for (const [id, more] of Object.entries(order)) {
+            const job = await bench.install(id, seal({ listed: [fromPem(sign.pem)], id, ...more }));
+            assert.equal(job.result.signCertificate, sign.id);
+        }
+        const now = await bench.look();
+        assert.deepEqual(now.seals.map(({ id }) => id).sort(), [...seals.map(({ id }) => id), 'NEW-1', 'NEW-2'].sort());
+        assert.deepEqual((await bench.sealsWork(now.seals.filter(({ id }) => id !== 'NEW-2'), sign)).sort(), [...seals.map(({ id }) => id), 'NEW-1'].sort());
+        await bench.keyCheck(sign, encrypt);
+    });
+    await t.test('with the certificates that come with it', async () => {
+        const [made, madeToo] = await certifyPair(bench, sign.pem, encrypt.pem);
+        const install = { signCertificate: base64(made), encryptCertificate: base64(madeToo), ...seal({ listed: [made], id: 'NEW-3' }) };
+        const job = await bench.install('I3', install);
+        assert.equal(job.result.seal, 'NEW-3');
+        const now = await bench.look();
+        assert.deepEqual(await bench.sealsWork(now.seals, now.sign), ['NEW-3']);
+        await bench.keyCheck(now.sign, now.encrypt);
+    });
 });
 
 test('21: a certificate for the key that is there takes the old one’s place; its order is good for nothing else', async (t) => {

@@ -45,13 +45,13 @@ export async function certifyPair(world, sign, encrypt, more = {}) {
     }
 }
 
-/* A seal maker of the bench's CA. `seal({listed: [DER], ...})` is {seal, sealId}; what it takes is said at SealMaker.seal(). Ends with
- * the bench. */
-export async function sealMaker(world) {
+/* A seal maker of the bench's CA, or of another one. `seal({listed: [DER], ...})` is {seal, sealId}; what it takes is said at
+ * SealMaker.seal(). Ends with the bench. */
+export async function sealMaker(world, { ca = world.ca } = {}) {
     const hand = new SealMaker();
     world.guests.push(() => hand.close());
-    const keyFile = join(world.dir, 'seal-maker.key');
-    const der = await certify(world, { subject: '/C=CN/O=Test/CN=Seal maker' });
+    const keyFile = join(hand.dir, 'world-maker.key');
+    const der = await certify(world, { subject: '/C=CN/O=Test/CN=Seal maker', ca });
     writeFileSync(keyFile, readFileSync(join(world.dir, 'made.key')));
     const maker = { der, keyFile };
     return {
