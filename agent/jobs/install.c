@@ -11,17 +11,6 @@ static bool refuse(struct work *work, enum issued_error error) {
     return work_fail(work, PROBLEM_INSTALL_REFUSED, true, issued_error_text(error));
 }
 
-/* The certificate of the key with that id, or NULL. */
-static const struct certificate *certificate_of(const struct work *work,
-                                                const struct token_key_id *id) {
-    for (size_t i = 0; i < work->certificates.count; i++) {
-        const struct token_certificate *one = &work->certificates.list[i];
-        if (one->key_id.len == id->len && memcmp(one->key_id.bytes, id->bytes, id->len) == 0)
-            return one->certificate;
-    }
-    return NULL;
-}
-
 static enum token_error find_key_of(struct work *work, const struct certificate *certificate,
                                     enum token_usage usage, char *label, struct token_pair *pair) {
     unsigned char *der = NULL;
@@ -62,7 +51,7 @@ static bool find_encryption_key(struct work *work, struct token_pair *there) {
 
 /* Whose name it must be: that of the certificate which this key has, else of the one in use on the token, else its own. */
 static const struct certificate *predecessor(const struct work *work) {
-    const struct certificate *own = certificate_of(work, &work->pair.id);
+    const struct certificate *own = work_certificate_of(work, &work->pair.id);
     const struct token_certificate *current =
         own ? NULL : key_current_certificate(&work->certificates, key_now());
     return current ? current->certificate : own;
@@ -77,7 +66,7 @@ static bool check_parts(struct work *work, const struct token_pair *encrypt) {
     const struct issued *issued = &work->issued;
     const struct certificate *before = predecessor(work);
     const struct certificate *first = issued->sign ? issued->sign : issued->encrypt;
-    const struct certificate *own = certificate_of(work, &work->pair.id);
+    const struct certificate *own = work_certificate_of(work, &work->pair.id);
     const struct octets *listed = issued->sign ? &issued->sign->der : own ? &own->der : NULL;
     const struct issued_expectation expected = {
         .sign_spki = &work->pair.spki,
@@ -92,7 +81,7 @@ static bool check_parts(struct work *work, const struct token_pair *encrypt) {
         .now = key_now(),
     };
     if (is_older(issued->sign, own) ||
-        is_older(issued->encrypt, encrypt->id.len ? certificate_of(work, &encrypt->id) : NULL))
+        is_older(issued->encrypt, encrypt->id.len ? work_certificate_of(work, &encrypt->id) : NULL))
         return work_fail(work, PROBLEM_INSTALL_REFUSED, true,
                          "a newer certificate is on the key already");
     if (issued->seal && !listed)

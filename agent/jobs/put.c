@@ -131,7 +131,6 @@ bool step_read_back(struct work *work) {
 
 /* ---- the result ---- */
 
-/* The certificate of the key with that id, or NULL. */
 static const struct token_certificate *find_of_key(const struct token_certificates *there,
                                                    const struct token_key_id *id) {
     for (size_t i = 0; i < there->count; i++) {
@@ -140,6 +139,12 @@ static const struct token_certificate *find_of_key(const struct token_certificat
             return one;
     }
     return NULL;
+}
+
+const struct certificate *work_certificate_of(const struct work *work,
+                                              const struct token_key_id *id) {
+    const struct token_certificate *one = find_of_key(&work->certificates, id);
+    return one ? one->certificate : NULL;
 }
 
 /* The number of a seal on the key that lists the new certificate; empty: there is none. */

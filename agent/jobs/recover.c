@@ -10,12 +10,26 @@
 
 enum { SECRET_MAX = 256, CIPHER_MAX = 1024 };
 
-static bool match(struct work *work) {
-    if (!work_match_order(work, true))
-        return false;
-    if (work->is_confirmed)
-        job_set_result(work->job, json_object());
+static bool set_result(struct work *work, const struct certificate *recovered) {
+    job_set_result(work->job, json_pack("{s:s}", "encryptCertificate", recovered->id));
     return true;
+}
+
+/* What an earlier run has brought. */
+static bool describe(struct work *work) {
+    struct token_pair pair = {0};
+    enum token_error error = token_find_pair(work->token, work->label, TOKEN_USE_ENCRYPT, &pair);
+    octets_free(&pair.spki);
+    if (error && error != TOKEN_NOT_FOUND)
+        return work_fail_token(work, error);
+    const struct certificate *recovered = error ? NULL : work_certificate_of(work, &pair.id);
+    return recovered ? set_result(work, recovered)
+                     : work_fail(work, PROBLEM_WRONG_TOKEN, true,
+                                 "the recovered certificate is not on this key");
+}
+
+static bool match(struct work *work) {
+    return work_match_order(work, true) && (!work->is_confirmed || describe(work));
 }
 
 /* The answer names the certificate and brings a challenge for the key that comes back. */
@@ -80,10 +94,7 @@ static bool prove(struct work *work) {
 }
 
 static bool confirm(struct work *work) {
-    if (!work_confirm(work, work->old->certificate->id))
-        return false;
-    job_set_result(work->job, json_pack("{s:s}", "encryptCertificate", work->issued.encrypt->id));
-    return true;
+    return work_confirm(work, work->old->certificate->id) && set_result(work, work->issued.encrypt);
 }
 
 /* The key that it was enveloped to has done its work. */

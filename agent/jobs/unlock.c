@@ -8,11 +8,15 @@
 #include "agent/jobs/work.h"
 #include "module/formats/base64.h"
 
+static void set_result(struct work *work, bool must_change) {
+    job_set_result(work->job, json_pack("{s:b}", "mustChange", must_change));
+}
+
 static bool match(struct work *work) {
     if (!work_match_order(work, true))
         return false;
     if (work->is_confirmed)
-        job_set_result(work->job, json_object());
+        set_result(work, work->facts.must_change);
     return true;
 }
 
@@ -92,7 +96,7 @@ static bool prove(struct work *work) {
 static bool confirm(struct work *work) {
     if (!work_confirm(work, work->old->certificate->id))
         return false;
-    job_set_result(work->job, json_pack("{s:b}", "mustChange", work->task.unlock.must_change));
+    set_result(work, work->task.unlock.must_change);
     return true;
 }
 

@@ -89,6 +89,9 @@ bool step_read_back(struct work *work);
 
 /* The seal's file is not that of another certificate's seal. */
 bool work_seal_has_room(struct work *work);
+/* The certificate of the key with that id, as it was when the run began, or NULL. */
+const struct certificate *work_certificate_of(const struct work *work,
+                                              const struct token_key_id *id);
 /* Make the job's result of what is in the container now: work->made and the members of JobResult. Fails when there is none. */
 bool work_describe(struct work *work);
 

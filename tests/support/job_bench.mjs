@@ -339,6 +339,7 @@ export class JobBench extends World {
         } else {
             assert.equal(signing[0].id, this.before.sign.id);
         }
+        if (this.kind === 'unlock') assert.equal(typeof job.result.mustChange, 'boolean');
         if (this.kind === 'recover') assert.equal(job.result.encryptCertificate, this.lostEncryption);
         await this.newWorks();
         return { now, signing: signing[0] };
