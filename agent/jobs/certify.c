@@ -15,7 +15,7 @@ enum { SHA256_SIZE = 32 };
 bool step_generate(struct work *work) {
     enum token_error error = token_find_pair(work->token, work->label, TOKEN_USE_SIGN, &work->pair);
     if (error == TOKEN_NOT_FOUND)
-        error = token_generate(work->token, work->label, &work->pair);
+        error = token_generate(work->token, work->label, work->task.scheme, &work->pair);
     if (error)
         return work_fail_token(work, error);
     const struct token_key_id *old = work->old ? &work->old->key_id : NULL;
@@ -48,8 +48,8 @@ static bool make_csr(struct work *work) {
         work_fail(work, PROBLEM_INTERNAL, false, "the request cannot be made");
         goto out;
     }
-    enum token_error error =
-        token_sign(work->token, &work->pair.id, SCHEME_SM2, info.data, info.len, NULL, &signature);
+    enum token_error error = token_sign(work->token, &work->pair.id, work->task.scheme, info.data,
+                                        info.len, NULL, &signature);
     if (error) {
         work_fail_token(work, error);
         goto out;
@@ -67,9 +67,12 @@ out:
 bool work_sign(struct work *work, const struct token_key_id *id,
                const struct certificate *certificate, const char *message) {
     size_t len = strlen(message);
+    enum signature_scheme scheme;
     octets_free(&work->signature);
+    if (signature_scheme_of_key(X509_get0_pubkey(certificate->x509), false, &scheme) != FORMATS_OK)
+        return work_fail(work, PROBLEM_CERTIFICATE_MISMATCH, true, "a key of an unknown kind");
     enum token_error error =
-        token_sign(work->token, id, SCHEME_SM2, message, len, NULL, &work->signature);
+        token_sign(work->token, id, scheme, message, len, NULL, &work->signature);
     if (error)
         return work_fail_token(work, error);
     return certificate_verify_message(NULL, certificate, message, len, work->signature.data,
@@ -101,7 +104,10 @@ bool step_send(struct work *work) {
                              work->old ? base64_json(&work->signature) : NULL);
     if (!work_ask_task(work, "csr", body, &answer))
         return false;
-    enum issued_error error = issued_read(answer, ISSUED_HAS_ALL, &work->issued);
+    /* an encryption pair comes to SM2 keys only */
+    unsigned required =
+        work->task.scheme == SCHEME_SM2 ? ISSUED_HAS_ALL : ISSUED_HAS_SIGN | ISSUED_HAS_NONCE;
+    enum issued_error error = issued_read(answer, required, &work->issued);
     json_decref(answer);
     return error ? work_fail(work, PROBLEM_TASK_REFUSED, true, issued_error_text(error)) : true;
 }

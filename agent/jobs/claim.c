@@ -43,10 +43,10 @@ static bool match_old(struct work *work, const json_t *order) {
     if (!work->old || !work->old->has_key)
         return work_fail(work, PROBLEM_WRONG_TOKEN, true,
                          "the order's certificate is not on this key");
-    return (work->old->certificate->algorithm == CERTIFICATE_SM2 &&
+    return (task_algorithm(work->old->certificate->x509) &&
             work->old->certificate->usage != CERTIFICATE_ENCRYPT) ||
            work_fail(work, PROBLEM_CERTIFICATE_MISMATCH, true,
-                     "the order's certificate is no SM2 signing certificate");
+                     "the order's certificate is none that signs with a key that we know");
 }
 
 static bool match_token(struct work *work, const json_t *order) {
@@ -97,6 +97,7 @@ bool step_claim(struct work *work) {
         .token_serial = work->facts.serial,
         .certificate = old ? old->id : NULL,
         .subject = old && job->kind->keeps_subject ? old->subject.text : NULL,
+        .algorithm = old ? task_algorithm(old->x509) : NULL,
         .now = key_now(),
     };
     json_t *answer = NULL, *keys = NULL;

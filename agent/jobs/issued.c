@@ -177,8 +177,11 @@ static enum issued_error check_certificate(const struct certificate *certificate
                                            enum certificate_usage usage,
                                            const struct issued_expectation *expected,
                                            STACK_OF(X509) *intermediates) {
-    if (certificate->usage != usage || certificate->is_ca ||
-        certificate->algorithm != CERTIFICATE_SM2)
+    /* an RSA key has one certificate for both; whose key it is has been looked at */
+    bool is_dual = certificate->algorithm == CERTIFICATE_RSA && usage == CERTIFICATE_SIGN &&
+                   certificate->usage == CERTIFICATE_BOTH;
+    if ((certificate->usage != usage && !is_dual) || certificate->is_ca ||
+        (usage == CERTIFICATE_ENCRYPT && certificate->algorithm != CERTIFICATE_SM2))
         return ISSUED_USAGE;
     if (!certificate->subject.text || strcmp(certificate->subject.text, expected->subject) != 0)
         return ISSUED_SUBJECT;
@@ -202,6 +205,8 @@ static enum issued_error check_certificates(const struct issued *issued,
     enum issued_error error = ISSUED_OK;
     if (sign && !has_key(sign, expected->sign_spki))
         return ISSUED_SIGN_KEY;
+    if (encrypt && sign && sign->algorithm != CERTIFICATE_SM2)
+        return ISSUED_ENCRYPT_KEY;
     if (encrypt && (!has_key(encrypt, encryption_key(issued, expected)) ||
                     has_key(encrypt, expected->sign_spki)))
         return ISSUED_ENCRYPT_KEY;

@@ -35,7 +35,8 @@ static bool retire(struct work *work) {
     if (!work->old) /* retired by an earlier run */
         return true;
     enum token_error error = delete_old_seals(work);
-    if (!error)
+    /* a key that deciphers as well stays, for old mail */
+    if (!error && work->old->certificate->usage != CERTIFICATE_BOTH)
         error = token_retire(work->token, &work->old->key_id);
     if (error == TOKEN_UNSUPPORTED) {
         log_warn("jobs", "job %s: this key keeps its old signing key", work->job->id);

@@ -1,10 +1,7 @@
 /* Verifying task documents. */
 #include "agent/jobs/task.h"
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <string.h>
@@ -13,7 +10,7 @@
 #include "module/formats/base64.h"
 #include "module/formats/calendar.h"
 
-enum { COORDINATE = 32, ES256_SIGNATURE = 64 };
+enum { COORDINATE = 32 };
 
 const char *task_error_text(enum task_error error) {
     static const char *const texts[] = {
@@ -105,44 +102,17 @@ static EVP_PKEY *public_key(const json_t *key) {
     return made;
 }
 
-/* r || s (RFC 7518, 3.4) to the DER that OpenSSL verifies. */
-static unsigned char *signature_to_der(const unsigned char raw[ES256_SIGNATURE], int *len) {
-    unsigned char *der = NULL;
-    ECDSA_SIG *signature = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(raw, ES256_SIGNATURE / 2, NULL);
-    BIGNUM *s = BN_bin2bn(raw + ES256_SIGNATURE / 2, ES256_SIGNATURE / 2, NULL);
-    *len = 0;
-    if (signature && r && s && ECDSA_SIG_set0(signature, r, s) == 1) {
-        r = s = NULL;
-        *len = i2d_ECDSA_SIG(signature, &der);
-    }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(signature);
-    return der;
-}
-
+/* ES256 (RFC 7518, 3.4). */
 static enum task_error verify_signature(EVP_PKEY *key, const char *signed_text, size_t len,
                                         const char *signature, size_t signature_len) {
-    struct octets raw = {0};
-    int der_len = 0;
-    unsigned char *der = NULL;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    enum task_error error = TASK_SIGNATURE;
-    if (base64url_decode(signature, signature_len, &raw) != FORMATS_OK ||
-        raw.len != ES256_SIGNATURE)
-        goto out;
-    der = signature_to_der(raw.data, &der_len);
-    if (context && der && der_len > 0 &&
-        EVP_DigestVerifyInit_ex(context, NULL, "SHA256", NULL, NULL, key, NULL) == 1 &&
-        EVP_DigestVerify(context, der, (size_t)der_len, (const unsigned char *)signed_text, len) ==
-            1)
-        error = TASK_OK;
-out:
-    OPENSSL_free(der);
-    EVP_MD_CTX_free(context);
+    struct octets raw = {0}, der = {0};
+    bool is_good =
+        base64url_decode(signature, signature_len, &raw) == FORMATS_OK &&
+        signature_to_der(SCHEME_P256, raw.data, raw.len, &der) == FORMATS_OK &&
+        signature_verify(NULL, SCHEME_P256, key, signed_text, len, der.data, der.len) == FORMATS_OK;
+    octets_free(&der);
     octets_free(&raw);
-    return error;
+    return is_good ? TASK_OK : TASK_SIGNATURE;
 }
 
 /* Seconds since 1970 as a number, or RFC 3339. */
@@ -191,15 +161,44 @@ static bool read_unlock(const json_t *terms, bool is_unlock, struct task_unlock 
            copy_text(terms, "case", unlock->number, sizeof unlock->number) && unlock->number[0];
 }
 
+/* ---- keys ---- */
+
+static const struct {
+    const char *name;
+    enum signature_scheme scheme;
+} algorithms[] = {{"SM2", SCHEME_SM2}, {"RSA-2048", SCHEME_RSA_PKCS1}, {"P-256", SCHEME_P256}};
+
+const char *task_algorithm(const X509 *certificate) {
+    enum signature_scheme scheme = SCHEME_COUNT;
+    if (signature_scheme_of_key(X509_get0_pubkey(certificate), false, &scheme) == FORMATS_OK) {
+        for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+            if (algorithms[i].scheme == scheme)
+                return algorithms[i].name;
+        }
+    }
+    return NULL;
+}
+
+static bool read_algorithm(const json_t *payload, const char *expected,
+                           enum signature_scheme *scheme) {
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        *scheme = algorithms[i].scheme;
+        if (text_is(payload, "alg", algorithms[i].name))
+            return !expected || strcmp(expected, algorithms[i].name) == 0;
+    }
+    return false;
+}
+
 /* Is it for what was expected? */
 static enum task_error check_matter(const json_t *payload, const struct task_expectation *expected,
-                                    const struct task *task) {
+                                    struct task *task) {
     const json_t *certificate = json_object_get(payload, "matchCertificate");
     if (task->not_after <= expected->now)
         return TASK_EXPIRED;
     if (!text_is(payload, "order", expected->order))
         return TASK_OTHER_ORDER;
-    if (!text_is(payload, "kind", expected->kind) || !text_is(payload, "alg", "SM2"))
+    if (!text_is(payload, "kind", expected->kind) ||
+        !read_algorithm(payload, expected->algorithm, &task->scheme))
         return TASK_OTHER_KIND;
     if (!text_is(payload, "tokenSerial", expected->token_serial))
         return TASK_OTHER_TOKEN;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "module/formats/signature_scheme.h"
+
 enum task_limit {
     TASK_JWS_MAX = 16 * 1024,
     TASK_TEXT_MAX = 512,
@@ -30,6 +32,9 @@ enum task_error {
     TASK_MEMORY,
 };
 
+/* "SM2", "RSA-2048", "P-256": what tasks call the key of a certificate. NULL: no tasks are about such keys. */
+const char *task_algorithm(const X509 *certificate);
+
 /* Short English text for logs and details; never NULL. */
 const char *task_error_text(enum task_error error);
 
@@ -41,7 +46,9 @@ struct task_expectation {
     const char *
         certificate; /* hex SHA-256 of the one on the key that it is about; NULL: it must name none */
     const char *subject; /* as text; NULL: whatever it says */
-    int64_t now;         /* Unix seconds */
+    const char *
+        algorithm; /* of the certificate's key, as task_algorithm() names it; NULL: one that we know */
+    int64_t now; /* Unix seconds */
 };
 
 /* What the terms of an unlock are. */
@@ -59,6 +66,7 @@ struct task {
     char nonce[TASK_TEXT_MAX + 1];
     char subject[TASK_NAME_MAX + 1]; /* as text */
     int64_t not_after;
+    enum signature_scheme scheme; /* of the key that it is about */
     struct task_unlock unlock;
     size_t step_count;
     char steps[TASK_STEPS_MAX]

@@ -64,6 +64,10 @@ enum token_error token_require_login(const struct cryptoki *cryptoki, CK_SESSION
 enum token_error token_private_key(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                    const struct token_key_id *id, CK_OBJECT_HANDLE *object);
 
+/* The public key of that object as DER SubjectPublicKeyInfo: SM2, EC, RSA. */
+enum token_error token_object_spki(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                   CK_OBJECT_HANDLE object, struct octets *spki);
+
 /* Ask the module about the key in `slot`. */
 enum token_error facts_read(const struct cryptoki *cryptoki, CK_SLOT_ID slot,
                             struct token_facts *facts);

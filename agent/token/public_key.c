@@ -90,8 +90,8 @@ static enum token_error rsa_spki(const struct octets *modulus, const struct octe
     return error;
 }
 
-static enum token_error read_spki(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
-                                  CK_OBJECT_HANDLE object, struct octets *spki) {
+enum token_error token_object_spki(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
+                                   CK_OBJECT_HANDLE object, struct octets *spki) {
     struct octets point = {0}, parameters = {0}, modulus = {0}, exponent = {0};
     CK_KEY_TYPE type = CKK_SM2;
     CK_ATTRIBUTE attribute = {CKA_KEY_TYPE, &type, sizeof type};
@@ -134,6 +134,6 @@ enum token_error token_read_public_key(struct token *token, const struct token_k
         return error;
     error = cryptoki_find_one(cryptoki, session, template, 2, &object);
     if (!error)
-        error = read_spki(cryptoki, session, object, spki);
+        error = token_object_spki(cryptoki, session, object, spki);
     return token_end(token, session, error);
 }

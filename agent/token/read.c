@@ -9,22 +9,6 @@
 
 enum { FILE_MAX = SEAL_MAX };
 
-/* A point comes as DER OCTET STRING of 04 || X || Y (PKCS#11 2.40 6.3.3), from some modules without the wrapping. */
-static enum token_error point_to_spki(const struct octets *point, struct octets *spki) {
-    const unsigned char *bytes = point->data;
-    size_t len = point->len;
-    struct sm2_point parsed;
-    if (len == 2 + 1 + 2 * SM2_SCALAR && bytes[0] == 0x04 && bytes[1] == 1 + 2 * SM2_SCALAR) {
-        bytes += 2;
-        len -= 2;
-    }
-    if (len != 1 + 2 * SM2_SCALAR || bytes[0] != 0x04)
-        return TOKEN_NOT_FOUND;
-    memcpy(parsed.x, bytes + 1, SM2_SCALAR);
-    memcpy(parsed.y, bytes + 1 + SM2_SCALAR, SM2_SCALAR);
-    return sm2_point_to_spki(&parsed, spki) == FORMATS_OK ? TOKEN_OK : TOKEN_MEMORY;
-}
-
 static enum token_error read_key_id(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                     CK_OBJECT_HANDLE object, struct token_key_id *id) {
     struct octets bytes;
@@ -243,7 +227,6 @@ enum token_error token_find_pair(struct token *token, const char *label, enum to
     char name[TOKEN_LABEL_MAX];
     CK_OBJECT_HANDLE object;
     CK_SESSION_HANDLE session;
-    struct octets point = {0};
     *pair = (struct token_pair){0};
     size_t len = strnlen(label, sizeof name);
     if (len == 0 || len == sizeof name)
@@ -257,12 +240,9 @@ enum token_error token_find_pair(struct token *token, const char *label, enum to
         return error;
     error = cryptoki_find_one(cryptoki, session, template, 3, &object);
     if (!error)
-        error = cryptoki_read(cryptoki, session, object, CKA_EC_POINT, 256, &point);
-    if (!error)
         error = read_key_id(cryptoki, session, object, &pair->id);
     if (!error)
-        error = point_to_spki(&point, &pair->spki);
-    octets_free(&point);
+        error = token_object_spki(cryptoki, session, object, &pair->spki);
     return token_end(token, session, error);
 }
 
@@ -270,13 +250,9 @@ enum token_error token_find_pair(struct token *token, const char *label, enum to
 
 static enum token_error key_is(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                CK_OBJECT_HANDLE object, const struct octets *spki, bool *is_it) {
-    struct octets point = {0}, there = {0};
-    *is_it = false;
-    enum token_error error = cryptoki_read(cryptoki, session, object, CKA_EC_POINT, 256, &point);
-    if (!error)
-        error = point_to_spki(&point, &there);
+    struct octets there = {0};
+    enum token_error error = token_object_spki(cryptoki, session, object, &there);
     *is_it = !error && octets_equal(&there, spki);
-    octets_free(&point);
     octets_free(&there);
     return error == TOKEN_MEMORY || error == TOKEN_REMOVED ? error : TOKEN_OK;
 }

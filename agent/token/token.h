@@ -207,15 +207,15 @@ enum token_error token_read_file(struct token *token, const char *name, struct o
 /* One key pair, found by its label. */
 struct token_pair {
     struct token_key_id id;
-    struct octets spki; /* DER SubjectPublicKeyInfo of the SM2 public key */
+    struct octets spki; /* DER SubjectPublicKeyInfo */
 };
 
 enum token_usage { TOKEN_USE_SIGN, TOKEN_USE_ENCRYPT };
 
-/* The SM2 pair of that label (container) and usage; TOKEN_NOT_FOUND. octets_free(&pair->spki). */
+/* The pair of that label (container) and usage; TOKEN_NOT_FOUND. octets_free(&pair->spki). */
 enum token_error token_find_pair(struct token *token, const char *label, enum token_usage usage,
                                  struct token_pair *pair);
-/* The SM2 key pair with that public key, for `usage`; *label (TOKEN_LABEL_MAX) is its container's. TOKEN_NOT_FOUND. octets_free(). */
+/* The key pair with that public key, for `usage`; *label (TOKEN_LABEL_MAX) is its container's. TOKEN_NOT_FOUND. octets_free(). */
 enum token_error token_find_key(struct token *token, const struct octets *spki,
                                 enum token_usage usage, char *label, struct token_pair *pair);
 /* True if nothing is on the key but what is labelled `label`. */
@@ -262,8 +262,9 @@ enum token_error token_decrypt(struct token *token, const struct token_key_id *i
 
 /* ---- writing (jobs); the token must be logged in ---- */
 
-/* A new container named `label` with an SM2 signing pair made inside. */
-enum token_error token_generate(struct token *token, const char *label, struct token_pair *pair);
+/* A new container named `label` with a signing pair for that scheme made inside: SM2, RSA of 2048 bits, P-256. TOKEN_UNSUPPORTED. */
+enum token_error token_generate(struct token *token, const char *label,
+                                enum signature_scheme scheme, struct token_pair *pair);
 /* The encryption pair of the container of signing key `id`, out of a DER SM2EnvelopedKey. */
 enum token_error token_unwrap(struct token *token, const struct token_key_id *id, const char *label,
                               const unsigned char *envelope, size_t len);

@@ -5,14 +5,30 @@
 #include "agent/token/plugged.h"
 #include "module/formats/sm2.h"
 
-/* DER OBJECT IDENTIFIER 1.2.156.10197.1.301 */
-static const CK_BYTE sm2_curve[] = {0x06, 0x08, 0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D};
+/* What a pair for a scheme is made of. */
+static const struct pair_recipe {
+    CK_MECHANISM_TYPE mechanism;
+    CK_BYTE curve[10]; /* DER OBJECT IDENTIFIER */
+    CK_ULONG curve_len;
+    CK_ULONG bits; /* without these and without a curve no such pairs are made */
+} recipes[SCHEME_COUNT] = {
+    [SCHEME_SM2] = {CKM_SM2_KEY_PAIR_GEN,
+                    {0x06, 0x08, 0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D},
+                    10,
+                    0},
+    [SCHEME_RSA_PKCS1] = {CKM_RSA_PKCS_KEY_PAIR_GEN, {0}, 0, 2048},
+    [SCHEME_P256] = {CKM_EC_KEY_PAIR_GEN,
+                     {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07},
+                     10,
+                     0},
+};
 
-enum token_error token_generate(struct token *token, const char *label, struct token_pair *pair) {
+enum token_error token_generate(struct token *token, const char *label,
+                                enum signature_scheme scheme, struct token_pair *pair) {
     const struct cryptoki *cryptoki = &token->owner->cryptoki;
-    CK_MECHANISM mechanism = {.mechanism = CKM_SM2_KEY_PAIR_GEN};
+    struct pair_recipe recipe = recipes[scheme];
+    CK_MECHANISM mechanism = {.mechanism = recipe.mechanism};
     CK_BBOOL yes = CK_TRUE;
-    CK_BYTE curve[sizeof sm2_curve];
     char name[TOKEN_LABEL_MAX];
     CK_OBJECT_HANDLE public_key, private_key;
     CK_SESSION_HANDLE session;
@@ -20,12 +36,15 @@ enum token_error token_generate(struct token *token, const char *label, struct t
     size_t len = strnlen(label, sizeof name);
     if (len == 0 || len == sizeof name)
         return TOKEN_FAILED;
+    if (!recipe.bits && !recipe.curve_len)
+        return TOKEN_UNSUPPORTED;
     memcpy(name, label, len);
-    memcpy(curve, sm2_curve, sizeof curve);
-    CK_ATTRIBUTE public_template[] = {{CKA_TOKEN, &yes, sizeof yes},
-                                      {CKA_VERIFY, &yes, sizeof yes},
-                                      {CKA_EC_PARAMS, curve, sizeof curve},
-                                      {CKA_LABEL, name, len}};
+    CK_ATTRIBUTE public_template[] = {
+        {CKA_TOKEN, &yes, sizeof yes},
+        {CKA_VERIFY, &yes, sizeof yes},
+        {CKA_LABEL, name, len},
+        recipe.bits ? (CK_ATTRIBUTE){CKA_MODULUS_BITS, &recipe.bits, sizeof recipe.bits}
+                    : (CK_ATTRIBUTE){CKA_EC_PARAMS, recipe.curve, recipe.curve_len}};
     CK_ATTRIBUTE private_template[] = {{CKA_TOKEN, &yes, sizeof yes},
                                        {CKA_PRIVATE, &yes, sizeof yes},
                                        {CKA_SENSITIVE, &yes, sizeof yes},

@@ -209,7 +209,7 @@ export class JobBench extends World {
 
     async look() {
         const bidder = await (await this.bidder()).look();
-        const current = (usage) => bidder.certificates.find((one) => one.usage === usage && one.current);
+        const current = (usage) => bidder.certificates.find((one) => (one.usage === usage || one.usage === 'both') && one.current);
         return { token: bidder.token, sign: current('sign'), encrypt: current('encrypt'), seals: bidder.seals, certificates: bidder.certificates };
     }
 

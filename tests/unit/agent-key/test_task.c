@@ -18,7 +18,7 @@
 
 #define NOW 1700000000
 
-static const struct task_expectation expected = {
+static struct task_expectation expected = {
     .order = "R2025001",
     .kind = "RENEW",
     .token_serial = "0123456789ABCDEF",
@@ -209,6 +209,88 @@ static void a_task_for_something_else_is_refused(void **state) {
     assert_int_equal(with("nonce", "7"), TASK_MALFORMED);
 }
 
+/* Signed by the service, but not as it writes them. */
+static void each_member_is_needed_and_of_its_kind(void **state) {
+    (void)state;
+    static const char *const members[] = {"task",     "order",     "kind",  "tokenSerial",
+                                          "alg",      "subjectDn", "steps", "matchCertificate",
+                                          "notAfter", "nonce"};
+    static const char *const values[] = {NULL, "null", "true", "-1", "\"\"", "{}", "[7]", "[[]]"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            if (with(members[i], values[k]) == TASK_OK)
+                fail_msg("%s: %s is taken", members[i], values[k] ? values[k] : "nothing");
+        }
+    }
+    assert_int_equal(with("unlock", "{}"), TASK_MALFORMED); /* it is no unlock */
+}
+
+static void a_task_is_for_the_key_s_algorithm(void **state) {
+    (void)state;
+    const struct task_expectation before = expected;
+    static const char *const names[] = {"SM2", "RSA-2048", "P-256"};
+    static const enum signature_scheme schemes[] = {SCHEME_SM2, SCHEME_RSA_PKCS1, SCHEME_P256};
+    for (size_t i = 0; i < 3; i++) {
+        char text[16];
+        struct task task;
+        snprintf(text, sizeof text, "\"%s\"", names[i]);
+        assert_int_equal(verify(key, HEADER, "alg", text, &task), TASK_OK); /* a new key: any */
+        assert_int_equal(task.scheme, schemes[i]);
+        for (size_t k = 0; k < 3; k++) {
+            expected.algorithm = names[k];
+            assert_int_equal(with("alg", text), i == k ? TASK_OK : TASK_OTHER_KIND);
+        }
+        expected = before;
+    }
+}
+
+static void a_task_for_a_blank_key_names_no_certificate(void **state) {
+    (void)state;
+    const struct task_expectation before = expected;
+    expected.certificate = NULL;
+    assert_int_equal(with(NULL, NULL), TASK_OTHER_CERTIFICATE);
+    assert_int_equal(with("matchCertificate", "null"), TASK_OK);
+    assert_int_equal(with("matchCertificate", NULL), TASK_OK);
+    expected = before;
+}
+
+static void the_terms_of_an_unlock_are_read_whole(void **state) {
+    (void)state;
+    static const char good[] = "{\"pin\":\"CHOSEN\",\"mustChange\":false,\"case\":\"U1\"}";
+    static const char *const bad[] = {
+        "null",
+        "[]",
+        "{}",
+        "{\"pin\":\"CHOSEN\",\"mustChange\":false}",
+        "{\"pin\":\"CHOSEN\",\"mustChange\":false,\"case\":\"\"}",
+        "{\"pin\":\"CHOSEN\",\"mustChange\":false,\"case\":7}",
+        "{\"pin\":\"CHOSEN\",\"mustChange\":0,\"case\":\"U1\"}",
+        "{\"pin\":\"CHOSEN\",\"case\":\"U1\"}",
+        "{\"pin\":\"chosen\",\"mustChange\":false,\"case\":\"U1\"}",
+        "{\"pin\":7,\"mustChange\":false,\"case\":\"U1\"}",
+        "{\"mustChange\":false,\"case\":\"U1\"}",
+        "{\"pin\":\"CHOSEN\",\"mustChange\":false,\"case\":\"123456789012345678901234567890123\"}"};
+    const struct task_expectation before = expected;
+    json_t *json = NULL;
+    char *text = payload("kind", "\"UNLOCK\"");
+    expected.kind = "UNLOCK";
+    json = json_loads(text, 0, NULL);
+    free(text);
+    for (size_t i = 0; i <= sizeof bad / sizeof *bad; i++) {
+        struct task task;
+        const char *terms = i ? bad[i - 1] : good;
+        json_object_set_new(json, "unlock", json_loads(terms, JSON_DECODE_ANY, NULL));
+        text = json_dumps(json, JSON_COMPACT);
+        char *jws = sign(key, HEADER, text);
+        if ((task_verify(jws, keys, &expected, &task) == TASK_OK) != (i == 0))
+            fail_msg("%s", terms);
+        free(jws);
+        free(text);
+    }
+    json_decref(json);
+    expected = before;
+}
+
 static void every_flipped_character_is_noticed(void **state) {
     (void)state;
     struct task task;
@@ -256,6 +338,10 @@ int main(void) {
         cmocka_unit_test(a_foreign_key_is_refused),
         cmocka_unit_test(an_expired_task_is_refused),
         cmocka_unit_test(a_task_for_something_else_is_refused),
+        cmocka_unit_test(each_member_is_needed_and_of_its_kind),
+        cmocka_unit_test(a_task_is_for_the_key_s_algorithm),
+        cmocka_unit_test(a_task_for_a_blank_key_names_no_certificate),
+        cmocka_unit_test(the_terms_of_an_unlock_are_read_whole),
         cmocka_unit_test(every_flipped_character_is_noticed),
         cmocka_unit_test(what_is_no_jws_is_refused),
     };

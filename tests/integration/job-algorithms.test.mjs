@@ -1,0 +1,52 @@
+// Jobs on keys that are not SM2. An RSA key has one certificate for signing and decryption, as the order service issues it.
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+import { JobBench } from '../support/job_bench.mjs';
+
+const RSA_ONLY = { containers: [{ name: 'openukey-rsa', algorithm: 'RSA' }], seal: null };
+
+test('an RSA key logs in, confirms and is renewed by the agent; the old key stays for what was encrypted to it', async (t) => {
+    const bench = await JobBench.make(t, 'renew', { changes: RSA_ONLY });
+    const { sign: old, encrypt, seals } = bench.before;
+    assert.deepEqual([old.algorithm, old.usage, encrypt.id, seals], ['RSA', 'both', old.id, []]);
+    await t.test('cut after its new key was made, the old one signs and decrypts', async () => {
+        const talk = await bench.key.talk();
+        await talk.say('hold after 54'); // GEN_RSA_KEY_PAIR
+        const running = bench.carryOut().catch((error) => error);
+        assert.equal(await Promise.race([talk.next(), running.then((job) => job.problem?.reason ?? job.state)]), 'held 54');
+        await talk.say('remove');
+        assert.equal((await running).code, 'TOKEN_REMOVED');
+        await talk.say('insert');
+        talk.close();
+        await bench.seen();
+        await bench.oldWorks();
+    });
+    const job = await bench.carryOut();
+    assert.deepEqual([job.state, (await bench.order()).state], ['done', 'COMPLETED']);
+    const now = await bench.look();
+    assert.equal(now.sign.id, job.result.signCertificate);
+    assert.notEqual(now.sign.id, old.id);
+    const made = new X509Certificate(now.sign.pem);
+    assert.deepEqual([made.publicKey.asymmetricKeyType, made.publicKey.asymmetricKeyDetails.modulusLength, now.sign.usage], ['rsa', 2048, 'both']);
+    assert.equal(await bench.openssl.verifyCertificate(Buffer.from(made.raw), { root: bench.rootFile, issuing: bench.issuingFile }), true);
+    assert.deepEqual((await bench.validSignCertificates()).map(({ sha256: id }) => id), [now.sign.id]);
+    await bench.keyCheck(now.sign, now.sign);
+    await bench.keyCheck(now.sign, old); // old mail
+    // asked again, nothing happens; the next order begins with the new key
+    assert.equal((await bench.carryOut()).id, job.id);
+    const next = await bench.bidder();
+    await next.look();
+    await next.verifyPin();
+    assert.equal((await next.logIn()).certificate.id, now.sign.id);
+});
+
+test('an RSA key gets its holder’s new name', async (t) => {
+    const bench = await JobBench.make(t, 'change', { changes: RSA_ONLY });
+    const job = await bench.carryOut();
+    const { sign } = await bench.look();
+    assert.deepEqual([sign.id, sign.subject.organization, sign.notAfter], [job.result.signCertificate, '改名科技有限公司', bench.before.sign.notAfter]);
+    await bench.keyCheck(sign, bench.before.sign);
+    const [{ state }] = await bench.rows(`SELECT state FROM certificates WHERE sha256 = '${bench.certificate}'`);
+    assert.equal(state, 'REVOKED');
+});
