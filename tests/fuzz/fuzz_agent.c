@@ -9,6 +9,7 @@
 
 #include "agent/access/gate.h"
 #include "agent/access/pairing_store.h"
+#include "agent/access/peer.h"
 #include "agent/api/api.h"
 #include "agent/api/documents.h"
 #include "agent/api/key.h"
@@ -33,35 +34,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-enum consent_result __wrap_consent_ask(const struct consent_means *means, const json_t *request,
-                                       const struct consent_watch *watch,
-                                       enum consent_choice *choice);
-enum consent_result __wrap_consent_ask_pin(const char *pinentry,
-                                           const struct consent_pin_request *request,
-                                           const struct consent_watch *watch,
-                                           struct consent_pin **pin);
-void __wrap_consent_pin_free(struct consent_pin *pin);
-bool __wrap_peer_find_uid(const char *address, uint16_t port, uint16_t local_port, uid_t *uid);
-int __wrap_fsync(int fd);
-int __wrap_fdatasync(int fd);
-enum token_error __wrap_token_sign(struct token *token, const struct token_key_id *id,
-                                   enum signature_scheme scheme, const void *message, size_t len,
-                                   struct octets *signature);
-enum token_error __real_token_sign(struct token *token, const struct token_key_id *id,
-                                   enum signature_scheme scheme, const void *message, size_t len,
-                                   struct octets *signature);
-enum token_error __wrap_token_sign_digest(struct token *token, const struct token_key_id *id,
-                                          enum signature_scheme scheme, const void *digest,
-                                          size_t len, struct octets *signature);
-enum token_error __real_token_sign_digest(struct token *token, const struct token_key_id *id,
-                                          enum signature_scheme scheme, const void *digest,
-                                          size_t len, struct octets *signature);
-enum token_error __wrap_token_decrypt(struct token *token, const struct token_key_id *id,
-                                      enum token_decryption how, const void *cipher, size_t len,
-                                      struct octets *plain);
-enum token_error __real_token_decrypt(struct token *token, const struct token_key_id *id,
-                                      enum token_decryption how, const void *cipher, size_t len,
-                                      struct octets *plain);
+/* What stands in the place of it is declared as the thing itself: who changes that hears of it here. */
+__typeof__(consent_ask) __wrap_consent_ask;
+__typeof__(consent_ask_pin) __wrap_consent_ask_pin;
+__typeof__(consent_pin_free) __wrap_consent_pin_free;
+__typeof__(peer_find_uid) __wrap_peer_find_uid;
+__typeof__(fsync) __wrap_fsync;
+__typeof__(fdatasync) __wrap_fdatasync;
+__typeof__(token_sign) __wrap_token_sign, __real_token_sign;
+__typeof__(token_sign_digest) __wrap_token_sign_digest, __real_token_sign_digest;
+__typeof__(token_decrypt) __wrap_token_decrypt, __real_token_decrypt;
 
 /* The input's first byte. */
 enum world {
@@ -199,23 +181,24 @@ static void must_be_agreed(void) {
 
 enum token_error __wrap_token_sign(struct token *token, const struct token_key_id *id,
                                    enum signature_scheme scheme, const void *message, size_t len,
-                                   struct octets *signature) {
+                                   const struct token_pin *pin, struct octets *signature) {
     must_be_agreed();
-    return __real_token_sign(token, id, scheme, message, len, signature);
+    return __real_token_sign(token, id, scheme, message, len, pin, signature);
 }
 
 enum token_error __wrap_token_sign_digest(struct token *token, const struct token_key_id *id,
                                           enum signature_scheme scheme, const void *digest,
-                                          size_t len, struct octets *signature) {
+                                          size_t len, const struct token_pin *pin,
+                                          struct octets *signature) {
     must_be_agreed();
-    return __real_token_sign_digest(token, id, scheme, digest, len, signature);
+    return __real_token_sign_digest(token, id, scheme, digest, len, pin, signature);
 }
 
 enum token_error __wrap_token_decrypt(struct token *token, const struct token_key_id *id,
                                       enum token_decryption how, const void *cipher, size_t len,
-                                      struct octets *plain) {
+                                      const struct token_pin *pin, struct octets *plain) {
     must_be_agreed();
-    return __real_token_decrypt(token, id, how, cipher, len, plain);
+    return __real_token_decrypt(token, id, how, cipher, len, pin, plain);
 }
 
 static bool before(struct http_request *request) {

@@ -16,14 +16,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int __wrap_fsync(int fd);
-int __wrap_fdatasync(int fd);
-int __wrap_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned int *size,
-                      const EVP_MD *type, ENGINE *impl);
-int __real_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned int *size,
-                      const EVP_MD *type, ENGINE *impl);
-X509 *__wrap_PEM_read_bio_X509(BIO *bio, X509 **out, pem_password_cb *ask, void *context);
-X509 *__real_PEM_read_bio_X509(BIO *bio, X509 **out, pem_password_cb *ask, void *context);
+__typeof__(fsync) __wrap_fsync;
+__typeof__(fdatasync) __wrap_fdatasync;
+__typeof__(EVP_Digest) __wrap_EVP_Digest, __real_EVP_Digest;
+__typeof__(PEM_read_bio_X509) __wrap_PEM_read_bio_X509, __real_PEM_read_bio_X509;
 void __wrap_log_write(enum log_level level, const char *room, const char *format, ...);
 
 static char home[64], state[80], ca[PATH_MAX];
