@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Program } from '../../tools/demo/program.mjs';
 import { until } from './agent.mjs';
 import { FIREFOX_PREFERENCES, Marionette } from './marionette.mjs';
+import { writeWithMounts } from './private_mounts.mjs';
 import { trustingDatabase } from './site.mjs';
 import { missing } from './world.mjs';
 
@@ -14,15 +15,12 @@ const CHROMIUM_FLAGS = [
     '--disable-component-update', '--disable-sync',
 ];
 
-/* A command that runs Chromium with a policy of the machine's, which nobody else sees: in a mount namespace of its own. */
+/* A command that runs Chromium with a policy of the machine's, which nobody else sees. */
 function underPolicy(dir, policy) {
     const folder = join(dir, 'chromium-policy');
-    const command = join(dir, 'chromium-under-policy');
     mkdirSync(join(folder, 'policies/managed'), { recursive: true });
     writeFileSync(join(folder, 'policies/managed/test.json'), JSON.stringify(policy));
-    const mount = `mount --bind '${folder}' /etc/chromium && exec ${CHROMIUM} "$@"`;
-    writeFileSync(command, `#!/bin/sh\nexec unshare --map-root-user --mount sh -c '${mount.replaceAll("'", `'\\''`)}' chromium "$@"\n`, { mode: 0o700 });
-    return command;
+    return writeWithMounts(join(dir, 'chromium-under-policy'), CHROMIUM, { '/etc/chromium': folder });
 }
 
 /* A page is: goto(url), evaluate(body, ...args) (an async function's body with the arguments as `args`), text(), frames() (the

@@ -270,6 +270,11 @@ test('the files that are served are those that src/ makes, and say one version',
     const folder = fileURLToPath(new URL('../../../agent/web/sdk', import.meta.url));
     const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
     assert.deepEqual(pack.files.map(({ path }) => path).sort(), [...files, 'README.md', 'package.json'].sort());
+    // by the package's own name, as who has installed it imports it
+    const imports = `const { connect } = await import('openukey'); await import('openukey/sof'); await import('openukey/script');
+        console.log(typeof connect, typeof SOF_Login, typeof OpenUKey.diagnose);`;
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', imports], { cwd: folder, encoding: 'utf8' });
+    assert.equal(said, 'function function function\n');
 });
 
 test('documents, envelopes, stamps and verdicts have their own calls', async () => {

@@ -31,6 +31,7 @@ export const TEXTS = {
         'step.finished': '（已完成）',
 
         'busy.connect': '正在连接 UKey 助手；如果它弹出窗口，请选择是否允许本网站使用 UKey。',
+        'busy.allow': '浏览器正在询问是否允许本网站访问本机程序，请选择“允许”。',
         'busy.read': '正在读取 UKey……',
         'busy.pin': '请在 UKey 助手的窗口中输入 UKey 密码。',
         'busy.login': '请在 UKey 助手的窗口中确认登录。',
@@ -213,6 +214,7 @@ export const TEXTS = {
         'step.finished': ' (done)',
 
         'busy.connect': 'Connecting to the UKey assistant. If it opens a window, choose whether this site may use your UKey.',
+        'busy.allow': 'The browser is asking whether this site may reach programs on this computer: choose "Allow".',
         'busy.read': 'Reading the UKey…',
         'busy.pin': 'Type your PIN in the window of the UKey assistant.',
         'busy.login': 'Confirm the login in the window of the UKey assistant.',

@@ -62,7 +62,7 @@ async function ensureAgent() {
     view.busy('busy.connect');
     const authorization = state.service?.authorization ?? '';
     state.agent?.close();
-    state.agent = await connect({ lang: document.documentElement.lang });
+    state.agent = await connect({ lang: document.documentElement.lang, onWaiting: () => view.busy('busy.allow') });
     state.agentLost = false;
     state.service = state.agent.service('default');
     state.service.authorization = authorization;
