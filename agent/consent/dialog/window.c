@@ -41,9 +41,11 @@ static char *safe(struct window *window, const char *text, bool keep_lines) {
     return shown;
 }
 
+/* What a screen reader says of it; NULL: as it is. */
 static void name_for_readers(GtkWidget *widget, const char *name, const char *description) {
     AtkObject *accessible = gtk_widget_get_accessible(widget);
-    atk_object_set_name(accessible, name);
+    if (name)
+        atk_object_set_name(accessible, name);
     if (description)
         atk_object_set_description(accessible, description);
 }
@@ -53,6 +55,9 @@ static void name_for_readers(GtkWidget *widget, const char *name, const char *de
 static void update_agree(struct window *window) {
     bool may = window->settled && window->end_seen;
     gtk_widget_set_sensitive(window->agree, may);
+    name_for_readers(window->agree, NULL,
+                     window->hint ? word(window, window->end_seen ? TEXT_SEEN : TEXT_SCROLL)
+                                  : NULL);
     gtk_window_set_title(GTK_WINDOW(window->top),
                          word(window, may ? TEXT_WINDOW : TEXT_WINDOW_WAITS));
     if (window->hint)
@@ -257,8 +262,9 @@ static void add_text(struct window *window, GtkBox *box) {
     gtk_text_view_set_top_margin(view, 6);
     gtk_text_view_set_bottom_margin(view, 6);
     fill_text(window);
-    name_for_readers(window->view, word(window, TEXT_CONTENT), word(window, TEXT_CONTENT_HELP));
     window->scrolled = gtk_scrolled_window_new(NULL, NULL);
+    name_for_readers(window->view, word(window, TEXT_CONTENT), word(window, TEXT_CONTENT_HELP));
+    name_for_readers(window->scrolled, word(window, TEXT_CONTENT), NULL);
     gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(window->scrolled), GTK_POLICY_NEVER,
                                    GTK_POLICY_ALWAYS);
     gtk_scrolled_window_set_overlay_scrolling(GTK_SCROLLED_WINDOW(window->scrolled), FALSE);
@@ -276,10 +282,12 @@ static void add_head(struct window *window, GtkBox *box) {
     gtk_box_pack_start(box, make_safe_label(window, request->title, true, 1.25, false), FALSE,
                        FALSE, 0);
     GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, WINDOW_SPACING);
-    gtk_box_pack_start(GTK_BOX(line), make_label(word(window, TEXT_ORIGIN), false, 1), FALSE, FALSE,
-                       0);
-    gtk_box_pack_start(GTK_BOX(line), make_safe_label(window, request->origin, true, 1, false),
-                       TRUE, TRUE, 0);
+    GtkWidget *label = make_label(word(window, TEXT_ORIGIN), false, 1);
+    GtkWidget *origin = make_safe_label(window, request->origin, true, 1, false);
+    atk_object_add_relationship(gtk_widget_get_accessible(origin), ATK_RELATION_LABELLED_BY,
+                                gtk_widget_get_accessible(label));
+    gtk_box_pack_start(GTK_BOX(line), label, FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(line), origin, TRUE, TRUE, 0);
     gtk_box_pack_start(box, line, FALSE, FALSE, 0);
     if (request->message)
         gtk_box_pack_start(box, make_safe_label(window, request->message, false, 1, true), FALSE,
@@ -317,6 +325,22 @@ static void add_foot(struct window *window, GtkBox *box) {
     gtk_box_pack_start(box, buttons, FALSE, FALSE, 0);
 }
 
+/* A dialog is read aloud when it appears: what is asked, and by whom. */
+static void describe_for_readers(struct window *window) {
+    const struct dialog_request *request = window->request;
+    char *title = safe(window, request->title, false);
+    char *origin = safe(window, request->origin, false);
+    char *message = safe(window, request->message ? request->message : "", true);
+    char *description =
+        g_strdup_printf("%s\n%s: %s\n%s", title, word(window, TEXT_ORIGIN), origin, message);
+    atk_object_set_role(gtk_widget_get_accessible(window->top), ATK_ROLE_DIALOG);
+    name_for_readers(window->top, NULL, description);
+    g_free(description);
+    free(message);
+    free(origin);
+    free(title);
+}
+
 struct dialog_decision dialog_window_run(const struct dialog_request *request) {
     struct window window = {.request = request};
     window.top = gtk_window_new(GTK_WINDOW_TOPLEVEL);
@@ -337,6 +361,7 @@ struct dialog_decision dialog_window_run(const struct dialog_request *request) {
     else
         window.end_seen = true;
     add_foot(&window, GTK_BOX(box));
+    describe_for_readers(&window);
     g_signal_connect(window.top, "destroy", G_CALLBACK(window_closed), &window);
     g_signal_connect(window.top, "key-press-event", G_CALLBACK(key_pressed), &window);
     g_signal_connect(window.top, "map-event", G_CALLBACK(mapped), &window);

@@ -88,10 +88,11 @@ static void nothing_is_left_out_and_no_line_is_too_wide(void **state) {
     char text[1024] = "";
     unsigned seed = 1;
     for (int round = 0; round < 300; round++) {
-        text[0] = '\0';
+        size_t used = 0;
         for (int i = 0; i < 90; i++) {
             seed = seed * 1103515245U + 12345U;
-            strcat(text, pieces[(seed >> 16) % (sizeof pieces / sizeof *pieces)]);
+            const char *piece = pieces[(seed >> 16) % (sizeof pieces / sizeof *pieces)];
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s", piece);
         }
         for (unsigned columns = PAGES_COLUMNS_MIN; columns < 60; columns += 7) {
             struct pages pages = one("3/4 ", text, false, columns);
