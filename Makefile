@@ -135,8 +135,8 @@ check-threads: setup-check ## threads and programs that share keys, under Thread
 check-long: export LONG := 1
 check-long: check ## check, and the campaigns that take longer (tests see LONG=1)
 
-screenshots: ## make the pictures of docs/screenshots (Xvfb, xdotool, ImageMagick)
-	+@$(MAKE) --no-print-directory $(B)/bin/ukey-consent
+screenshots: ## make the pictures of docs/screenshots (Xvfb, xdotool, xterm, ImageMagick)
+	+@$(MAKE) --no-print-directory $(B)/bin/ukey-consent $(B)/bin/ukey-consent-tty
 	@BUILD=$(B) node tools/screenshots/dialogs.mjs
 
 conformance-report: setup-check ## check our module and SoftHSM2 against PKCS #11; writes docs/conformance.md
