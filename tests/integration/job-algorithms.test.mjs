@@ -50,3 +50,20 @@ test('an RSA key gets its holder’s new name', async (t) => {
     const [{ state }] = await bench.rows(`SELECT state FROM certificates WHERE sha256 = '${bench.certificate}'`);
     assert.equal(state, 'REVOKED');
 });
+
+test('under an RSA CA a blank key gets an RSA key with its certificate', async (t) => {
+    const bench = await JobBench.make(t, 'enrol', { caAlgorithm: 'RSA-2048' });
+    const job = await bench.carryOut();
+    const { sign, seals } = await bench.look();
+    assert.deepEqual([sign.id, sign.algorithm, sign.usage], [job.result.signCertificate, 'RSA', 'both']);
+    assert.deepEqual((await bench.validSignCertificates()).map(({ sha256: id }) => id), [sign.id]);
+    assert.ok(seals.every(({ certificates }) => certificates.includes(sign.id)));
+    await bench.keyCheck(sign, sign);
+});
+
+test('under a P-256 CA a key that knows no P-256 says so, and nothing is written', async (t) => {
+    const bench = await JobBench.make(t, 'enrol', { caAlgorithm: 'P-256' });
+    await assert.rejects(bench.carryOut(), { code: 'CAPABILITY_MISSING' });
+    assert.deepEqual((await bench.look()).certificates, []);
+    assert.equal(await bench.isDone(), false);
+});

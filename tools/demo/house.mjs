@@ -102,7 +102,7 @@ class Key {
 
 export class House {
     /* options: build (folder), transport ('socket' | 'pcsc' | 'usb': programs see it that run under ukey-sim-usb), clock (RFC 3339 or undefined), pin (what the scripted person
-     * types), serviceConfig and agentConfig (merged in), wellKnownPorts (the agent's default ports), agentEnv, keep (leave the
+     * types), caAlgorithm, serviceConfig and agentConfig (merged in), wellKnownPorts (the agent's default ports), agentEnv, keep (leave the
      * folder). */
     constructor(options = {}) {
         this.options = options;
@@ -148,7 +148,8 @@ export class House {
     }
 
     async makeCa() {
-        await run(this.binary('ukey'), ['ca', 'init', this.ca]);
+        const { caAlgorithm } = this.options;
+        await run(this.binary('ukey'), ['ca', 'init', this.ca, ...(caAlgorithm ? ['--algorithm', caAlgorithm] : [])]);
         this.writeAnchors();
     }
 
