@@ -77,13 +77,10 @@ static void verify_by_dialog(struct http_request *request, struct token *token,
     }
 }
 
-/* The PIN that the page sent along, wiped once it has been used. */
+/* With the PIN that the page sent along; verify_pin() wipes it. */
 static void verify_by_page(struct http_request *request, struct token *token, const char *pin) {
     int tries_left = -1;
-    size_t len = strlen(pin);
-    enum token_error error = token_login(token, pin, len, false, &tries_left);
-    OPENSSL_cleanse((void *)(uintptr_t)pin, len);
-    http_request_wipe_body(request);
+    enum token_error error = token_login(token, pin, strlen(pin), false, &tries_left);
     agent_action_end(request);
     settle(request, token, error, tries_left, "page");
 }
@@ -101,16 +98,7 @@ static void verify(struct http_request *request, struct token *token, const char
         verify_by_dialog(request, token, &facts);
 }
 
-static void verify_pin(struct http_request *request) {
-    static const char *const members[] = {"pin", NULL};
-    const json_t *body = http_request_json(request);
-    const char *pin = json_member_string(body, "pin", CONSENT_PIN_MAX);
-    bool is_well_formed = json_members_are(body, members, NULL) &&
-                          (pin != NULL) == (json_object_get(body, "pin") != NULL);
-    if (!is_well_formed || (pin && !agent_rules(request).pin_by_page)) {
-        agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
-        return;
-    }
+static void verify_for(struct http_request *request, const char *pin) {
     struct token *token = key_request_token(request);
     if (!token)
         return;
@@ -119,6 +107,22 @@ static void verify_pin(struct http_request *request) {
     else
         verify(request, token, pin);
     token_release(token);
+}
+
+static void verify_pin(struct http_request *request) {
+    static const char *const members[] = {"pin", NULL};
+    const json_t *body = http_request_json(request);
+    const char *pin = json_member_string(body, "pin", CONSENT_PIN_MAX);
+    bool is_well_formed = json_members_are(body, members, NULL) &&
+                          (pin != NULL) == (json_object_get(body, "pin") != NULL);
+    if (!is_well_formed || (pin && !agent_rules(request).pin_by_page))
+        agent_respond_problem(request, PROBLEM_BAD_REQUEST, NULL, NULL);
+    else
+        verify_for(request, pin);
+    /* whether it was taken or not */
+    if (pin)
+        OPENSSL_cleanse((void *)(uintptr_t)pin, strlen(pin));
+    http_request_wipe_body(request);
 }
 
 const struct http_route pin_routes[] = {

@@ -1,7 +1,7 @@
 // sof.js, the functions of the closed assistants, over a running agent and simulated keys: SM2, RSA and P-256. What they make is judged by
 // openssl. (tests/browser runs the page that uses them.)
 import assert from 'node:assert/strict';
-import { X509Certificate, createHash, verify as verifySignature } from 'node:crypto';
+import { X509Certificate, createHash, verify as verifySignature, webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { sm3 } from '../../agent/web/sdk/src/sof/sm3.mjs';
 import { run } from '../../tools/demo/program.mjs';
 import { plugPivCard, smallCa } from '../support/piv_card.mjs';
 import { flip, fromPem, makeWorld } from '../support/world.mjs';
+
+globalThis.crypto ??= webcrypto; // as browsers and newer nodes have it
 
 const DATA = '登录随机数 8F3A\n';
 const SOR = { sign: 0x0b000409, verify: 0x0b000410, unsupported: 0x0b000419, login: 0x0b000420, input: 0x0b000201, initialize: 0x0b000424 };

@@ -207,6 +207,8 @@ test('11: the PIN is in no log, no answer, no file, no core and, once logged out
     const agent = await world.connect({ origin: 'https://spy.test' });
     const token = await agent.token();
     const [{ id: certificate }] = (await agent.certificates({ token })).filter((one) => one.usage === 'sign');
+    // a page that brings the PIN along against the policy, as old pages do (sof.js)
+    await assert.rejects(agent.verifyPin({ token, pin: PIN }), { code: 'BAD_REQUEST' });
     await agent.verifyPin({ token });
     const answers = [
         await agent.sign({ token, certificate, statement: STATEMENT, nonce: nonce() }),

@@ -456,6 +456,11 @@ test('nobody there or a question waved away is NOT_RUNNING with both ways out, o
     await assert.rejects(connect(failing), { code: 'LNA_DENIED' });
 });
 
+test('the example page is shorter than 40 lines', () => {
+    const page = readFileSync(new URL('../../../agent/web/example/index.html', import.meta.url), 'utf8');
+    assert.ok(page.trimEnd().split('\n').length < 40);
+});
+
 test('both languages say the same things', async () => {
     const { TEXTS } = await import('../../../agent/web/sdk/src/texts.mjs');
     assert.deepEqual(Object.keys(TEXTS.en), Object.keys(TEXTS['zh-CN']));
