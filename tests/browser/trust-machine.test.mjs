@@ -33,7 +33,7 @@ after(async () => {
 });
 
 for (const Browser of [Chromium, Firefox]) {
-    test(`a fresh profile of ${Browser.name} trusts the agent after "trust install --system" and lets the named site alone reach it unasked, and no longer trusts it after "remove"`, { skip: cannot || Browser.missing(), timeout: 400_000 }, async (t) => {
+    test(`a fresh profile of ${Browser.name} trusts the agent after "trust install --system" and lets the named site alone reach it unasked, and no longer trusts it after "remove"`, { skip: cannot || Browser.missing(), timeout: 600_000 }, async (t) => {
         const machine = join(folder, Browser.name);
         mkdirSync(machine, { mode: 0o700 });
         await run('cp', ['-a', '/etc', join(machine, 'etc')]);
