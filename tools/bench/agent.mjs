@@ -1,7 +1,7 @@
 // Measures the agent: requests a second and how long they take, beside civetweb alone and beside the module alone on the same key.
 // usage: BUILD=build/gcc node tools/bench/agent.mjs [--write docs/benchmarks.md]
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ import { writeReport } from './page.mjs';
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const { values: options } = parseArgs({ options: { write: { type: 'string' } } });
 const MANY = 16;
+const ROUNDS = 3;
 const EACH = 200; // requests of a connection; a site has 1200 a minute
 const sites = Array.from({ length: 96 }, (_, i) => `https://site${i}.cn`);
 const house = new House({ agentConfig: { origins: { allow: sites } } });
@@ -93,8 +94,27 @@ async function signatures(token, certificate, mechanism) {
     const document = (i) => ({ name: `${i}.txt`, content: Buffer.from(`content ${i}`).toString('base64') });
     const ask = (count, body) => load({ connections: 1, count, mine: [site], request: { method: 'POST', path, body: JSON.stringify({ ...common, ...body }) } });
     const one = await ask(200, { document: document(0) });
-    const batch = await ask(5, { documents: Array.from({ length: 100 }, (_, i) => document(i)) });
-    return { name: mechanism === 'sm2' ? 'SM2' : 'RSA-2048', module: await moduleAlone(certificate, mechanism), one, batch };
+    // in turn, and the best of each: what else runs on the machine comes and goes
+    const rounds = [];
+    for (let i = 0; i < ROUNDS; i += 1) {
+        const batch = await ask(5, { documents: Array.from({ length: 100 }, (_, n) => document(n)) });
+        rounds.push({ batch: 10 / batch.rate, module: await moduleAlone(certificate, mechanism) });
+    }
+    const least = (name) => Math.min(...rounds.map((round) => round[name]));
+    return { name: mechanism === 'sm2' ? 'SM2' : 'RSA-2048', one, batch: least('batch'), module: least('module') };
+}
+
+/* What it takes to have a few bytes on the disk where the journal is. */
+function syncMs() {
+    const file = openSync(join(house.dir, 'synced'), 'a');
+    const times = Array.from({ length: 21 }, () => {
+        const begin = performance.now();
+        writeSync(file, 'x'.repeat(300));
+        fsyncSync(file);
+        return performance.now() - begin;
+    });
+    closeSync(file);
+    return times.sort((a, b) => a - b)[10];
 }
 
 const memory = () => {
@@ -140,7 +160,7 @@ try {
         '## Requests',
         '',
         `Keep-alive TLS connections from a program of the same machine, each with its own site; the client's work is on the same cores. "civetweb alone" is the same`,
-        'web server with the same TLS, which answers 600 bytes at once (`tools/bench/plain_web.c`).',
+        'web server with the same TLS, which answers 600 bytes by civetweb\'s own calls: head and body apart (`tools/bench/plain_web.c`).',
         '',
         `| | one connection: a second | p50 | p99 | ${MANY} connections: a second | p50 | p99 |`,
         '|---|---|---|---|---|---|---|',
@@ -149,11 +169,12 @@ try {
         '## Signatures',
         '',
         'One after another, on the simulated key. "Module" is a signature by the PKCS#11 module in a program of its own; "one document" is a whole request with',
-        'its dialog, answered at once by a script; "of a hundred" is a document\'s share in a request of a hundred under one dialog.',
+        `its dialog, answered at once by a script; "of a hundred" is a document's share in a request of a hundred under one dialog. The first and the last are the`,
+        `best of ${ROUNDS} rounds. A confirmation is in the journal before anything is signed: three syncs of the disk, each of ${n(syncMs(), 1)} ms here (median).`,
         '',
         '| key | module | one document: p50 | p99 | of a hundred | beyond the module |',
         '|---|---|---|---|---|---|',
-        ...signing.map((row) => `| ${row.name} | ${n(row.module, 2)} ms | ${n(row.one.p50, 2)} ms | ${n(row.one.p99, 2)} ms | ${n(row.batch.p50 / 100, 2)} ms | ${n(row.batch.p50 / 100 - row.module, 2)} ms |`),
+        ...signing.map((row) => `| ${row.name} | ${n(row.module, 2)} ms | ${n(row.one.p50, 2)} ms | ${n(row.one.p99, 2)} ms | ${n(row.batch, 2)} ms | ${n(row.batch - row.module, 2)} ms |`),
         '',
         '## Memory',
         '',
