@@ -6,6 +6,7 @@
  * Prints {"seconds","p50us","p99us","opened","waited","answers":{ANSWER:COUNT},"wrong":[TEXT]}. Ends with 1 when it could not ask. */
 #include <arpa/inet.h>
 #include <jansson.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -73,7 +74,9 @@ static void call(struct client *client) {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct timeval patience = {.tv_sec = PATIENCE};
+    int at_once = 1; /* a body does not wait for its head's acknowledgement */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once)) != 0 ||
         connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         die("nobody answers at the port");
     }
