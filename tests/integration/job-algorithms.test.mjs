@@ -1,8 +1,14 @@
-// Jobs on keys that are not SM2. An RSA key has one certificate for signing and decryption, as the order service issues it.
+// Logins, orders and jobs with keys that are not SM2. An RSA key has one certificate for signing and decryption, as the order service issues it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { JobBench } from '../support/job_bench.mjs';
+import { plugPivCard } from '../support/piv_card.mjs';
+import { creditCode } from '../support/service.mjs';
+import { makeWorld } from '../support/world.mjs';
 
 const RSA_ONLY = { containers: [{ name: 'openukey-rsa', algorithm: 'RSA' }], seal: null };
 
@@ -66,4 +72,41 @@ test('under a P-256 CA a key that knows no P-256 says so, and nothing is written
     await assert.rejects(bench.carryOut(), { code: 'CAPABILITY_MISSING' });
     assert.deepEqual((await bench.look()).certificates, []);
     assert.equal(await bench.isDone(), false);
+});
+
+/* The world's CA certifies keys of a card that is no container of ours. */
+function issuerOf(world) {
+    const path = (name) => join(world.dir, name);
+    return {
+        issue(key, name) {
+            writeFileSync(path(`${name}.pub`), key.export({ type: 'spki', format: 'pem' }));
+            writeFileSync(path('ext'), '[it]\nkeyUsage=critical,digitalSignature\nbasicConstraints=critical,CA:FALSE\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n');
+            const subject = `/C=CN/O=Example Builders/CN=Example Builders/organizationIdentifier=${creditCode(1)}`;
+            execFileSync('openssl', [
+                ...['x509', '-new', '-subj', subject, '-force_pubkey', path(`${name}.pub`), '-CA', join(world.ca, 'issuing.crt'), '-CAkey', join(world.ca, 'issuing.key')],
+                ...['-sm3', '-sigopt', 'distid:1234567812345678', '-days', '20', '-extfile', path('ext'), '-extensions', 'it', '-outform', 'DER', '-out', path(`${name}.der`)],
+            ], { stdio: ['ignore', 'pipe', 'pipe'] });
+            return readFileSync(path(`${name}.der`));
+        },
+    };
+}
+
+test('a P-256 key logs in, orders and confirms; its card, whose slots are no containers, takes no job and says so', async (t) => {
+    const world = await makeWorld(t, { keys: {} });
+    await plugPivCard(world, issuerOf(world));
+    await world.seen(1);
+    const bidder = await (await world.bidder()).look();
+    const mine = bidder.certificates.find(({ algorithm, usage }) => algorithm === 'EC' && usage === 'sign');
+    const manifestFile = join(world.dir, 'piv.json');
+    const { serial, label } = bidder.token;
+    writeFileSync(manifestFile, JSON.stringify({ version: 1, token: { serial, label, manufacturer: 'PIV' }, certificates: [{ pem: mine.pem }], seals: [] }));
+    await world.importKey({ manifestFile });
+    await bidder.verifyPin();
+    assert.equal((await bidder.logIn({ certificate: mine.id })).certificate.id, mine.id);
+    await bidder.createOrder();
+    await bidder.fillIn();
+    await bidder.confirm();
+    assert.equal(bidder.confirmation.format, 'cms');
+    assert.equal((await bidder.pay()).state, 'READY_TO_ISSUE');
+    await assert.rejects(bidder.write(), { code: 'CAPABILITY_MISSING' });
 });
