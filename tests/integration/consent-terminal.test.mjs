@@ -164,7 +164,7 @@ describe('the consent on a terminal', { skip: missing('python3', 'stty') }, () =
     });
 
     test('a terminal that changes its size gets the page again, where it was', { timeout: 120_000 }, async (t) => {
-        const { terminal, answer } = await show(t, statement(60), { rows: 24 });
+        const { terminal, child, answer } = await show(t, statement(60), { rows: 24 });
         await turn(terminal);
         const first = terminal.screen[terminal.screen.lastIndexOf('') + 1];
         const shown = () => terminal.lines.filter(({ text }) => text === first).length;
@@ -177,6 +177,12 @@ describe('the consent on a terminal', { skip: missing('python3', 'stty') }, () =
         terminal.resize(30, 100);
         await until(() => shown() >= 3, `${first} once more`, 60_000);
         await readOn(terminal);
+        terminal.resize(5, 80);
+        await until(() => terminal.written.toString().split('终端窗口太小').length === 3, 'too small again', 60_000);
+        terminal.type(`yes${ENTER}`);
+        terminal.resize(30, 90);
+        await until(() => /yes = [^]*\n> ?$/.test(terminal.screen.join('\n')), 'the last page again', 60_000);
+        assert.equal(child.exitCode, null, 'a terminal that is too small takes no yes');
         terminal.type(`yes${ENTER}`);
         assert.deepEqual(await answer, agreed);
     });
