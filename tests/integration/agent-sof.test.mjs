@@ -211,6 +211,16 @@ describe('old pages', () => {
         world.dialogs.typePin('654321');
     });
 
+    test('a page that does everything at once when it is loaded is paired once', async () => {
+        const pairings = () => world.dialogs.shown.filter(({ kind }) => kind === 'pairing').length;
+        const before = pairings();
+        const connect = (options) => world.connect({ ...options, origin: 'https://hasty.test', lang: 'zh-CN' });
+        const hasty = new Sof({ connect, notices: new Notices(null) }).functions();
+        const [told, list, version] = await Promise.all([hasty.SetOnUsbKeyChangeCallBack(() => {}), hasty.SOF_GetUserList(), hasty.SOF_GetVersion()]);
+        assert.ok(told && list && version, await hasty.SOF_GetLastErrMsg());
+        assert.equal(pairings(), before + 1);
+    });
+
     test('a key that comes or goes is told; without the agent every call fails with a text that says what to do', async () => {
         const sof = pages.legacy;
         let changes = 0;
@@ -226,5 +236,15 @@ describe('old pages', () => {
         assert.equal(await sof.SOF_GetUserList(), '');
         assert.deepEqual(await failure(sof), [SOR.initialize, 'NOT_RUNNING']);
         assert.match(await sof.SOF_GetErrorMsg(), /ukey-agent/);
+        // and when the agent is back, so is what the page had asked to be told
+        await world.startAgent();
+        await world.seen(world.key.program ? 2 : 1);
+        assert.notEqual(await sof.SOF_GetVersion(), '');
+        for (let i = 0, before = changes; changes === before; i += 1) {
+            assert.ok(i < 60, 'no change was told');
+            if (world.key.program) await world.key.unplug();
+            else await world.key.plug();
+            await new Promise((done) => setTimeout(done, 1100));
+        }
     });
 });

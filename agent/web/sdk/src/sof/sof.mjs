@@ -225,6 +225,8 @@ export class Sof {
     #options;
     #notices;
     #agent = null;
+    #connecting = null;
+    #listeners = new Set();
     #last = Promise.resolve();
     #pins = { areTaken: true };
     #lastError = { sor: SOR.OK, text: '', cause: null };
@@ -288,21 +290,31 @@ export class Sof {
         const isOurs = error?.name === 'AgentError';
         const isGone = isOurs && NO_AGENT.has(error.code);
         this.#lastError = { sor: isGone ? SOR.INITIALIZE : (error.sor ?? sor), text: error.message, cause: error };
-        if (isGone) this.#agent = null; // it may come back on another port
+        if (isGone) {
+            // it may come back on another port
+            this.#agent?.close();
+            this.#agent = null;
+            this.#connecting = null;
+        }
         if (isOurs) this.#notices.show(error, this.#lang);
     }
 
     async #connected() {
-        this.#agent ??= await this.#connect({
-            ...this.#options,
-            onWaiting: (problem) => this.#notices.show(problem, this.#lang),
-        });
+        this.#connecting ??= this.#connect({ ...this.#options, onWaiting: (problem) => this.#notices.show(problem, this.#lang) });
+        try {
+            this.#agent = await this.#connecting;
+        } catch (error) {
+            this.#connecting = null;
+            throw error;
+        }
+        for (const listener of this.#listeners) this.#agent.on('token', listener);
         return this.#agent;
     }
 
     async #onChange(listener) {
+        this.#listeners.add(() => listener());
         try {
-            (await this.#connected()).on('token', () => listener());
+            await this.#connected();
             return true;
         } catch (error) {
             this.#failed(error, SOR.INITIALIZE);
