@@ -19,10 +19,11 @@ test('in some seed every route of the agent does what it is for', { skip: missin
 });
 
 fuzz([
-    ['agent', 'requests to the agent', 16384, 1, ['-detect_leaks=0']],
+    ['agent', 'requests to the agent', 16384, ['-detect_leaks=0']],
     ['websocket', 'WebSocket frames', 8192],
-    ['dialogs', 'words of dialogs', 4096, 2],
-    ['foreign', 'messages of modules of other makers, and to them', 8192, 2],
-    ['upstream', 'answers of order services to the proxy', 16384, 2],
-    ['files', 'files of the agent', 8192, 2],
+    ['dialogs', 'words of dialogs', 4096],
+    ['foreign', 'messages of modules of other makers, and to them', 8192],
+    ['tasks', 'tasks and answers of the order service to a job', 16384],
+    ['upstream', 'answers of order services to the proxy', 16384],
+    ['files', 'files of the agent', 8192],
 ]);

@@ -29,14 +29,9 @@ test('in some seed every command of both applications succeeds, whole and as a c
 fuzz([
     ['apdu', 'APDUs', 16384],
     ['usb', 'messages of a USB reader', 8192],
-    ['driver', 'answers to the drivers', 32768, 2],
-    ['response', 'bytes for the parsers of answers', 16384, 2],
+    ['driver', 'answers to the drivers', 32768],
+    ['response', 'bytes for the parsers of answers', 16384],
     ['templates', 'templates and mechanisms of calls', 4096],
-    ['ocsp', 'requests for the OCSP responder', 4200, 2],
     ['signatures', 'signatures, seals, stamps, envelopes and revocation lists', 16384],
-    ['tasks', 'tasks and answers of the order service to a job', 16384, 2],
     ['parsers', 'attribute files, certificates and dialog answers', 4096],
-    ['requests', 'requests to the order service', 16384],
-    ['inputs', 'inputs of the order service, reader by reader', 32768],
-    ['inspect', 'uploads', 16384, 2, ['-malloc_limit_mb=8192']],
 ]);

@@ -1,4 +1,4 @@
-// Running the fuzzers on their seeds: ten seconds (or five), with LONG=1 ten minutes. What they find is kept beside their programs.
+// Running the fuzzers on their seeds: ten seconds each, with LONG=1 ten minutes. What they find is kept beside their programs.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -30,19 +30,18 @@ export function build(name) {
     return { fuzzer: join(root, 'build/fuzz', `fuzz_${name}`), folder, seeds: readdirSync(folder).map((seed) => join(folder, seed)) };
 }
 
-/* One test for each [name, what it fuzzes, longest input, share of the time (2: half), further arguments]. Each is one thread: where they run
- * for long, two at a time. */
+/* One test for each [name, what it fuzzes, longest input, further arguments]. Each is one thread: where they run for long, two at a time. */
 export function fuzz(targets) {
     describe('fuzzing', { concurrency: process.env.LONG ? 2 : 1 }, () => {
-        for (const [name, what, size, share = 1, more = []] of targets) {
-            test(`${seconds / share} s of fuzzed ${what} find nothing`, { skip: missing(), timeout: (seconds + 300) * 1000 }, async (t) => {
+        for (const [name, what, size, more = []] of targets) {
+            test(`${seconds} s of fuzzed ${what} find nothing`, { skip: missing(), timeout: (seconds + 300) * 1000 }, async (t) => {
                 const dir = mkdtempSync(join(tmpdir(), 'openukey-fuzz-'));
                 t.after(() => rmSync(dir, { recursive: true, force: true }));
                 const { fuzzer, folder, seeds } = build(name);
                 assert.ok(seeds.length > 10, 'there are seeds');
                 const found = join(root, `build/fuzz/found-${name}-`);
                 cpSync(folder, join(dir, 'corpus'), { recursive: true });
-                const args = [`-max_total_time=${seconds / share}`, `-max_len=${size}`, '-timeout=30', '-rss_limit_mb=1024', '-print_final_stats=1', `-artifact_prefix=${found}`, ...more, join(dir, 'corpus')];
+                const args = [`-max_total_time=${seconds}`, `-max_len=${size}`, '-timeout=30', '-rss_limit_mb=1024', '-print_final_stats=1', `-artifact_prefix=${found}`, ...more, join(dir, 'corpus')];
                 const run = spawn(fuzzer, args, { cwd: dir, env, stdio: ['ignore', 'ignore', 'pipe'] });
                 t.after(() => run.kill('SIGKILL'));
                 let said = '';
@@ -53,7 +52,7 @@ export function fuzz(targets) {
                 assert.equal(status, 0, `the input is in ${found}*\n${said}`);
                 const runs = Number(/number_of_executed_units:\s*(\d+)/.exec(said)?.[1]);
                 const coverage = /cov: (\d+)/.exec(said.split('\n').filter((text) => text.includes('DONE')).at(-1) ?? '')?.[1];
-                t.diagnostic(`campaign: fuzzed ${what}, ${seconds / share} s: ${runs} inputs, ${coverage} edges covered`);
+                t.diagnostic(`campaign: fuzzed ${what}, ${seconds} s: ${runs} inputs, ${coverage} edges covered`);
                 assert.ok(runs > seeds.length, said); // each of them at least, however busy the machine
             });
         }
