@@ -1,4 +1,4 @@
-// The fuzzers of card, module, formats and order service run on their seeds (fuzzing.mjs).
+// The fuzzers of card, module and formats run on their seeds (fuzzing.mjs).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
