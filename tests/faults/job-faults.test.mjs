@@ -4,7 +4,7 @@
 // again ends where it would have ended.
 //
 // A cell begins from a kept world whose order is ready. Each request of the agent is a boundary; the journal says which step it is in.
-// make check tries a spread: each kind meets two of the faults, and one command that is cut. LONG=1 tries all kinds, places and faults, and
+// make check tries a spread: each kind meets one of the faults, and one command that is cut. LONG=1 tries all kinds, places and faults, and
 // prints how often each step met each fault.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -129,8 +129,7 @@ for (const kind of Object.keys(KINDS)) {
             for (const [name, cell] of cells) {
                 try {
                     await bench.restore();
-                    await cell();
-                    await judge(bench, kind);
+                    if ((await cell()) !== false) await judge(bench, kind);
                 } catch (error) {
                     wrong.push(`${name}: ${error.message}`);
                     if (process.env.LONG) t.diagnostic(`${name}: ${error.stack}`);
@@ -142,7 +141,7 @@ for (const kind of Object.keys(KINDS)) {
         const number = Object.keys(KINDS).indexOf(kind);
         for (const [turn, [fault, strike]] of Object.entries(FAULTS).entries()) {
             if (kind === 'install') continue; // no service has a part in it
-            if (!process.env.LONG && (turn + 2 * number) % 5 > 1) continue;
+            if (!process.env.LONG && (turn + 2 * number) % 5 > 0) continue;
             test(`${fault}`, (t) => {
                 // a spread: each kind and fault somewhere else
                 const somewhere = (turn * 3 + number * 2 + 3) % boundaries.length;
@@ -164,7 +163,8 @@ for (const kind of Object.keys(KINDS)) {
             });
         }
 
-        /* The job runs until the key stands still before or after one of the commands and `isIt()`; then it is struck. */
+        /* The job runs until the key stands still before or after one of the commands and `isIt()`; then it is struck. False: it never does,
+         * as this kind or step has no such command. */
         async function strikeCard([fault, strike], when, commands, isIt = () => true) {
             const talks = await Promise.all(commands.map(() => bench.key.talk()));
             const arm = async (i) => {
@@ -178,7 +178,7 @@ for (const kind of Object.keys(KINDS)) {
                 const ended = running.then(() => null);
                 for (;;) {
                     const held = await Promise.race([...waiting, ended]);
-                    if (held === null) break;
+                    if (held === null) return false;
                     if (isIt()) {
                         count(kind, fault, journalStep(bench));
                         await strike(talks[held]);
@@ -190,6 +190,7 @@ for (const kind of Object.keys(KINDS)) {
                 // whatever else stands still goes on
                 for (const talk of talks) talk.close();
                 await running;
+                return true;
             } finally {
                 for (const talk of talks) talk.close();
             }
