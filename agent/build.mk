@@ -17,6 +17,11 @@ identity_SRCS := agent/identity/identity.c agent/identity/trust.c agent/identity
                  agent/identity/places.c
 identity_PKGS := libcrypto
 
+# the SDK as pages get it
+SDK_FILES := $(addprefix $(B)/gen/sdk/,openukey.js openukey.mjs sof.js)
+$(SDK_FILES) &: agent/web/sdk/build.mjs $(shell find agent/web/sdk/src -name '*.mjs')
+	$(Q)node $< $(@D)
+
 # the agent without its key rooms
 ARCHIVES += agent_core
 agent_core_SRCS := agent/clock.c agent/config.c agent/log.c agent/port.c agent/state_folder.c agent/trust_command.c agent/identity/machine.c \

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { connect } from '../../agent/web/sdk/openukey.mjs';
+import { connect } from '../../agent/web/sdk/src/index.mjs';
 import { Dialogs } from './dialogs.mjs';
 import { makeFetch } from './https-fetch.mjs';
 import { startPcscd } from './pcscd.mjs';

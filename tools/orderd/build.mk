@@ -2,7 +2,7 @@
 ARCHIVES += orderd orderd_sql orderd_web orderd_sdk
 orderd_sql_ASSETS := $(sort $(wildcard tools/orderd/store/migrations/*.sql))
 orderd_web_ASSETS := $(sort $(wildcard tools/orderd/web/*)) docs/api/orderd.yaml
-orderd_sdk_ASSETS := $(addprefix agent/web/sdk/,openukey.js openukey.mjs sof.js)
+orderd_sdk_ASSETS := $(SDK_FILES)
 
 orderd_SRCS := tools/orderd/server.c tools/orderd/config.c tools/orderd/clock.c \
                tools/orderd/text.c tools/orderd/import.c agent/log.c \

@@ -1,9 +1,9 @@
 // Makes the files that are served out of src/: openukey.mjs (ES module), openukey.js (for <script src>, global OpenUKey) and sof.js (the
-// same with the SOF_* functions). usage: node build.mjs [--check]
+// same with the SOF_* functions). usage: node build.mjs [FOLDER], else into dist/ beside this file
 //
 // A bundle is the modules one after the other, each after those that it imports, without their import and export words: so no two of
 // them may declare the same name.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -57,12 +57,6 @@ const files = {
     'sof.js': note('sof/index.mjs') + script(sof.code, `install(root, { ${sdk.exported.join(', ')} });`),
 };
 
-const isCheck = process.argv[2] === '--check';
-for (const [name, built] of Object.entries(files)) {
-    const path = join(here, name);
-    if (!isCheck) writeFileSync(path, built);
-    else if (readFileSync(path, 'utf8') !== built) {
-        console.error(`${name} is older than src/: run node agent/web/sdk/build.mjs`);
-        process.exitCode = 1;
-    }
-}
+const folder = process.argv[2] ?? join(here, 'dist');
+mkdirSync(folder, { recursive: true });
+for (const [name, built] of Object.entries(files)) writeFileSync(join(folder, name), built);

@@ -1,7 +1,7 @@
 // Every operation of docs/api/agent.yaml has a call in the SDK, and every event a listener.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connect } from '../../../agent/web/sdk/openukey.mjs';
+import { connect } from '../../../agent/web/sdk/src/index.mjs';
 import { agentContract } from '../../support/openapi.mjs';
 
 const { document } = agentContract();

@@ -1,10 +1,12 @@
 // The SDK against a scripted agent: what it asks, what it answers, which errors it gives.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { AgentError, connect, diagnose } from '../../../agent/web/sdk/openukey.mjs';
+import { AgentError, connect, diagnose } from '../../../agent/web/sdk/src/index.mjs';
 
 const json = (status, body, type = 'application/json') =>
     new Response(JSON.stringify(body), { status, headers: { 'Content-Type': type } });
@@ -258,18 +260,18 @@ test('diagnose says what is wrong and never throws', async () => {
     assert.equal(bad.checks.at(-1).name, 'port-1');
 });
 
-test('the files that are served are those that src/ makes, and say one version', () => {
-    const build = fileURLToPath(new URL('../../../agent/web/sdk/build.mjs', import.meta.url));
-    execFileSync(process.execPath, [build, '--check']);
-    const source = readFileSync(new URL('../../../agent/web/sdk/openukey.js', import.meta.url), 'utf8');
-    const root = {};
-    new Function('globalThis', source)(root);
-    assert.equal(typeof root.OpenUKey.connect, 'function');
-    const { version, files } = JSON.parse(readFileSync(new URL('../../../agent/web/sdk/package.json', import.meta.url), 'utf8'));
-    assert.equal(root.OpenUKey.VERSION, version);
-    const folder = fileURLToPath(new URL('../../../agent/web/sdk', import.meta.url));
+test('the package has the bundles of src/, which say one version', (t) => {
+    const home = mkdtempSync(join(tmpdir(), 'openukey-sdk-'));
+    t.after(() => rmSync(home, { recursive: true, force: true }));
+    const folder = join(home, 'sdk');
+    cpSync(fileURLToPath(new URL('../../../agent/web/sdk', import.meta.url)), folder, { recursive: true });
     const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    const { version, files } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     assert.deepEqual(pack.files.map(({ path }) => path).sort(), [...files, 'README.md', 'package.json'].sort());
+    const root = {};
+    new Function('globalThis', readFileSync(join(folder, 'dist/openukey.js'), 'utf8'))(root);
+    assert.equal(typeof root.OpenUKey.connect, 'function');
+    assert.equal(root.OpenUKey.VERSION, version);
     // by the package's own name, as who has installed it imports it
     const imports = `const { connect } = await import('openukey'); await import('openukey/sof'); await import('openukey/script');
         console.log(typeof connect, typeof SOF_Login, typeof OpenUKey.diagnose);`;
