@@ -1,15 +1,15 @@
-// The pages of agent/web as a portal on the internet serves them: HTTPS, hosts of its own, and the SDK, which looks for the test's agent
-// on its port and on no other.
+// The pages of agent/web as a portal on the internet serves them: HTTPS, hosts of its own, and the built SDK, which looks for the test's
+// agent on its port and on no other.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from './agent.mjs';
+import { build, root } from './agent.mjs';
 import { makeCertificate, startSite } from './site.mjs';
 
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 'text/javascript' };
 const PORTS = '[24317, 24318, 24319, 24320]';
 
 function served(path, agentPort) {
-    const file = join(root, 'agent/web', path);
+    const file = path.startsWith('/sdk/') ? join(build, 'gen', path) : join(root, 'agent/web', path);
     const type = TYPES[path.split('.').at(-1)];
     if (!type || !existsSync(file) || !statSync(file).isFile()) return null;
     const body = readFileSync(file, 'utf8');
