@@ -339,7 +339,7 @@ static void any_line_that_is_removed_is_found_the_last_of_a_file_too(void **stat
             load(names[i]);
             char *line = lines[gone];
             lines[gone] = NULL;
-            char *kept[64];
+            char *kept[64] = {NULL};
             for (size_t k = 0; k < all; k++) {
                 kept[k] = lines[k] != NULL ? strdup(lines[k]) : line;
             }
