@@ -51,7 +51,6 @@ static struct certificate *parse(const struct token_certificates *seen, const st
                                                                                     : NULL;
 }
 
-/* Read one certificate object. TOKEN_NOT_FOUND: it is none that we understand. */
 static enum token_error read_label(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                    CK_OBJECT_HANDLE object, char label[TOKEN_LABEL_MAX]) {
     struct octets text = {0};
@@ -64,6 +63,7 @@ static enum token_error read_label(const struct cryptoki *cryptoki, CK_SESSION_H
     return error == TOKEN_FAILED ? TOKEN_OK : error; /* another maker's may have none */
 }
 
+/* Read one certificate object. TOKEN_NOT_FOUND: it is none that we understand. */
 static enum token_error read_certificate(const struct cryptoki *cryptoki, CK_SESSION_HANDLE session,
                                          CK_OBJECT_HANDLE object,
                                          const struct token_certificates *seen,
