@@ -8,7 +8,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { Program, run } from '../../tools/demo/program.mjs';
-import { TestAgent, build, root, until } from '../support/agent.mjs';
+import { TestAgent, build, littleQuarantine, root, until } from '../support/agent.mjs';
 import { startService } from '../support/service.mjs';
 
 const GOOD = 'https://good.cn';
@@ -105,8 +105,7 @@ before(async () => {
         dead: service(1),
         mute: service(ports.mute, { timeouts }),
     };
-    // AddressSanitizer would keep 256 MiB of what was freed
-    await agent.run({ env: { ASAN_OPTIONS: [process.env.ASAN_OPTIONS, 'quarantine_size_mb=8:thread_local_quarantine_size_kb=64'].filter(Boolean).join(':') } });
+    await agent.run({ env: littleQuarantine });
     session = await agent.pair(GOOD);
 });
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { compactVerify } from 'jose';
 import { run } from '../../tools/demo/program.mjs';
+import { littleQuarantine } from '../support/agent.mjs';
 import { parse, signedDataParts } from '../support/der.mjs';
 import { explicit, integer, octets, oid, sequence, tlv } from '../support/der_build.mjs';
 import { acceptedChanges, judgeSignedData } from '../support/other_judge.mjs';
@@ -32,7 +33,7 @@ describe('signatures', () => {
         const ca = smallCa(join(folder, 'ca'));
         keys.pivRoot = ca.file;
         const agentConfig = { services: { piv: { upstream: 'https://localhost:9', root: ca.file } } };
-        world = await makeWorld(null, { keys: { key: { rsa: true } }, agentConfig });
+        world = await makeWorld(null, { keys: { key: { rsa: true } }, agentConfig, agentEnv: littleQuarantine });
         card = await plugPivCard(world, ca);
         await world.seen(2);
         agent = await world.page();
