@@ -99,8 +99,8 @@ static bool read_seal(struct signature_work *work, const char *id, struct octets
     return false;
 }
 
-/* Where the page names no certificate, the seal knows which ones may use it: the best of them, unless it is the current one anyway.
- * False: answered. */
+/* Where the page names no certificate, the seal knows which ones may use it: the current one if it is listed, else the first listed one
+ * that is on the key. False: answered. */
 static bool choose_listed(struct signature_work *work, const struct seal *seal) {
     const struct certificate *current = work->signer->certificate, *listed = NULL;
     if (seal_lists_certificate(seal, current->der.data, current->der.len))
